@@ -1,0 +1,39 @@
+"""What the rules are asked about: the findings, the context, and plain facts of the study, at one moment."""
+
+from dataclasses import dataclass
+from datetime import date, datetime
+
+from rules.anatomy import Role
+from rules.context import PatientContext
+from rules.findings import Finding
+
+
+@dataclass(frozen=True, slots=True)
+class StudyHeaders:
+    """What the headers of a study say; enough to decide whether to analyse it."""
+
+    study_instance_uid: str
+    patient_id: str
+    issuer: str = ""
+    patient_name: str = ""
+    birth_date: date | None = None
+    study_date: date | None = None
+    modalities: tuple[str, ...] = ()
+    body_parts: tuple[str, ...] = ()
+    """Body Part Examined values, upper case, empty ones left out."""
+    descriptions: tuple[str, ...] = ()
+    order_priority: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Case:
+    """Everything a decision rests on."""
+
+    findings: tuple[Finding, ...]
+    context: PatientContext
+    roles: tuple[Role, ...]
+    """Roles of the series that could be read."""
+    now: datetime
+    """Aware; ages of context values are counted up to here."""
+    study_date: date | None = None
+    modalities: tuple[str, ...] = ()

@@ -1,0 +1,125 @@
+"""The messages in which service and workers meet, and the task names they are sent under."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+
+from rules.anatomy import Role
+from rules.context import PatientContext
+from rules.decision import Decision
+from rules.findings import Finding
+
+TRIAGE_STUDY = "cartriage.triage_study"
+"""Celery task of the workers; takes one StudyReady as JSON."""
+STUDY_TRIAGED = "cartriage.study_triaged"
+"""Celery task of the courier; takes one StudyTriaged as JSON."""
+WORKER_QUEUE = "cartriage.workers"
+COURIER_QUEUE = "cartriage.courier"
+
+
+class Basis(StrEnum):
+    """The evidence that a study is whole, weakest first."""
+
+    FOLDER = "folder"
+    """Somebody handed over a folder (the offline door)."""
+    QUIET_TIME = "quiet_time"
+    """Nothing arrived for a while; no guarantee."""
+
+
+class ReportKind(StrEnum):
+    SR = "SR"
+    SC = "SC"
+
+
+@dataclass(frozen=True, slots=True)
+class InstanceFile:
+    """One received DICOM file."""
+
+    sop_instance_uid: str
+    series_instance_uid: str
+    sop_class_uid: str
+    path: str
+    """Relative to the file store's root (the offline door: to the folder)."""
+    sha256: str
+    """Of the file's bytes, hexadecimal."""
+
+
+@dataclass(frozen=True, slots=True)
+class Completeness:
+    """How we know that the study is whole."""
+
+    basis: Basis
+    instances: int
+    detail: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class StudyReady:
+    """Service to workers: analyse this snapshot. Sending it twice changes nothing."""
+
+    job_id: str
+    """Digest of study, inputs, context and policy: the identity of the result (see rules.identity)."""
+    study_instance_uid: str
+    snapshot: int
+    instances: tuple[InstanceFile, ...]
+    """Sorted by SOP Instance UID, then digest."""
+    completeness: Completeness
+    context: PatientContext
+    policy_digest: str
+    requested_at: datetime
+    """Aware; the decision's clock: ages of context values are counted up to here."""
+    predecessor_job_id: str = ""
+    """The job whose result this one supersedes, if any."""
+    is_analysis_allowed: bool = True
+    """False after repeated crashes: decide and report with everything not assessed, so that a person sees it."""
+
+
+@dataclass(frozen=True, slots=True)
+class SeriesUse:
+    """What became of one series."""
+
+    series_instance_uid: str
+    role: Role
+    is_used: bool
+    reason: str
+    """Header evidence for the role, or why the series was not used."""
+    instances: int
+
+
+@dataclass(frozen=True, slots=True)
+class ReportFile:
+    """A DICOM object written by the workers, in the outbox of the file store."""
+
+    kind: ReportKind
+    sop_class_uid: str
+    sop_instance_uid: str
+    series_instance_uid: str
+    transfer_syntax_uid: str
+    path: str
+    """Relative to the file store's root."""
+    sha256: str
+
+
+@dataclass(frozen=True, slots=True)
+class StageTime:
+    stage: str
+    seconds: float
+    is_cached: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class StudyTriaged:
+    """Workers to service: the result of one job."""
+
+    job_id: str
+    study_instance_uid: str
+    snapshot: int
+    decision: Decision
+    findings: tuple[Finding, ...]
+    series: tuple[SeriesUse, ...]
+    reports: tuple[ReportFile, ...]
+    stages: tuple[StageTime, ...]
+    versions: dict[str, str]
+    """Software names to versions, `cartriage` first."""
+    failure: str = ""
+    """Name of the error if the analysis failed and the result is `not assessed`."""

@@ -1,0 +1,89 @@
+"""Settings of the service, from the environment (prefix CARTRIAGE_); embedded defaults need none."""
+
+from pathlib import Path
+from typing import Annotated, Literal
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, RedisDsn
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+
+def _ae_title(value: str) -> str:
+    """An application entity title (PS3.5 6.2, VR AE): 1-16 printable characters, no backslash, not only spaces."""
+    if not 1 <= len(value.strip()) <= 16 or "\\" in value or not value.isascii() or not value.isprintable():
+        raise ValueError("an AE title has 1 to 16 printable ASCII characters and no backslash")
+    return value.strip()
+
+
+AETitle = Annotated[str, AfterValidator(_ae_title)]
+
+
+class Destination(BaseModel):
+    """A PACS that results are stored to over DIMSE."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    name: str = Field(pattern=r"^[A-Za-z0-9_-]{1,32}$")
+    ae_title: AETitle
+    host: str
+    port: int = Field(ge=1, le=65535)
+
+
+class Settings(BaseSettings):
+    """Everything a site sets. Clinical numbers are never here: they are policy."""
+
+    model_config = SettingsConfigDict(
+        env_prefix="CARTRIAGE_", env_nested_delimiter="__", frozen=True, extra="forbid"
+    )
+
+    data: Path = Path("data")
+    """Folder of the file store and of the embedded database and broker."""
+    database_url: str = ""
+    """SQLAlchemy URL; empty is SQLite in the data folder."""
+    redis_url: RedisDsn | None = None
+    """Broker; empty is an embedded Redis on a Unix socket in the data folder."""
+
+    ae_title: AETitle = "CARTRIAGE"
+    """Our AE title, as SCP and as SCU."""
+    host: str = "127.0.0.1"
+    """Address the node listens on."""
+    port: int = Field(default=11112, ge=0, le=65535)
+    peers: tuple[str, ...] = ()
+    """Calling AE titles the node accepts; empty accepts any caller while the node listens on loopback only,
+    and none as soon as it listens elsewhere."""
+    maximum_associations: int = Field(default=10, ge=1)
+    network_timeout_s: float = Field(default=60.0, gt=0)
+    disk_watermark_mb: int = Field(default=1024, ge=0)
+    """Below this free space the node answers 0xA700 (out of resources)."""
+
+    quiet_time_s: float = Field(default=30.0, gt=0)
+    """A study is settled when nothing arrived for this long."""
+    destinations: tuple[Destination, ...] = ()
+    delivery_timeout_s: float = Field(default=30.0, gt=0)
+    delivery_backoff_s: float = Field(default=5.0, gt=0)
+    """First wait after a failed delivery; doubles up to `delivery_backoff_max_s`."""
+    delivery_backoff_max_s: float = Field(default=900.0, gt=0)
+    ring_again_s: float = Field(default=60.0, gt=0)
+    """A handed-over job without a result is rung again after this long; doubles with each ring."""
+    maximum_rings: int = Field(default=3, ge=1)
+    """After so many rings the study is reported as not assessed."""
+    maximum_unanalysed_rings: int = Field(default=3, ge=1)
+    """After so many further rings the job is marked failed and shown to a person."""
+
+    log_format: Literal["json", "console"] = "json"
+
+    @property
+    def database(self) -> str:
+        """The database URL in force."""
+        return self.database_url or f"sqlite:///{self.data.resolve() / 'cartriage.sqlite3'}"
+
+    @property
+    def broker(self) -> str:
+        """The broker URL in force."""
+        return (
+            str(self.redis_url) if self.redis_url else f"redis+socket://{self.data.resolve() / 'redis.sock'}"
+        )
+
+    @property
+    def files(self) -> Path:
+        """Root of the file store, shared with the workers."""
+        return self.data.resolve() / "files"

@@ -1,0 +1,1 @@
+"""What the service keeps: rows in the database, bytes in the file store."""

@@ -1,0 +1,206 @@
+"""The database: what was received, what is owed, what was decided, what was delivered, and the trail of it all."""
+
+from datetime import UTC, date, datetime
+from typing import Any, ClassVar
+
+from sqlalchemy import (
+    JSON,
+    CheckConstraint,
+    Dialect,
+    ForeignKey,
+    Index,
+    MetaData,
+    String,
+    Text,
+    UniqueConstraint,
+)
+from sqlalchemy import DateTime as _DateTime
+from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column, relationship
+from sqlalchemy.types import TypeDecorator
+
+
+class UTCDateTime(TypeDecorator[datetime]):
+    """An aware moment, stored as UTC (SQLite forgets time zones)."""
+
+    impl = _DateTime(timezone=True)
+    cache_ok = True
+
+    def process_bind_param(self, value: datetime | None, dialect: Dialect) -> datetime | None:  # noqa: ARG002
+        if value is None:
+            return None
+        if value.tzinfo is None:
+            raise ValueError("a moment needs a time zone")
+        return value.astimezone(UTC)
+
+    def process_result_value(self, value: datetime | None, dialect: Dialect) -> datetime | None:  # noqa: ARG002
+        return value.replace(tzinfo=UTC) if value is not None and value.tzinfo is None else value
+
+
+class Base(DeclarativeBase):
+    """One schema for SQLite and PostgreSQL; migrations are made from it."""
+
+    metadata = MetaData(
+        naming_convention={
+            "ix": "ix_%(column_0_label)s",
+            "uq": "uq_%(table_name)s_%(column_0_name)s",
+            "ck": "ck_%(table_name)s_%(constraint_name)s",
+            "fk": "fk_%(table_name)s_%(column_0_name)s_%(referred_table_name)s",
+            "pk": "pk_%(table_name)s",
+        }
+    )
+    type_annotation_map: ClassVar[dict[Any, Any]] = {
+        datetime: UTCDateTime,
+        dict[str, Any]: JSON,
+        list[str]: JSON,
+    }
+
+
+UID = String(64)
+DIGEST = String(64)
+
+
+class Study(Base):
+    """A study as far as it has arrived."""
+
+    __tablename__ = "study"
+
+    study_instance_uid: Mapped[str] = mapped_column(UID, primary_key=True)
+    patient_id: Mapped[str] = mapped_column(String(64))
+    issuer: Mapped[str] = mapped_column(String(64), default="")
+    patient_name: Mapped[str] = mapped_column(String(324), default="")
+    birth_date: Mapped[date | None]
+    accession_number: Mapped[str] = mapped_column(String(16), default="")
+    description: Mapped[str] = mapped_column(String(64), default="")
+    study_date: Mapped[date | None]
+    order_priority: Mapped[str] = mapped_column(String(16), default="")
+    received_at: Mapped[datetime]
+    last_received_at: Mapped[datetime] = mapped_column(index=True)
+    settled_snapshot: Mapped[int] = mapped_column(
+        default=0, comment="number of the latest snapshot, 0 before the first"
+    )
+    settled_digest: Mapped[str] = mapped_column(
+        DIGEST, default="", comment="input digest of the latest snapshot"
+    )
+    is_open: Mapped[bool] = mapped_column(
+        default=True, index=True, comment="something arrived since the last snapshot"
+    )
+
+    instances: Mapped[list["Instance"]] = relationship(back_populates="study")
+    jobs: Mapped[list["Job"]] = relationship(back_populates="study", order_by="Job.id")
+
+
+class Instance(Base):
+    """One received object: the row stands only after its bytes are durable."""
+
+    __tablename__ = "instance"
+    __table_args__ = (UniqueConstraint("sop_instance_uid", "sha256"),)
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    study_instance_uid: Mapped[str] = mapped_column(ForeignKey("study.study_instance_uid"), index=True)
+    series_instance_uid: Mapped[str] = mapped_column(UID, index=True)
+    sop_instance_uid: Mapped[str] = mapped_column(UID)
+    sop_class_uid: Mapped[str] = mapped_column(UID)
+    transfer_syntax_uid: Mapped[str] = mapped_column(UID)
+    modality: Mapped[str] = mapped_column(String(16), default="")
+    body_part: Mapped[str] = mapped_column(String(16), default="")
+    path: Mapped[str] = mapped_column(Text, comment="relative to the file store's root")
+    sha256: Mapped[str] = mapped_column(DIGEST)
+    size_bytes: Mapped[int]
+    calling_ae_title: Mapped[str] = mapped_column(String(16))
+    received_at: Mapped[datetime]
+    is_conflict: Mapped[bool] = mapped_column(
+        default=False, comment="same SOP Instance UID came before with other bytes"
+    )
+
+    study: Mapped[Study] = relationship(back_populates="instances")
+
+
+class CohortPatient(Base):
+    """A flagged patient: recipient of CAR-T cells, with the context by hand or import."""
+
+    __tablename__ = "cohort_patient"
+    __table_args__ = (UniqueConstraint("patient_id", "issuer"),)
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    patient_id: Mapped[str] = mapped_column(String(64))
+    issuer: Mapped[str] = mapped_column(String(64), default="")
+    context: Mapped[dict[str, Any]] = mapped_column(comment="rules.context.PatientContext as plain data")
+    context_digest: Mapped[str] = mapped_column(DIGEST)
+    added_at: Mapped[datetime]
+    changed_at: Mapped[datetime]
+    removed_at: Mapped[datetime | None]
+
+
+class Job(Base):
+    """One snapshot owed to the workers, from hand-over to result. The queue is only its doorbell."""
+
+    __tablename__ = "job"
+    __table_args__ = (
+        CheckConstraint("state IN ('owed', 'done', 'failed', 'declined')", name="state"),
+        Index("ix_job_state_ring_at", "state", "ring_at"),
+    )
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    job_id: Mapped[str] = mapped_column(DIGEST, unique=True)
+    study_instance_uid: Mapped[str] = mapped_column(ForeignKey("study.study_instance_uid"), index=True)
+    snapshot: Mapped[int]
+    state: Mapped[str] = mapped_column(String(16))
+    ready: Mapped[dict[str, Any] | None] = mapped_column(comment="StudyReady as plain data; null if declined")
+    triaged: Mapped[dict[str, Any] | None] = mapped_column(comment="StudyTriaged as plain data, once done")
+    priority: Mapped[str | None] = mapped_column(String(2), index=True)
+    rings: Mapped[int] = mapped_column(default=0)
+    ring_at: Mapped[datetime | None] = mapped_column(comment="when to ring (again) while owed")
+    created_at: Mapped[datetime]
+    done_at: Mapped[datetime | None]
+
+    study: Mapped[Study] = relationship(back_populates="jobs")
+
+
+class Report(Base):
+    """A DICOM object made by the workers."""
+
+    __tablename__ = "report"
+
+    sop_instance_uid: Mapped[str] = mapped_column(UID, primary_key=True)
+    job_id: Mapped[str] = mapped_column(ForeignKey("job.job_id"), index=True)
+    kind: Mapped[str] = mapped_column(String(8))
+    sop_class_uid: Mapped[str] = mapped_column(UID)
+    series_instance_uid: Mapped[str] = mapped_column(UID)
+    transfer_syntax_uid: Mapped[str] = mapped_column(UID)
+    path: Mapped[str] = mapped_column(Text, comment="relative to the file store's root")
+    sha256: Mapped[str] = mapped_column(DIGEST)
+
+
+class Delivery(Base):
+    """One report owed to one destination (the outbox)."""
+
+    __tablename__ = "delivery"
+    __table_args__ = (
+        UniqueConstraint("sop_instance_uid", "destination"),
+        CheckConstraint("state IN ('owed', 'stored')", name="state"),
+        Index("ix_delivery_state_try_at", "state", "try_at"),
+    )
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    sop_instance_uid: Mapped[str] = mapped_column(ForeignKey("report.sop_instance_uid"))
+    destination: Mapped[str] = mapped_column(String(32), comment="name of a configured destination")
+    priority: Mapped[str] = mapped_column(String(2), comment="urgent first")
+    state: Mapped[str] = mapped_column(String(16))
+    tries: Mapped[int] = mapped_column(default=0)
+    try_at: Mapped[datetime]
+    last_error: Mapped[str] = mapped_column(Text, default="")
+    created_at: Mapped[datetime]
+    stored_at: Mapped[datetime | None]
+
+
+class AuditEvent(Base):
+    """Append-only trail: who did what to which study, when, with what."""
+
+    __tablename__ = "audit_event"
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    at: Mapped[datetime]
+    event: Mapped[str] = mapped_column(String(64), comment="static name, such as instance_stored")
+    study_instance_uid: Mapped[str | None] = mapped_column(UID, index=True)
+    actor: Mapped[str] = mapped_column(String(64), comment="process, AE title or user")
+    detail: Mapped[dict[str, Any]]

@@ -1,0 +1,43 @@
+"""What every report is made from: one decision, its findings, and the headers of the study it belongs to."""
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from pydicom import Dataset
+
+from rules.decision import Decision
+from rules.findings import Finding
+from rules.messages import SeriesUse
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Device:
+    """Who made the report (PS3.3 C.7.5.2). The UID changes with every version."""
+
+    uid: str
+    version: str
+    name: str = "Cartriage"
+    manufacturer: str = "Cartriage"
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class ReportContent:
+    """Everything a report says; the same for SR and SC, so that they cannot disagree."""
+
+    job_id: str
+    snapshot: int
+    decision: Decision
+    findings: tuple[Finding, ...]
+    series: tuple[SeriesUse, ...]
+    headers: tuple[Dataset, ...]
+    """Headers without pixels, one for each readable instance of the study; never empty."""
+    key_sop_instance_uids: tuple[str, ...]
+    """Key images, most involved first; may be empty."""
+    completeness: str
+    """One clause: how many images, on what evidence the study counts as whole."""
+    context_lines: tuple[str, ...]
+    """Clinical context in words, such as `day 15 after infusion` or `ICANS grade 1 (ICE 9)`."""
+    decided_at: datetime
+    """Aware; content date and time of the reports."""
+    device: Device
+    versions: dict[str, str]

@@ -1,0 +1,37 @@
+"""Settings of a worker, from the environment (prefix CARTRIAGE_)."""
+
+from pathlib import Path
+
+from pydantic import Field, RedisDsn
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+
+class WorkerSettings(BaseSettings):
+    """What a worker needs to know; the service's other settings are ignored here."""
+
+    model_config = SettingsConfigDict(env_prefix="CARTRIAGE_", frozen=True, extra="ignore")
+
+    data: Path = Path("data")
+    redis_url: RedisDsn | None = None
+    task_soft_limit_s: int = Field(default=300, ge=10)
+    """After this the study is reported as not assessed."""
+    task_hard_limit_s: int = Field(default=360, ge=20)
+    """After this the task's process is killed; the message is delivered again."""
+    cache_limit_mb: int = Field(default=4096, ge=0)
+    log_format: str = "json"
+
+    @property
+    def broker(self) -> str:
+        """The broker URL in force."""
+        return (
+            str(self.redis_url) if self.redis_url else f"redis+socket://{self.data.resolve() / 'redis.sock'}"
+        )
+
+    @property
+    def files(self) -> Path:
+        """Root of the file store, shared with the service."""
+        return self.data.resolve() / "files"
+
+    @property
+    def cache(self) -> Path:
+        return self.data.resolve() / "cache"

@@ -1,0 +1,1 @@
+"""Brain MRI studies with known truth, for site acceptance and tests. The analysis cannot import this."""
