@@ -121,5 +121,7 @@ class StudyTriaged:
     stages: tuple[StageTime, ...]
     versions: dict[str, str]
     """Software names to versions, `cartriage` first."""
+    unreadable: tuple[str, ...] = ()
+    """One clause for each file that could not be read, with its number of files, as in `2 files: truncated`."""
     failure: str = ""
     """Name of the error if the analysis failed and the result is `not assessed`."""

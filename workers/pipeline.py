@@ -1,0 +1,163 @@
+"""The walk of one study through the workers, stages 5 to 9, on one screen.
+
+files -> series -> volume -> anatomy -> findings -> decision -> reports
+"""
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from pydicom import Dataset
+
+from rules.anatomy import Role
+from rules.decide import decide
+from rules.decision import Decision
+from rules.explain import context_lines
+from rules.facts import Case
+from rules.findings import Finding, Measured, Why
+from rules.identity import digest_of
+from rules.messages import ReportFile, SeriesUse, StudyReady, StudyTriaged
+from rules.policy import Policy
+from workers.cache import Cache
+from workers.checks import flair
+from workers.checks.result import CheckResult
+from workers.errors import CannotAssess
+from workers.imaging.anatomy import map_anatomy
+from workers.imaging.headers import study_date
+from workers.imaging.reading import read_volume
+from workers.imaging.series import Series, Unreadable, choose, read_study
+from workers.reports.content import ReportContent
+from workers.reports.writing import write_reports
+from workers.stages import Stages
+from workers.versions import code_digest, device, versions
+
+
+@dataclass(frozen=True, slots=True)
+class Places:
+    """Where a walk reads and writes."""
+
+    root: Path
+    """The file store: instance paths are relative to it, and so are report paths."""
+    reports: Path
+    """Folder below `root` for the reports of this job."""
+
+
+def triage(
+    ready: StudyReady, places: Places, policy: Policy, cache: Cache, *, failure: tuple[Why, str] | None = None
+) -> StudyTriaged:
+    """Analyse, decide and report one snapshot of a study. Pure in its inputs: twice the same is once.
+
+    failure : a reason and the name of an error, to decide and report without analysis
+
+    Raises CannotAssess only if not even one header of the study can be read.
+    """
+    stages = Stages(cache)
+    with stages.timed("read"):
+        series, unreadable = read_study(ready.instances, places.root)
+    headers = tuple(header for one in series for header in one.headers)
+    if not headers:
+        raise CannotAssess(Why.SERIES_UNREADABLE, "no file of the study is readable DICOM")
+    result, used = _failed(failure) if failure else _analyse(series, stages)
+    with stages.timed("decide"):
+        decision = decide(policy, _case(ready, series, headers, result))
+    uses = tuple(_use(one, is_used=one.series_instance_uid in used) for one in series)
+    with stages.timed("report"):
+        reports = _report(ready, places, decision, (result.findings, uses, headers))
+    return StudyTriaged(
+        job_id=ready.job_id,
+        study_instance_uid=ready.study_instance_uid,
+        snapshot=ready.snapshot,
+        decision=decision,
+        findings=result.findings,
+        series=uses,
+        reports=reports,
+        stages=tuple(stages.times),
+        versions=versions(),
+        unreadable=_summary(unreadable),
+        failure=failure[1] if failure else "",
+    )
+
+
+def _analyse(series: Sequence[Series], stages: Stages) -> tuple[CheckResult, frozenset[str]]:
+    """Findings, and the series they came from. What the data do not allow becomes NotAssessed."""
+    try:
+        source = choose(series, Role.FLAIR)
+        digest = digest_of([sorted(source.digests), code_digest()])
+        with stages.timed("volume"):
+            volume = read_volume(source)
+        anatomy = stages.recall("anatomy", digest, lambda: map_anatomy(volume))
+        result = stages.recall("flair", digest, lambda: flair.measure(volume, anatomy))
+    except CannotAssess as reason:
+        return flair.not_assessed(reason.why, reason.detail), frozenset()
+    return result, frozenset({source.series_instance_uid})
+
+
+def _failed(failure: tuple[Why, str]) -> tuple[CheckResult, frozenset[str]]:
+    why = failure[0]
+    words = {Why.TIMEOUT: "the analysis took too long and was stopped"}
+    return flair.not_assessed(
+        why, words.get(why, "the analysis failed; the study was not measured")
+    ), frozenset()
+
+
+def _case(
+    ready: StudyReady, series: Sequence[Series], headers: Sequence[Dataset], result: CheckResult
+) -> Case:
+    return Case(
+        findings=result.findings,
+        context=ready.context,
+        roles=tuple(sorted({one.role for one in series})),
+        now=ready.requested_at,
+        study_date=study_date(headers),
+        modalities=tuple(sorted({str(header.get("Modality", "")) for header in headers} - {""})),
+    )
+
+
+def _report(
+    ready: StudyReady,
+    places: Places,
+    decision: Decision,
+    measured: tuple[tuple[Finding, ...], tuple[SeriesUse, ...], tuple[Dataset, ...]],
+) -> tuple[ReportFile, ...]:
+    findings, uses, headers = measured
+    content = ReportContent(
+        job_id=ready.job_id,
+        snapshot=ready.snapshot,
+        decision=decision,
+        findings=findings,
+        series=uses,
+        headers=headers,
+        key_sop_instance_uids=_key_images(findings),
+        completeness=ready.completeness.detail or f"{ready.completeness.instances} images",
+        context_lines=context_lines(ready.context, ready.requested_at, study_date(headers)),
+        decided_at=ready.requested_at,
+        device=device(),
+        versions=versions(),
+    )
+    return write_reports(content, places.reports, places.root)
+
+
+def _key_images(findings: Sequence[Finding]) -> tuple[str, ...]:
+    """The key slices of the largest findings first, each once, at most six."""
+    measured = [finding for finding in findings if isinstance(finding, Measured)]
+    ranked = sorted(measured, key=lambda finding: -finding.value)
+    uids = [uid for finding in ranked for uid in finding.evidence.sop_instance_uids]
+    return tuple(dict.fromkeys(uids))[:6]
+
+
+def _use(series: Series, *, is_used: bool) -> SeriesUse:
+    return SeriesUse(
+        series.series_instance_uid,
+        series.role,
+        is_used=is_used,
+        reason=series.evidence,
+        instances=len(series.files),
+    )
+
+
+def _summary(unreadable: Sequence[Unreadable]) -> tuple[str, ...]:
+    counts = Counter(item.detail for item in unreadable)
+    return tuple(
+        f"{count} file{'s' if count > 1 else ''}: {detail}" for detail, count in sorted(counts.items())
+    )

@@ -1,0 +1,45 @@
+"""Which code made a result: package versions, and a digest of the measuring code itself."""
+
+import hashlib
+from functools import cache
+from importlib.metadata import version
+from pathlib import Path
+
+from rules.identity import derived_uid
+from workers.reports.content import Device
+
+_MEASURING = ("imaging", "checks")
+"""Packages whose code and data the measurements depend on."""
+_LIBRARIES = ("numpy", "scipy", "SimpleITK", "highdicom", "pydicom")
+
+
+@cache
+def code_digest() -> str:
+    """SHA-256 over the measuring code and its data files, hexadecimal: changes whenever a measurement could."""
+    digest = hashlib.sha256()
+    home = Path(__file__).parent
+    for package in _MEASURING:
+        for file in sorted((home / package).rglob("*")):
+            if file.is_file() and "__pycache__" not in file.parts:
+                digest.update(file.relative_to(home).as_posix().encode())
+                digest.update(file.read_bytes())
+    return digest.hexdigest()
+
+
+@cache
+def versions() -> dict[str, str]:
+    """Names to versions of everything that a measurement rests on, ours first."""
+    return {
+        "cartriage": version("cartriage"),
+        "measuring code": code_digest()[:12],
+        **{name: version(name) for name in _LIBRARIES},
+    }
+
+
+@cache
+def device() -> Device:
+    """This device as the reports name it; its UID changes with every version of the measuring code (IHE AIR)."""
+    ours = version("cartriage")
+    return Device(
+        uid=derived_uid({"device": "cartriage", "version": ours, "code": code_digest()}), version=ours
+    )
