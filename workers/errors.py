@@ -15,3 +15,11 @@ class CannotAssess(Exception):  # noqa: N818 - it is an answer about the data, n
 
 class RetryableError(Exception):
     """Trouble that passes, such as a disk or a network; the task is tried again later."""
+
+
+class PolicyMismatchError(RetryableError):
+    """Service and worker have different policies installed; the job waits for a worker that has the right one."""
+
+    def __init__(self, asked: str, installed: str) -> None:
+        """Take the first characters of both policy digests."""
+        super().__init__(f"asked for policy {asked}, installed is {installed}")

@@ -24,12 +24,12 @@ from workers.checks import flair
 from workers.checks.result import CheckResult
 from workers.errors import CannotAssess
 from workers.imaging.anatomy import map_anatomy
-from workers.imaging.headers import study_date
 from workers.imaging.reading import read_volume
 from workers.imaging.series import Series, Unreadable, choose, read_study
 from workers.reports.content import ReportContent
 from workers.reports.writing import write_reports
 from workers.stages import Stages
+from workers.study import modalities, series_digests, study_date
 from workers.versions import code_digest, device, versions
 
 
@@ -58,7 +58,7 @@ def triage(
     headers = tuple(header for one in series for header in one.headers)
     if not headers:
         raise CannotAssess(Why.SERIES_UNREADABLE, "no file of the study is readable DICOM")
-    result, used = _failed(failure) if failure else _analyse(series, stages)
+    result, used = _failed(failure) if failure else _analyse(ready, series, stages)
     with stages.timed("decide"):
         decision = decide(policy, _case(ready, series, headers, result))
     uses = tuple(_use(one, is_used=one.series_instance_uid in used) for one in series)
@@ -79,11 +79,13 @@ def triage(
     )
 
 
-def _analyse(series: Sequence[Series], stages: Stages) -> tuple[CheckResult, frozenset[str]]:
+def _analyse(
+    ready: StudyReady, series: Sequence[Series], stages: Stages
+) -> tuple[CheckResult, frozenset[str]]:
     """Findings, and the series they came from. What the data do not allow becomes NotAssessed."""
     try:
         source = choose(series, Role.FLAIR)
-        digest = digest_of([sorted(source.digests), code_digest()])
+        digest = digest_of([series_digests(ready.instances, source.series_instance_uid), code_digest()])
         with stages.timed("volume"):
             volume = read_volume(source)
         anatomy = stages.recall("anatomy", digest, lambda: map_anatomy(volume))
@@ -110,7 +112,7 @@ def _case(
         roles=tuple(sorted({one.role for one in series})),
         now=ready.requested_at,
         study_date=study_date(headers),
-        modalities=tuple(sorted({str(header.get("Modality", "")) for header in headers} - {""})),
+        modalities=modalities(headers),
     )
 
 

@@ -1,0 +1,36 @@
+"""Plain facts of a study from its headers, for the rules."""
+
+from collections.abc import Sequence
+from datetime import date
+
+from pydicom import Dataset
+from pydicom.valuerep import DA
+
+from rules.messages import InstanceFile
+
+
+def study_date(headers: Sequence[Dataset]) -> date | None:
+    """The study's date (0008,0020), or the first series or acquisition date; None if no header has a valid one."""
+    for keyword in ("StudyDate", "SeriesDate", "AcquisitionDate"):
+        for header in headers:
+            if found := _date(str(header.get(keyword, "") or "")):
+                return found
+    return None
+
+
+def modalities(headers: Sequence[Dataset]) -> tuple[str, ...]:
+    """The modalities (0008,0060) of the study, sorted."""
+    return tuple(sorted({str(header.get("Modality", "") or "") for header in headers} - {""}))
+
+
+def series_digests(instances: Sequence[InstanceFile], series_instance_uid: str) -> list[str]:
+    """SHA-256 of each file of a series, sorted: its identity as an input."""
+    return sorted({one.sha256 for one in instances if one.series_instance_uid == series_instance_uid})
+
+
+def _date(text: str) -> date | None:
+    try:
+        value = DA(text.strip())
+    except ValueError:
+        return None
+    return date(value.year, value.month, value.day) if value else None
