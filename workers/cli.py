@@ -1,0 +1,66 @@
+"""`cartriage triage`: the same pipeline on a folder, without any network or database."""
+
+import json
+from datetime import UTC, datetime
+from pathlib import Path
+
+import click
+
+from rules.context import PatientContext
+from rules.context_file import ContextError, load_context
+from rules.policy import PolicyError, load
+from workers.cache import Cache
+from workers.errors import CannotAssess
+from workers.logs import configure
+from workers.offline import FolderError, Outcome, triage_folder
+from workers.printing import print_outcome
+
+
+@click.command()
+@click.argument("folder", type=click.Path(exists=True, file_okay=False, path_type=Path))
+@click.option(
+    "--out", type=click.Path(file_okay=False, path_type=Path), required=True, help="Where the results go."
+)
+@click.option("--context", "context_file", type=click.Path(exists=True, dir_okay=False, path_type=Path),
+              help="Clinical context as YAML (see docs/context.md).")  # fmt: skip
+@click.option("--study", default="", help="Study Instance UID, if the folder holds several studies.")
+@click.option(
+    "--at", type=click.DateTime(["%Y-%m-%dT%H:%M:%S%z"]), help="The decision's clock; default is now."
+)
+@click.option(
+    "--policy", "policy_folder", type=click.Path(exists=True, path_type=Path), help="Another policy."
+)
+@click.option("--cache", "cache_folder", type=click.Path(file_okay=False, path_type=Path),
+              help="Keep the costly stages here between runs.")  # fmt: skip
+@click.option("--json", "as_json", is_flag=True, help="Print the result as JSON (docs/triage.schema.json).")
+def triage(
+    folder: Path,
+    out: Path,
+    context_file: Path | None,
+    study: str,
+    at: datetime | None,
+    policy_folder: Path | None,
+    cache_folder: Path | None,
+    as_json: bool,  # noqa: FBT001 - click passes options by name
+) -> None:
+    """Triage the DICOM files below FOLDER. Writes SR, secondary capture (also PNG) and result.json to --out.
+
+    Not for diagnosis. The exit status is 0 if a decision was made, also if that is "not assessed".
+    """
+    configure("console")
+    try:
+        context = load_context(context_file) if context_file else PatientContext(is_cart_recipient=True)
+        outcome = triage_folder(
+            folder, out, context, load(policy_folder), Cache(cache_folder),
+            study=study, at=at or datetime.now(UTC).replace(microsecond=0),
+        )  # fmt: skip
+    except (ContextError, FolderError, PolicyError, CannotAssess) as error:
+        raise click.ClickException(str(error)) from error
+    _show(outcome, as_json=as_json)
+
+
+def _show(outcome: Outcome, *, as_json: bool) -> None:
+    if as_json:
+        click.echo(json.dumps(outcome.document, indent=2, ensure_ascii=False))
+    else:
+        print_outcome(outcome)

@@ -1,0 +1,153 @@
+"""The offline door: a folder in, a decision and its reports out; the pipeline is the service's own."""
+
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+from PIL import Image
+from pydicom import dcmread
+from pydicom.errors import InvalidDicomError
+
+from rules.codec import to_plain
+from rules.context import PatientContext
+from rules.identity import digest_of, input_digest, job_id
+from rules.messages import Basis, Completeness, InstanceFile, ReportFile, ReportKind, StudyReady, StudyTriaged
+from rules.policy import Policy
+from workers.cache import Cache
+from workers.pipeline import Places, triage
+
+FORMAT = "cartriage.triage/1"
+"""Name and version of the result document; docs/triage.schema.json describes it."""
+
+_UIDS = ["SOPInstanceUID", "SOPClassUID", "StudyInstanceUID", "SeriesInstanceUID"]
+
+
+class FolderError(ValueError):
+    """A folder that does not hold exactly one study to triage."""
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What the offline door made."""
+
+    ready: StudyReady
+    triaged: StudyTriaged
+    document: dict[str, Any]
+    out: Path
+
+    def document_path(self, report: ReportFile) -> Path:
+        """Absolute path of a report."""
+        return Path(self.out.resolve().anchor) / report.path
+
+
+def triage_folder(  # noqa: PLR0913 - each is one of the pipeline's inputs
+    folder: Path,
+    out: Path,
+    context: PatientContext,
+    policy: Policy,
+    cache: Cache,
+    *,
+    at: datetime,
+    study: str = "",
+) -> Outcome:
+    """Triage the one study below `folder` and write its reports, pictures and result.json into `out`.
+
+    at : aware; the decision's clock. Identity derives from it too: the same inputs at the same moment give the
+         same objects.
+
+    Raises FolderError if there is no DICOM, or more than one study and none named; CannotAssess if no header
+    can be read.
+    """
+    studies, skipped = _scan(folder.resolve(), out.resolve())
+    chosen = _choose(folder, studies, study)
+    ready = _ready(chosen, studies[chosen], context, policy, at)
+    out.mkdir(parents=True, exist_ok=True)
+    root = Path(folder.resolve().anchor)
+    triaged = triage(ready, Places(root, out.resolve()), policy, cache)
+    document = _document(ready, triaged, root, skipped)
+    (out / "result.json").write_text(json.dumps(document, indent=2, ensure_ascii=False) + "\n")
+    for report in triaged.reports:
+        if report.kind is ReportKind.SC:
+            Image.fromarray(dcmread(root / report.path).pixel_array).save(out / "secondary_capture.png")
+    return Outcome(ready, triaged, document, out)
+
+
+def _choose(folder: Path, studies: Mapping[str, list[InstanceFile]], wanted: str) -> str:
+    if not studies:
+        raise FolderError(f"no DICOM file below {folder}")
+    if wanted and wanted not in studies:
+        raise FolderError(f"no study {wanted} below {folder}")
+    if not wanted and len(studies) > 1:
+        raise FolderError(
+            f"{len(studies)} studies below {folder}; choose with --study: {', '.join(sorted(studies))}"
+        )
+    return wanted or next(iter(studies))
+
+
+def _ready(
+    study: str, files: list[InstanceFile], context: PatientContext, policy: Policy, at: datetime
+) -> StudyReady:
+    instances = tuple(sorted(files, key=lambda one: (one.sop_instance_uid, one.sha256, one.path)))
+    return StudyReady(
+        job_id=job_id(study, input_digest(instances), digest_of([context, at]), policy.digest),
+        study_instance_uid=study,
+        snapshot=1,
+        instances=instances,
+        completeness=Completeness(Basis.FOLDER, len(instances), f"{len(instances)} images from a folder"),
+        context=context,
+        policy_digest=policy.digest,
+        requested_at=at,
+    )
+
+
+def _scan(folder: Path, out: Path) -> tuple[dict[str, list[InstanceFile]], tuple[str, ...]]:
+    """Study Instance UID to its files below `folder`, and what is no DICOM image; results in `out` are left out."""
+    studies: dict[str, list[InstanceFile]] = {}
+    skipped = []
+    for path in sorted(folder.rglob("*")):
+        if not path.is_file() or path.is_relative_to(out):
+            continue
+        try:
+            header = dcmread(path, specific_tags=list(_UIDS), stop_before_pixels=True)
+            uids = [str(header[keyword].value) for keyword in _UIDS]
+        except (InvalidDicomError, KeyError, OSError, ValueError) as error:
+            skipped.append(f"{path.relative_to(folder)}: {type(error).__name__}")
+            continue
+        with path.open("rb") as file:
+            sha256 = hashlib.file_digest(file, "sha256").hexdigest()
+        sop_instance, sop_class, study, series = uids
+        relative = path.relative_to(folder.anchor).as_posix()
+        studies.setdefault(study, []).append(InstanceFile(sop_instance, series, sop_class, relative, sha256))
+    return studies, tuple(skipped)
+
+
+def _document(
+    ready: StudyReady, triaged: StudyTriaged, root: Path, skipped: tuple[str, ...]
+) -> dict[str, Any]:
+    plain = to_plain(triaged)
+    return {
+        "format": FORMAT,
+        "study_instance_uid": ready.study_instance_uid,
+        "job_id": ready.job_id,
+        "decided_at": ready.requested_at.isoformat(),
+        "priority": triaged.decision.priority.value,
+        "decision": plain["decision"],
+        "findings": plain["findings"],
+        "series": plain["series"],
+        "unreadable": plain["unreadable"],
+        "skipped": list(skipped),
+        "completeness": to_plain(ready.completeness),
+        "context": to_plain(ready.context),
+        "inputs": [
+            {"path": f"{root}{one.path}", "sop_instance_uid": one.sop_instance_uid, "sha256": one.sha256}
+            for one in ready.instances
+        ],
+        "reports": [{**report, "path": f"{root}{report['path']}"} for report in plain["reports"]],
+        "stages": plain["stages"],
+        "versions": plain["versions"],
+        "failure": triaged.failure,
+    }

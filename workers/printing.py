@@ -1,0 +1,69 @@
+"""A triage result for a person at a terminal."""
+
+from rich.console import Console
+from rich.panel import Panel
+from rich.table import Table
+
+from rules.findings import Finding, Measured
+from rules.messages import StudyTriaged
+from workers.offline import Outcome
+
+_STYLES = {"P1": "bold white on red", "P2": "bold black on yellow", "P3": "bold white on blue", "P4": "bold"}
+
+
+def print_outcome(outcome: Outcome, console: Console | None = None) -> None:
+    """Print priority, reasons, patterns, findings, what was not assessed, and where the reports lie."""
+    console = console or Console()
+    decision = outcome.triaged.decision
+    style = _STYLES[decision.priority.value]
+    title = f" {decision.priority.value} {decision.priority.words.upper()} "
+    console.print(
+        Panel("\n".join(decision.sentences), title=f"[{style}]{title}[/]", subtitle=decision.headline)
+    )
+    console.print(_patterns(outcome.triaged))
+    measured = [one for one in outcome.triaged.findings if isinstance(one, Measured)]
+    if measured:
+        console.print(_findings(measured))
+    for line in decision.not_assessed:
+        console.print(f"[bold]not assessed[/] {line}")
+    for line in (*outcome.triaged.unreadable, *outcome.document["skipped"]):
+        console.print(f"[bold]not read[/] {line}")
+    console.print(_series(outcome.triaged))
+    seconds = sum(stage.seconds for stage in outcome.triaged.stages)
+    stages = ", ".join(f"{stage.stage} {stage.seconds:.1f}" for stage in outcome.triaged.stages)
+    console.print(
+        f"[dim]{seconds:.1f} s ({stages}); policy {decision.policy.version} {decision.policy.digest[:12]}[/]"
+    )
+    for report in outcome.triaged.reports:
+        console.print(f"{report.kind.value}: {outcome.document_path(report)}", soft_wrap=True)
+    console.print(f"all of it as JSON: {outcome.out / 'result.json'}", soft_wrap=True)
+    for line in decision.disclaimers:
+        console.print(f"[dim]{line}[/]")
+
+
+def _patterns(triaged: StudyTriaged) -> Table:
+    table = Table("rule", "pattern", "status", "asks for", "because", title="Patterns", title_justify="left")
+    for pattern in triaged.decision.patterns:
+        asks = pattern.priority.value if pattern.priority else ""
+        table.add_row(pattern.rule, pattern.name, pattern.status.value, asks, "\n".join(pattern.reasons))
+    return table
+
+
+def _findings(measured: list[Measured]) -> Table:
+    table = Table("quantity", "region", "side", "value", "unit", title="Findings", title_justify="left")
+    for one in sorted(measured, key=_order):
+        table.add_row(
+            one.quantity.value, one.region.words, one.side.value, f"{one.value:.2f}", one.unit.value
+        )
+    return table
+
+
+def _order(finding: Finding) -> tuple[str, str, str]:
+    return finding.quantity.value, finding.region.value, finding.side.value
+
+
+def _series(triaged: StudyTriaged) -> Table:
+    table = Table("role", "images", "used", "evidence", title="Series", title_justify="left")
+    for one in triaged.series:
+        table.add_row(one.role.value, str(one.instances), "yes" if one.is_used else "no", one.reason)
+    return table
