@@ -97,5 +97,7 @@ def _load(path: Path) -> tuple[bool, Any]:
         TypeError,
     ) as error:
         _log.warning("cache_entry_unreadable", error=type(error).__name__)
+        with contextlib.suppress(OSError):
+            path.unlink(missing_ok=True)  # else it would stand in the way of the entry made anew
         return False, None
     return True, value
