@@ -84,6 +84,9 @@ class Study(Base):
     is_open: Mapped[bool] = mapped_column(
         default=True, index=True, comment="something arrived since the last snapshot"
     )
+    has_identity_conflict: Mapped[bool] = mapped_column(
+        default=False, comment="its objects name more than one patient: no context may be fused"
+    )
 
     instances: Mapped[list["Instance"]] = relationship(back_populates="study")
     jobs: Mapped[list["Job"]] = relationship(back_populates="study", order_by="Job.id")
@@ -103,6 +106,7 @@ class Instance(Base):
     transfer_syntax_uid: Mapped[str] = mapped_column(UID)
     modality: Mapped[str] = mapped_column(String(16), default="")
     body_part: Mapped[str] = mapped_column(String(16), default="")
+    series_description: Mapped[str] = mapped_column(String(64), default="")
     path: Mapped[str] = mapped_column(Text, comment="relative to the file store's root")
     sha256: Mapped[str] = mapped_column(DIGEST)
     size_bytes: Mapped[int]

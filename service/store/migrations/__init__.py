@@ -1,0 +1,1 @@
+"""The schema's history; `service.store.session.upgrade` runs it."""

@@ -1,0 +1,15 @@
+"""Entry point of Alembic: migrates the connection that `service.store.session.upgrade` hands over."""
+
+from alembic import context
+
+from service.store.tables import Base
+
+context.configure(
+    connection=context.config.attributes["connection"],
+    target_metadata=Base.metadata,
+    # SQLite takes part too: BEGIN IMMEDIATE stands before the first statement (see session.py).
+    transactional_ddl=True,
+    render_as_batch=True,
+)
+with context.begin_transaction():
+    context.run_migrations()

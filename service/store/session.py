@@ -1,0 +1,140 @@
+"""Sessions with the database: SQLite beside the files, or PostgreSQL by URL, with the same schema."""
+
+import fcntl
+import sqlite3
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from alembic import command
+from alembic.config import Config
+from alembic.migration import MigrationContext
+from alembic.script import ScriptDirectory
+from sqlalchemy import Connection, Engine, create_engine, event, make_url, text
+from sqlalchemy.exc import InterfaceError, InternalError, OperationalError
+from sqlalchemy.exc import TimeoutError as PoolTimeoutError
+from sqlalchemy.orm import Session
+
+from service.errors import StoreUnavailableError
+from service.settings import Settings
+
+_BUSY_TIMEOUT_S = 20.0
+"""How long a writer waits for another one; less than a sender's patience for one C-STORE (30 s)."""
+_POOL_SIZE = 5
+_POOL_OVERFLOW = 15
+_MIGRATION_LOCK = 0x43415254
+"""Key of PostgreSQL's advisory lock around migrations."""
+_READING = "cartriage_reading"
+_UNAVAILABLE = (OperationalError, InterfaceError, InternalError, PoolTimeoutError)
+
+
+@dataclass(frozen=True, slots=True)
+class Store:
+    """The database of one process. Make it after a fork, never before."""
+
+    engine: Engine
+
+    @contextmanager
+    def session(self) -> Iterator[Session]:
+        """A transaction that may write: committed at the end, rolled back on any error.
+
+        On SQLite it takes the write lock at once, so that it cannot fail half-way for lack of it.
+
+        Raises StoreUnavailableError if the database does not answer or stays locked.
+        """
+        with _unavailable_named(), Session(self.engine, expire_on_commit=False) as session, session.begin():
+            yield session
+
+    @contextmanager
+    def reading(self) -> Iterator[Session]:
+        """A transaction that only reads, and waits for no writer.
+
+        Raises StoreUnavailableError if the database does not answer.
+        """
+        engine = self.engine.execution_options(**{_READING: True})
+        with _unavailable_named(), Session(engine, expire_on_commit=False) as session:
+            yield session
+
+    def close(self) -> None:
+        """Let go of all connections."""
+        self.engine.dispose()
+
+
+def open_store(settings: Settings) -> Store:
+    """The store of the settings; connects on first use. `upgrade` brings its schema up to date."""
+    url = make_url(settings.database)
+    is_sqlite = url.get_backend_name() == "sqlite"
+    if is_sqlite and url.database:
+        Path(url.database).parent.mkdir(parents=True, exist_ok=True)
+    engine = create_engine(
+        url,
+        # Parameters of a failed statement hold names and birth dates: never in an error, never in a log.
+        hide_parameters=True,
+        pool_pre_ping=not is_sqlite,
+        pool_size=_POOL_SIZE,
+        max_overflow=_POOL_OVERFLOW,
+        pool_timeout=_BUSY_TIMEOUT_S,
+    )
+    if is_sqlite:
+        event.listen(engine, "connect", _prepare_sqlite)
+        event.listen(engine, "begin", _begin_sqlite)
+    return Store(engine)
+
+
+def upgrade(store: Store) -> None:
+    """Bring the schema to the newest version; several processes may start at once.
+
+    Raises StoreUnavailableError if the database does not answer.
+    """
+    config = _alembic()
+    head = ScriptDirectory.from_config(config).get_current_head()
+    with _unavailable_named(), _one_at_a_time(store.engine), store.engine.begin() as connection:
+        if connection.dialect.name == "postgresql":
+            connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": _MIGRATION_LOCK})
+        if MigrationContext.configure(connection).get_current_revision() == head:
+            return
+        config.attributes["connection"] = connection
+        command.upgrade(config, "head")
+
+
+def _alembic() -> Config:
+    config = Config()
+    config.set_main_option("script_location", str(Path(__file__).parent / "migrations"))
+    config.set_main_option("path_separator", "os")
+    return config
+
+
+@contextmanager
+def _unavailable_named() -> Iterator[None]:
+    try:
+        yield
+    except _UNAVAILABLE as error:
+        raise StoreUnavailableError(type(error).__name__) from error
+
+
+@contextmanager
+def _one_at_a_time(engine: Engine) -> Iterator[None]:
+    """Hold a lock beside an SQLite file: switching to WAL does not wait for other openers, it fails."""
+    if engine.dialect.name != "sqlite" or not engine.url.database:
+        yield
+        return
+    with Path(engine.url.database).with_suffix(".lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
+
+
+def _prepare_sqlite(connection: sqlite3.Connection, _record: Any) -> None:
+    connection.isolation_level = None  # transactions are begun by _begin_sqlite, not by the driver
+    cursor = connection.cursor()
+    cursor.execute(f"PRAGMA busy_timeout={int(_BUSY_TIMEOUT_S * 1000)}")
+    cursor.execute("PRAGMA journal_mode=WAL")
+    cursor.execute("PRAGMA synchronous=FULL")
+    cursor.execute("PRAGMA foreign_keys=ON")
+    cursor.close()
+
+
+def _begin_sqlite(connection: Connection) -> None:
+    is_reading = connection.get_execution_options().get(_READING, False)
+    connection.exec_driver_sql("BEGIN" if is_reading else "BEGIN IMMEDIATE")
