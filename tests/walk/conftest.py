@@ -1,0 +1,61 @@
+"""One PACS and one service for all walks; each walk has its own patient."""
+
+import json
+import subprocess
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from tests.peers import need
+from tests.walk.house import CARTRIAGE, House, running_house
+from tests.walk.orthanc import Orthanc, running_orthanc
+
+
+@pytest.fixture(scope="session")
+def pacs(tmp_path_factory):
+    with running_orthanc(tmp_path_factory.mktemp("orthanc")) as peer:
+        yield peer
+
+
+@pytest.fixture(scope="session")
+def house(tmp_path_factory, pacs: Orthanc):
+    destination = {"name": "pacs", "ae_title": "ORTHANC", "host": "127.0.0.1", "port": pacs.dicom_port}
+    data = tmp_path_factory.mktemp("house")
+    with running_house(data, CARTRIAGE_DESTINATIONS=json.dumps([destination])) as up:
+        yield up
+
+
+@pytest.fixture(scope="session")
+def simulate(tmp_path_factory) -> Callable[..., Path]:
+    """Folder of a simulated study for a patient, made as a user makes it."""
+
+    def make(case: str, patient_id: str, *options: str) -> Path:
+        out = tmp_path_factory.mktemp("studies") / patient_id
+        subprocess.run(
+            [CARTRIAGE, "simulate", case, "--out", str(out), "--patient-id", patient_id, *options],
+            check=True,
+            capture_output=True,
+            timeout=180,
+        )
+        return out
+
+    return make
+
+
+@pytest.fixture(scope="session")
+def scanner(house: House) -> Callable[..., subprocess.CompletedProcess[str]]:
+    """DCMTK's storescu as the scanner."""
+
+    def send(folder: Path, *options: str) -> subprocess.CompletedProcess[str]:
+        node = house.node
+        command = [need("storescu"), "-aet", "SCANNER", "-aec", "CARTRIAGE", "+sd", "+r", *options]
+        return subprocess.run(
+            [*command, "127.0.0.1", str(node["port"]), str(folder)],
+            capture_output=True,
+            text=True,
+            timeout=120,
+            check=False,
+        )
+
+    return send
