@@ -5,6 +5,13 @@ import subprocess
 import sys
 from pathlib import Path
 
+from rules.messages import STUDY_TRIAGED, TRIAGE_STUDY
+from service.courier import make_app as make_courier
+from service.settings import Settings
+from workers.app import make_app as make_worker
+from workers.settings import WorkerSettings
+from workers.tasks import register
+
 _ROOT = Path(__file__).parents[2]
 
 
@@ -18,8 +25,15 @@ def test_import_contracts_hold():
 
 
 def test_the_service_starts_without_the_heavy_libraries():
-    blocked = "numpy scipy SimpleITK highdicom nilearn nibabel matplotlib PIL".split()
-    modules = "service.node service.intake service.assembly service.courier service.delivery service.cli.worklist".split()
+    blocked = ["numpy", "scipy", "SimpleITK", "highdicom", "nilearn", "nibabel", "matplotlib", "PIL"]
+    modules = [
+        "service.node",
+        "service.intake",
+        "service.assembly",
+        "service.courier",
+        "service.delivery",
+        "service.cli.worklist",
+    ]
     code = (
         f"import sys\nfor name in {blocked!r}: sys.modules[name] = None\n"
         f"from importlib import import_module\nfor name in {modules!r}: import_module(name)"
@@ -48,13 +62,6 @@ def test_every_locked_requirement_has_hashes():
 
 
 def test_each_task_name_is_registered_by_the_other_side():
-    from rules.messages import STUDY_TRIAGED, TRIAGE_STUDY
-    from service.courier import make_app as make_courier
-    from service.settings import Settings
-    from workers.app import make_app as make_worker
-    from workers.settings import WorkerSettings
-    from workers.tasks import register
-
     worker = make_worker(WorkerSettings())
     register(worker, WorkerSettings())
     assert TRIAGE_STUDY in worker.tasks

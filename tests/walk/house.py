@@ -85,7 +85,7 @@ def running_house(data: Path, **settings: str) -> Iterator[House]:
         process = subprocess.Popen([CARTRIAGE, "up"], env=environment, stdout=output, stderr=output)
         house = House(data, environment, process)
         try:
-            wait_for(lambda: (data / "node.json").exists(), 60, "the node to listen")
+            wait_for((data / "node.json").exists, 60, "the node to listen")
             yield house
         finally:
             process.send_signal(signal.SIGTERM)

@@ -27,7 +27,9 @@ def test_a_worker_killed_in_mid_task_costs_no_result_and_makes_none_twice(house,
     assert scanner(folder).returncode == 0
 
     # The child that computes is the one that has used the processor; killing the whole family is the harder case.
-    wait_for(lambda: list((house.data / "files" / "locks").glob("*.lock")) and _busy(house), 90, "a worker at work")
+    wait_for(
+        lambda: list((house.data / "files" / "locks").glob("*.lock")) and _busy(house), 90, "a worker at work"
+    )
     family = house.children("workers")
     for process in family:
         with contextlib.suppress(psutil.NoSuchProcess):
@@ -84,7 +86,9 @@ def test_a_node_killed_in_mid_association_tells_the_sender_and_loses_nothing(hou
     acknowledged = house.events(study).count("instance_stored")
     assert 0 < acknowledged < len(headers)
     wait_for(lambda: house.node["pid"] != before["pid"], 60, "the node's restart")
-    again = wait_for(lambda: (sent := scanner(folder)).returncode == 0 and sent, 60, "the re-send to be taken")
+    again = wait_for(
+        lambda: (sent := scanner(folder)).returncode == 0 and sent, 60, "the re-send to be taken"
+    )
     assert again.returncode == 0
 
     wait_for(lambda: len(pacs.instances(study)) >= 2, 180, "SR and SC in the PACS")

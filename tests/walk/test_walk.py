@@ -31,7 +31,9 @@ def pres(house, pacs, simulate, scanner, tmp_path_factory):
     assert sent.returncode == 0, sent.stderr
     study = _study_uid(folder)
     wait_for(lambda: len(pacs.instances(study)) >= 2, 180, "SR and SC in the PACS")
-    return study, {str(dcmread(path).Modality): path for path in pacs.download(study, tmp_path_factory.mktemp("back"))}
+    return study, {
+        str(dcmread(path).Modality): path for path in pacs.download(study, tmp_path_factory.mktemp("back"))
+    }
 
 
 def test_a_flagged_study_comes_back_as_one_sr_and_one_secondary_capture(pres, pacs):
@@ -112,7 +114,9 @@ def test_an_unflagged_patient_is_left_alone(house, pacs, simulate, scanner):
     assert study not in {row["study_instance_uid"] for row in house.worklist() if row["priority"]}
 
 
-def test_a_study_without_flair_is_visibly_not_assessed_and_keeps_its_floor(house, pacs, simulate, scanner, tmp_path):
+def test_a_study_without_flair_is_visibly_not_assessed_and_keeps_its_floor(
+    house, pacs, simulate, scanner, tmp_path
+):
     folder = simulate("no_flair", "NOFLAIR")
     study = _study_uid(folder)
     house.run("cohort", "add", "NOFLAIR", "--infusion-date", "2026-02-20", "--icans-grade", "3")
@@ -121,6 +125,8 @@ def test_a_study_without_flair_is_visibly_not_assessed_and_keeps_its_floor(house
     (row,) = [row for row in house.worklist() if row["study_instance_uid"] == study]
     assert row["priority"] == "P2"
     report = next(path for path in pacs.download(study, tmp_path) if dcmread(path).Modality == "SR")
-    page = subprocess.run([need("dsr2html"), str(report)], capture_output=True, text=True, timeout=60, check=True)
+    page = subprocess.run(
+        [need("dsr2html"), str(report)], capture_output=True, text=True, timeout=60, check=True
+    )
     assert "not assessed" in page.stdout.lower()
     assert "no flair" in page.stdout.lower()

@@ -1,0 +1,109 @@
+"""What a worker answers when the analysis fails: a visible `not assessed`, never silence and never a guess."""
+
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+from celery.exceptions import SoftTimeLimitExceeded
+
+from rules.codec import from_plain, to_plain
+from rules.context import PatientContext, Recorded
+from rules.findings import NotAssessed, Why
+from rules.messages import Basis, Completeness, StudyReady, StudyTriaged
+from rules.policy import load
+from rules.urgency import Priority
+from workers import pipeline
+from workers.errors import PolicyMismatchError
+from workers.offline import _scan
+from workers.settings import WorkerSettings
+from workers.tasks import _only_one, run
+
+_NOW = datetime(2026, 3, 2, 8, tzinfo=UTC)
+
+
+@pytest.fixture
+def settings(tmp_path) -> WorkerSettings:
+    return WorkerSettings(data=tmp_path / "data")
+
+
+@pytest.fixture
+def ready(simulate, settings) -> StudyReady:
+    settings.files.mkdir(parents=True)
+    (settings.files / "in").symlink_to(simulate("no_flair"))
+    studies, _ = _scan(settings.files / "in" / ".", settings.files / "out")
+    ((study, files),) = studies.items()
+    here = str(settings.files / "in").lstrip("/")
+    instances = tuple(
+        one if not one.path.startswith(here) else _moved(one, f"in{one.path[len(here) :]}") for one in files
+    )
+    return StudyReady(
+        job_id="ab" * 32,
+        study_instance_uid=study,
+        snapshot=1,
+        instances=instances,
+        completeness=Completeness(Basis.QUIET_TIME, len(files), f"{len(files)} images"),
+        context=PatientContext(is_cart_recipient=True, icans_grade=Recorded(3, _NOW)),
+        policy_digest=load().digest,
+        requested_at=_NOW,
+    )
+
+
+def _moved(instance, path):
+    return from_plain(type(instance), {**to_plain(instance), "path": path})
+
+
+def _explode(error: BaseException):
+    def analyse(*_: object) -> object:
+        raise error
+
+    return analyse
+
+
+@pytest.mark.parametrize(
+    ("error", "why"), [(RuntimeError("secret"), Why.CRASH), (SoftTimeLimitExceeded(), Why.TIMEOUT)]
+)
+def test_a_failed_analysis_is_reported_as_not_assessed_with_its_floor(
+    monkeypatch, ready, settings, error, why
+):
+    monkeypatch.setattr(pipeline, "_analyse", _explode(error))
+    triaged = run(ready, settings, load())
+    assert triaged.failure == type(error).__name__
+    assert {one.why for one in triaged.findings if isinstance(one, NotAssessed)} == {why}
+    assert not triaged.decision.is_assessed
+    assert triaged.decision.priority is Priority.P2
+    assert len(triaged.reports) == 2
+    assert "secret" not in str(to_plain(triaged))
+
+
+def test_after_repeated_deaths_nothing_is_analysed_again(monkeypatch, ready, settings):
+    monkeypatch.setattr(pipeline, "_analyse", _explode(AssertionError("analysed all the same")))
+    asked = from_plain(StudyReady, {**to_plain(ready), "is_analysis_allowed": False})
+    assert run(asked, settings, load()).decision.priority is Priority.P2
+
+
+def test_another_policy_than_asked_for_is_refused(ready, settings):
+    asked = from_plain(StudyReady, {**to_plain(ready), "policy_digest": "0" * 64})
+    with pytest.raises(PolicyMismatchError):
+        run(asked, settings, load())
+
+
+def test_the_result_travels_as_plain_data(ready, settings):
+    triaged = run(ready, settings, load())
+    assert from_plain(StudyTriaged, to_plain(triaged)) == triaged
+
+
+def test_running_a_job_twice_gives_the_same_reports(ready, settings):
+    first, second = (run(ready, settings, load()) for _ in range(2))
+    assert first.reports == second.reports
+    assert len(list(Path(settings.files).glob("reports/*/*/*"))) == 2
+
+
+def test_only_one_process_works_on_a_job(tmp_path):
+    with (
+        _only_one(tmp_path, "job") as first,
+        _only_one(tmp_path, "job") as second,
+        _only_one(tmp_path, "other") as third,
+    ):
+        assert (first, second, third) == (True, False, True)
+    with _only_one(tmp_path, "job") as again:
+        assert again
