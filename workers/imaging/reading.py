@@ -1,0 +1,73 @@
+"""From the files of a series to its volume: exact geometry or a reason why not, never a guess.
+
+The files must be one stack of parallel, evenly spaced slices of one matrix in one frame of reference. Spacing is measured
+between slice positions: SliceThickness and SpacingBetweenSlices are nominal and known to be wrong. See `stack` for what is
+refused, `geometry` for the tolerances and `pixels` for what can be decoded.
+"""
+
+from itertools import groupby
+
+import numpy as np
+from numpy.typing import NDArray
+
+from rules.findings import Why
+from workers.errors import CannotAssess
+from workers.imaging.headers import quiet
+from workers.imaging.pixels import inverted_if_monochrome1, stored_planes
+from workers.imaging.series import Series
+from workers.imaging.stack import Frame, Stack, stack_of
+from workers.imaging.volume import Volume
+
+
+def read_volume(series: Series) -> Volume:
+    """The pixels of a series on an exact patient grid, in modality values.
+
+    A diffusion series yields the images of the b value nearest to 1000 s/mm2 (from 500 on), the traces if there are any.
+    Raises CannotAssess: GEOMETRY, SERIES_UNREADABLE, COVERAGE or QUALITY.
+    """
+    with quiet():
+        stack = stack_of(series.files, series.headers, series.role)
+        array = _pixels_of(series, stack)
+    _refuse_worthless(array)
+    return Volume(
+        array=array,
+        affine=stack.affine,
+        role=series.role,
+        series_instance_uid=series.series_instance_uid,
+        frame_of_reference_uid=stack.frames[0].frame_of_reference_uid,
+        sop_instance_uids=tuple(frame.sop_instance_uid for frame in stack.frames),
+    )
+
+
+def _pixels_of(series: Series, stack: Stack) -> NDArray[np.float32]:
+    """(k, j, i) float32. Files are decoded one at a time; only one decoded file is held beside the volume."""
+    headers = dict(zip(series.files, series.headers, strict=True))
+    array = np.empty((len(stack.frames), *stack.frames[0].shape), dtype=np.float32)
+    places = sorted(enumerate(stack.frames), key=lambda place: (str(place[1].path), place[1].number))
+    for path, group in groupby(places, key=lambda place: place[1].path):
+        members = list(group)
+        planes = stored_planes(path, headers[path], [frame.number for _, frame in members])
+        if len(planes) != len(members):
+            raise CannotAssess(Why.SERIES_UNREADABLE, "another number of frames than the header states")
+        for (k, frame), plane in zip(members, planes, strict=True):
+            if plane.shape != frame.shape:
+                raise CannotAssess(
+                    Why.SERIES_UNREADABLE, "a decoded image has another matrix than its header states"
+                )
+            array[k] = _modality_values(series, frame, plane)
+    return array
+
+
+def _modality_values(series: Series, frame: Frame, plane: NDArray[np.generic]) -> NDArray[np.float64]:
+    """Stored value x RescaleSlope + RescaleIntercept, of this very image: Philips scales each slice on its own."""
+    ds = series.headers[series.files.index(frame.path)]
+    stored = inverted_if_monochrome1(plane.astype(np.float64), ds)
+    return stored * frame.slope + frame.intercept
+
+
+def _refuse_worthless(array: NDArray[np.float32]) -> None:
+    low, high = float(array.min()), float(array.max())  # NaN and infinity survive min and max
+    if not np.isfinite(low + high):
+        raise CannotAssess(Why.QUALITY, "pixel values that are not finite numbers")
+    if low == high:
+        raise CannotAssess(Why.QUALITY, "all pixels have the same value")
