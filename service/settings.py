@@ -3,7 +3,7 @@
 from pathlib import Path
 from typing import Annotated, Literal
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, RedisDsn
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 
@@ -39,8 +39,9 @@ class Settings(BaseSettings):
     """Folder of the file store and of the embedded database and broker."""
     database_url: str = ""
     """SQLAlchemy URL; empty is SQLite in the data folder."""
-    redis_url: RedisDsn | None = None
-    """Broker; empty is an embedded Redis on a Unix socket in the data folder."""
+    redis_url: str = Field(default="", pattern=r"^$|^(rediss?|redis\+socket)://.")
+    """Broker, as redis://, rediss:// or redis+socket:// (Unix socket); empty is an embedded Redis on a Unix socket
+    in the data folder. `cartriage up` sets it for all its processes."""
 
     ae_title: AETitle = "CARTRIAGE"
     """Our AE title, as SCP and as SCU."""
@@ -79,9 +80,7 @@ class Settings(BaseSettings):
     @property
     def broker(self) -> str:
         """The broker URL in force."""
-        return (
-            str(self.redis_url) if self.redis_url else f"redis+socket://{self.data.resolve() / 'redis.sock'}"
-        )
+        return self.redis_url or f"redis+socket://{self.data.resolve() / 'redis.sock'}"
 
     @property
     def files(self) -> Path:

@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from pydantic import Field, RedisDsn
+from pydantic import Field
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 
@@ -12,7 +12,9 @@ class WorkerSettings(BaseSettings):
     model_config = SettingsConfigDict(env_prefix="CARTRIAGE_", frozen=True, extra="ignore")
 
     data: Path = Path("data")
-    redis_url: RedisDsn | None = None
+    redis_url: str = Field(default="", pattern=r"^$|^(rediss?|redis\+socket)://.")
+    """Broker, as redis://, rediss:// or redis+socket:// (Unix socket); empty is the embedded one's socket in the
+    data folder."""
     task_soft_limit_s: int = Field(default=300, ge=10)
     """After this the study is reported as not assessed."""
     task_hard_limit_s: int = Field(default=360, ge=20)
@@ -23,9 +25,7 @@ class WorkerSettings(BaseSettings):
     @property
     def broker(self) -> str:
         """The broker URL in force."""
-        return (
-            str(self.redis_url) if self.redis_url else f"redis+socket://{self.data.resolve() / 'redis.sock'}"
-        )
+        return self.redis_url or f"redis+socket://{self.data.resolve() / 'redis.sock'}"
 
     @property
     def files(self) -> Path:

@@ -1,0 +1,200 @@
+import socket
+import threading
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from structlog.testing import capture_logs
+
+from rules.urgency import Priority
+from service.audit import trail
+from service.courier import take
+from service.delivery import Outbox, back_off, deliver_due, run_delivery
+from service.settings import Destination
+from service.store.tables import Delivery
+from tests.service.sending import NOON, STUDY, archive, owe_job, result, write_report
+
+# pynetdicom drops the socket of a refused connection without closing it; Python then closes it, with a warning.
+drops_a_socket = pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
+
+
+def later():
+    """After every wait that a failed try may have set."""
+    return datetime.now(UTC) + timedelta(days=1)
+
+
+def free_port():
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        return taken.getsockname()[1]
+
+
+@pytest.fixture
+def owe(store, settings):
+    """Owe one report per call to the given destinations, with its priority."""
+    numbers = iter(range(1, 100))
+
+    def owing(*destinations, priority=Priority.P2):
+        number = next(numbers)
+        job = owe_job(store, f"{number:064x}")
+        report = write_report(settings.files, f"1.2.3.{number}")
+        sending = settings.model_copy(update={"destinations": destinations})
+        take(store, result(job, (report,), priority=priority), sending, NOON)
+        return report.sop_instance_uid
+
+    return owing
+
+
+@pytest.fixture
+def outbox(store, settings):
+    return Outbox(store, settings.model_copy(update={"delivery_timeout_s": 2.0}))
+
+
+def rows(store):
+    with store.reading() as session:
+        return {row.sop_instance_uid: row for row in session.query(Delivery).all()}
+
+
+def events(store):
+    with store.reading() as session:
+        return [event.event for event in trail(session, STUDY)]
+
+
+def test_a_report_is_stored_once_and_told_in_the_trail(owe, outbox, store):
+    with archive() as pacs:
+        uid = owe(pacs.destination)
+        assert deliver_due(outbox, pacs.destination, NOON) == 1
+        assert deliver_due(outbox, pacs.destination, later()) == 0
+    assert pacs.stored == [uid]
+    row = rows(store)[uid]
+    assert (row.state, row.tries, row.last_error) == ("stored", 1, "")
+    assert row.stored_at is not None
+    assert events(store).count("report_stored") == 1
+
+
+def test_urgent_reports_go_first_then_older_ones_on_one_association(owe, outbox):
+    with archive() as pacs:
+        routine = owe(pacs.destination, priority=Priority.P4)
+        older = owe(pacs.destination, priority=Priority.P1)
+        newer = owe(pacs.destination, priority=Priority.P1)
+        deliver_due(outbox, pacs.destination, NOON)
+    assert pacs.stored == [older, newer, routine]
+    assert pacs.associations == 1
+
+
+def test_a_refused_report_is_owed_until_the_destination_takes_it(owe, outbox, store):
+    statuses = iter([0xA700, 0xC000, 0x0000])
+    with archive(lambda _: next(statuses)) as pacs:
+        uid = owe(pacs.destination)
+        deliver_due(outbox, pacs.destination, NOON)
+        assert deliver_due(outbox, pacs.destination, NOON) == 0, "it waits before the next try"
+        refused = rows(store)[uid]
+        assert (refused.state, refused.tries, refused.last_error) == ("owed", 1, "out of resources")
+        deliver_due(outbox, pacs.destination, later())
+        deliver_due(outbox, pacs.destination, later())
+    assert pacs.stored == [uid]
+    assert rows(store)[uid].state == "stored"
+    assert events(store)[-3:] == ["report_not_stored", "report_not_stored", "report_stored"]
+
+
+def test_a_warning_counts_as_stored_and_is_told(owe, outbox, store):
+    with archive(lambda _: 0xB000) as pacs:
+        uid = owe(pacs.destination)
+        deliver_due(outbox, pacs.destination, NOON)
+    assert rows(store)[uid].state == "stored"
+    assert "report_stored_with_warning" in events(store)
+
+
+def test_a_refused_report_does_not_hold_up_the_one_behind_it(owe, outbox):
+    with archive(lambda uid: 0xA900 if uid == "1.2.3.1" else 0x0000) as pacs:
+        owe(pacs.destination)
+        behind = owe(pacs.destination)
+        deliver_due(outbox, pacs.destination, NOON)
+    assert pacs.stored == [behind]
+
+
+@drops_a_socket
+def test_a_dead_destination_delays_no_other(owe, outbox):
+    dead = Destination(name="dead", ae_title="DEAD", host="127.0.0.1", port=free_port())
+    stop = threading.Event()
+    with archive() as pacs:
+        settings = outbox.settings.model_copy(update={"destinations": (dead, pacs.destination)})
+        uids = {owe(dead, pacs.destination) for _ in range(3)}
+        thread = threading.Thread(target=run_delivery, args=(settings, stop))
+        thread.start()
+        for _ in range(100):
+            if set(pacs.stored) == uids:
+                break
+            stop.wait(0.1)
+        stop.set()
+        thread.join(10)
+    assert set(pacs.stored) == uids
+    assert not thread.is_alive()
+
+
+@drops_a_socket
+def test_what_waited_for_a_dead_destination_is_due_as_soon_as_it_answers(owe, outbox, store):
+    port = free_port()
+    destination = Destination(name="pacs", ae_title="PACS", host="127.0.0.1", port=port)
+    waited = owe(destination, priority=Priority.P4)
+    assert deliver_due(outbox, destination, NOON) == 1
+    assert rows(store)[waited].last_error == "no association with the destination"
+    with archive(port=port) as pacs:
+        fresh = owe(pacs.destination, priority=Priority.P4)
+        now = NOON + timedelta(seconds=1)
+        deliver_due(outbox, destination, now)
+        deliver_due(outbox, destination, now)
+    assert pacs.stored == [fresh, waited]
+
+
+def test_a_changed_or_missing_file_is_not_sent(owe, outbox, store):
+    with archive() as pacs:
+        changed, missing = owe(pacs.destination), owe(pacs.destination)
+        (outbox.settings.files / "reports" / f"{changed}.dcm").write_bytes(b"something else")
+        (outbox.settings.files / "reports" / f"{missing}.dcm").unlink()
+        assert deliver_due(outbox, pacs.destination, NOON) == 2
+    assert pacs.stored == []
+    assert {row.last_error for row in rows(store).values()} == {"file missing or changed"}
+
+
+def test_a_destination_that_takes_no_such_object_is_told(store, settings, outbox):
+    with archive() as pacs:
+        job = owe_job(store)
+        report = replace(
+            write_report(settings.files, "1.2.3.9"), sop_class_uid="1.2.840.10008.5.1.4.1.1.88.34"
+        )
+        sending = settings.model_copy(update={"destinations": (pacs.destination,)})
+        take(store, result(job, (report,)), sending, NOON)
+        deliver_due(outbox, pacs.destination, NOON)
+    row = rows(store)["1.2.3.9"]
+    assert row.state == "owed"
+    assert row.last_error
+
+
+def test_a_person_is_told_when_a_delivery_is_stuck_and_tries_go_on(owe, outbox, store):
+    with archive(lambda _: 0xA700) as pacs, capture_logs() as logs:
+        uid = owe(pacs.destination)
+        for _ in range(12):
+            deliver_due(outbox, pacs.destination, later())
+    assert rows(store)[uid].tries == 12
+    assert [log["event"] for log in logs if log["log_level"] == "error"] == ["delivery_stuck"]
+    told = events(store)
+    assert told.count("delivery_stuck") == 1
+    assert told.count("report_not_stored") == 4, "the 1st, 2nd, 4th and 8th failure"
+
+
+def test_the_log_names_no_patient(owe, outbox):
+    with archive(lambda uid: 0xA700 if uid == "1.2.3.1" else 0) as pacs, capture_logs() as logs:
+        owe(pacs.destination)
+        owe(pacs.destination)
+        deliver_due(outbox, pacs.destination, NOON)
+    assert logs
+    assert "SENTINEL" not in str(logs)
+    assert "P1" not in str(logs)
+
+
+def test_waits_double_up_to_a_limit_that_is_low_for_urgent_results(settings):
+    seconds = [back_off(tries, "P4", settings).total_seconds() for tries in (1, 2, 3, 40)]
+    for value, expected in zip(seconds, (5, 10, 20, 900), strict=True):
+        assert expected * 0.8 <= value <= expected * 1.2
+    assert back_off(40, "P1", settings).total_seconds() <= 72
