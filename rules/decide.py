@@ -1,0 +1,76 @@
+"""From findings, context and policy to the decision. Pure: the same case gives the same decision, and nothing lowers."""
+
+from collections.abc import Iterable
+
+from rules.clinical import Clinic, day_after_infusion, observe
+from rules.conditions import Facts, Subject
+from rules.decision import Decision, Status
+from rules.explain import Story, headline, sentences
+from rules.facts import Case
+from rules.findings import Finding, Measured
+from rules.floors import floors
+from rules.patterns import Judged, judge
+from rules.policy import Kind, Policy
+from rules.unassessed import unassessed
+from rules.urgency import Priority, most_urgent
+
+
+def decide(policy: Policy, case: Case) -> Decision:
+    """Priority = most urgent of imaging patterns, context patterns, floors and the order; with every reason."""
+    clinic = observe(case.context, policy.limits, case.now, case.study_date)
+    facts = _facts(policy, case, clinic)
+    judged = judge(policy, facts)
+    held = floors(policy, facts, case.context)
+    imaging = _priority(judged, Kind.IMAGING)
+    priority = most_urgent(imaging, _priority(judged, Kind.CONTEXT), *(floor.priority for floor in held))
+    not_assessed = unassessed(policy, facts.findings)
+    story = Story(policy, case, judged, held, priority, not_assessed, facts.is_assessed, clinic.conflicts)
+    return Decision(
+        priority=priority,
+        imaging_priority=imaging,
+        floors=held,
+        patterns=tuple(one.pattern for one in judged),
+        is_assessed=facts.is_assessed,
+        not_assessed=(*not_assessed, *policy.wording.not_in_this_version),
+        could_be=_could_be(judged, priority),
+        headline=headline(story),
+        sentences=sentences(story),
+        disclaimers=policy.wording.disclaimers,
+        day_after_infusion=day_after_infusion(case.context, case.study_date or case.now.date()),
+        policy=policy.identity,
+    )
+
+
+def _facts(policy: Policy, case: Case, clinic: Clinic) -> Facts:
+    findings = _by_subject(case.findings)
+    needed = policy.needed_findings()
+    is_assessed = any(isinstance(findings.get(subject), Measured) for subject in needed)
+    return Facts(findings, clinic.facts, frozenset(case.modalities), is_assessed)
+
+
+def _by_subject(findings: Iterable[Finding]) -> dict[Subject, Finding]:
+    """One finding for each subject, whatever the order: a measured one before none, the larger before the smaller."""
+    chosen: dict[Subject, Finding] = {}
+    for finding in findings:
+        subject = Subject(finding.quantity, finding.region, finding.side)
+        if subject not in chosen or _rank(finding) > _rank(chosen[subject]):
+            chosen[subject] = finding
+    return chosen
+
+
+def _rank(finding: Finding) -> tuple[bool, float, str]:
+    if isinstance(finding, Measured):
+        return True, finding.value, ""
+    return False, 0.0, f"{finding.why}{finding.detail}"
+
+
+def _priority(judged: Iterable[Judged], kind: Kind) -> Priority:
+    patterns = (one.pattern for one in judged if one.rule.kind is kind)
+    return most_urgent(*(p.priority for p in patterns if p.status is Status.PRESENT and p.priority))
+
+
+def _could_be(judged: Iterable[Judged], priority: Priority) -> Priority | None:
+    """What missing images or context could still make of the imaging patterns; silent unless it is more urgent."""
+    possible = [one.could_be for one in judged if one.rule.kind is Kind.IMAGING and one.could_be]
+    best = most_urgent(*possible)
+    return best if best.is_above(priority) else None

@@ -1,0 +1,198 @@
+"""The explanation in words: one headline and the sentences in reading order, identical in SR, SC, worklist and audit."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import date, datetime
+from typing import Any
+
+from rules.anatomy import Role
+from rules.clinical import age_at, day_after_infusion, recorded_words
+from rules.context import BloodPressure, Depth, Motor, PatientContext, Recorded, Seizure
+from rules.decision import Floor, Status
+from rules.facts import Case
+from rules.patterns import Judged
+from rules.policy import Kind, Policy
+from rules.urgency import Priority
+from rules.words import listed
+
+NEGATIVE = "R14"
+NOT_ASSESSABLE = "R19"
+
+
+@dataclass(frozen=True, slots=True)
+class Story:
+    """Everything that is told."""
+
+    policy: Policy
+    case: Case
+    judged: tuple[Judged, ...]
+    floors: tuple[Floor, ...]
+    priority: Priority
+    not_assessed: tuple[str, ...]
+    is_assessed: bool
+    conflicts: tuple[str, ...]
+
+    def positives(self) -> tuple[Judged, ...]:
+        """Present imaging and context patterns, most urgent first."""
+        found = [
+            one
+            for one in self.judged
+            if one.pattern.status is Status.PRESENT and one.rule.kind is not Kind.STUDY
+        ]
+        return tuple(sorted(found, key=lambda one: one.pattern.priority or Priority.P4))
+
+    def is_imaging_open(self) -> bool:
+        return any(one.pattern.status is Status.OPEN for one in self.judged if one.rule.kind is Kind.IMAGING)
+
+
+def headline(story: Story) -> str:
+    """The worklist's one line, as in `P2 urgent: suspected PRES-type distribution`."""
+    parts = [_outcome(story)]
+    parts += [
+        f"{floor.code}: {floor.because}" for floor in story.floors[:1] if floor.priority is not Priority.P4
+    ]
+    return f"{story.priority.value} {story.priority.words}: {'; '.join(parts)}"
+
+
+def sentences(story: Story) -> tuple[str, ...]:
+    """The explanation: result, floors, contradictions, open questions, suggestions, what was not assessed."""
+    return (
+        *_result(story),
+        *(_floor(floor) for floor in story.floors),
+        *story.conflicts,
+        *_open(story.judged),
+        *_follow_ups(story),
+        *_limits(story),
+        story.policy.wording.interpret,
+    )
+
+
+def context_lines(context: PatientContext, now: datetime, study_date: date | None) -> tuple[str, ...]:
+    """The clinical context in words, each value with its age, as in `ICANS grade 1, recorded 3 h before`."""
+    day = study_date or now.date()
+    age = age_at(context, day)
+    recorded = [
+        _recorded("ICANS grade", context.icans_grade, now),
+        _recorded("ICE", context.ice_score, now),
+        _recorded("CAPD", context.capd_score, now),
+        _recorded("CRS grade", context.crs_grade, now),
+        _recorded("blood pressure", context.blood_pressure, now),
+        _recorded("seizure", context.seizure, now),
+        _recorded("motor weakness", context.motor, now, _depth(context)),
+        _recorded("signs of raised intracranial pressure", context.raised_icp_signs, now),
+        _recorded("steroid taper in the last 72 h", context.steroid_taper, now),
+        _recorded("platelets", context.platelets, now, " G/L"),
+    ]
+    order = f"ordered as {context.order_priority}" if context.order_priority else ""
+    lines = [_day_line(context, day), "" if age is None else f"{age} years old", *recorded, order]
+    return (*(line for line in lines if line), *context.notes)
+
+
+def _outcome(story: Story) -> str:
+    positives = story.positives()
+    if positives:
+        return ", ".join(
+            f"suspected {one.rule.name}" if one.rule.kind is Kind.IMAGING else one.rule.name
+            for one in positives
+        )
+    if not story.is_assessed:
+        return f"NOT ASSESSED ({_reason(story)})"
+    return "partly assessed, questions open" if story.is_imaging_open() else _negative_name(story)
+
+
+def _negative_name(story: Story) -> str:
+    return next((one.rule.name for one in story.judged if one.rule.code == NEGATIVE), "no pattern")
+
+
+def _result(story: Story) -> tuple[str, ...]:
+    wording = story.policy.wording
+    told = [one.pattern.sentence for one in story.positives()]
+    is_positive = any(one.rule.kind is Kind.IMAGING for one in story.positives())
+    if is_positive:
+        return (*told, wording.positive)
+    if not story.is_assessed:
+        return (*told, wording.not_assessed.format(reason=_reason(story)))
+    if story.is_imaging_open():
+        return (*told, wording.partly_assessed.format(series=_series(story.case)))
+    place = wording.negative_place if story.priority is Priority.P4 else wording.negative_raised
+    return (*told, f"{wording.negative.format(series=_series(story.case))} {place}")
+
+
+def _reason(story: Story) -> str:
+    """Why nothing was assessed: each distinct reason once."""
+    details = dict.fromkeys(clause.rpartition(": ")[2] for clause in story.not_assessed)
+    return "; ".join(details) or "nothing was measured"
+
+
+def _series(case: Case) -> str:
+    """The series that this version measures, as far as they were there."""
+    return ", ".join(role.value for role in case.roles if role is Role.FLAIR) or "none"
+
+
+def _floor(floor: Floor) -> str:
+    kind = {"ORDER": "Order", "QUALITY": "Quality floor"}.get(floor.code, f"Clinical floor {floor.code}")
+    return f"{kind}: at least {floor.priority.value} – {floor.because}."  # noqa: RUF001 - the house's dash
+
+
+def _open(judged: Iterable[Judged]) -> tuple[str, ...]:
+    """What stays open in imaging rules, and how urgent it could be."""
+    lines = []
+    for one in judged:
+        if one.rule.kind is not Kind.IMAGING or one.could_be is None:
+            continue
+        what = "present; its priority is open" if one.pattern.status is Status.PRESENT else "open"
+        settles = "; ".join(one.pattern.missing)
+        lines.append(
+            f"{one.rule.name}: {what}, could be {one.could_be.value}; would be settled by: {settles}."
+        )
+    return tuple(lines)
+
+
+def _follow_ups(story: Story) -> tuple[str, ...]:
+    present = [one.pattern for one in story.judged if one.pattern.status is Status.PRESENT]
+    return tuple(f"Suggestion ({p.name}): {p.follow_up}" for p in present if p.follow_up)
+
+
+def _limits(story: Story) -> tuple[str, ...]:
+    always = f"Not assessed by this version: {listed(story.policy.wording.not_in_this_version)}."
+    if story.not_assessed and story.is_assessed:
+        return (f"Not assessed in this study: {'; '.join(story.not_assessed)}.", always)
+    return (always,)
+
+
+def _day_line(context: PatientContext, day: date) -> str:
+    count = day_after_infusion(context, day)
+    product = f" ({context.product})" if context.product else ""
+    inferred = "" if context.is_cart_recipient else "CAR-T status inferred, "
+    if count is None:
+        if not (context.is_cart_recipient or context.product):
+            return "CAR-T status not known"
+        return f"{inferred or 'CAR-T recipient'}{product}, date unknown".replace(", ,", ",").replace(
+            "  ", " "
+        )
+    when = f"day {count} after infusion" if count >= 0 else f"{-count} days before infusion"
+    return f"{inferred}{when}{product}"
+
+
+def _recorded(name: str, item: Recorded[Any] | None, now: datetime, suffix: str = "") -> str:
+    if item is None:
+        return ""
+    return f"{name} {_plain(item.value)}{suffix}, {recorded_words(item.at, now)}"
+
+
+def _plain(value: object) -> str:
+    match value:
+        case bool():
+            return "yes" if value else "no"
+        case BloodPressure(systolic, diastolic):
+            return f"{systolic}/{diastolic} mmHg"
+        case Seizure.STATUS:
+            return "status epilepticus"
+        case Motor.NONE | Seizure.NONE:
+            return "none"
+        case _:
+            return str(value)
+
+
+def _depth(context: PatientContext) -> str:
+    return "" if context.motor_depth is Depth.UNKNOWN else f" ({context.motor_depth.value})"

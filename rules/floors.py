@@ -1,0 +1,38 @@
+"""Floors: priorities that do not rest on the images. They hold whatever the images show, and only ever raise."""
+
+from rules.clinical import Field, Known
+from rules.conditions import Facts, evaluate
+from rules.context import PatientContext
+from rules.decision import Floor
+from rules.logic import Answer
+from rules.policy import FloorRule, Policy
+
+ORDER = "ORDER"
+"""Code of the floor that the order itself sets."""
+
+
+def floors(policy: Policy, facts: Facts, context: PatientContext) -> tuple[Floor, ...]:
+    """Floors that hold, most urgent first. A floor that shows only what a higher one showed is left out."""
+    held = [rule for rule in policy.floors if evaluate(rule.when, facts).answer is Answer.TRUE]
+    ranked = sorted(held, key=lambda rule: rule.priority)  # stable: within a priority the policy's order
+    shown: set[Field] = set()
+    chosen = []
+    for rule in ranked:
+        if rule.shows and shown.issuperset(rule.shows):
+            continue
+        shown.update(rule.shows)
+        chosen.append(Floor(rule.code, rule.priority, _because(rule, facts)))
+    order = _order(policy, context)
+    return tuple(sorted([*chosen, *order], key=lambda floor: floor.priority))
+
+
+def _because(rule: FloorRule, facts: Facts) -> str:
+    shown = [fact.words for field in rule.shows if isinstance(fact := facts.context[field], Known)]
+    return f"{rule.because}: {', '.join(shown)}" if shown else rule.because
+
+
+def _order(policy: Policy, context: PatientContext) -> list[Floor]:
+    priority = policy.order.get(context.order_priority.upper())
+    if priority is None:
+        return []
+    return [Floor(ORDER, priority, f"ordered as {context.order_priority.upper()}")]

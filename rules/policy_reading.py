@@ -1,0 +1,155 @@
+"""Reading policy files strictly: every complaint names file and line, and nothing unknown, double or missing passes."""
+
+from collections.abc import Iterator  # noqa: TC003 - the house imports at run time what it annotates
+from dataclasses import dataclass
+from datetime import date
+from enum import StrEnum
+from typing import NoReturn, TypeVar
+
+import yaml
+
+C = TypeVar("C", bound=StrEnum)
+
+_STR, _INT, _FLOAT, _BOOL, _DATE = (
+    f"tag:yaml.org,2002:{kind}" for kind in ("str", "int", "float", "bool", "timestamp")
+)
+
+
+class PolicyError(ValueError):
+    """A policy that must not be used; says in which file and line, and why."""
+
+    def __init__(self, file: str, line: int, problem: str) -> None:
+        self.file = file
+        self.line = line
+        super().__init__(f"{file}:{line}: {problem}")
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Entry:
+    """One YAML node with the file it stands in."""
+
+    node: yaml.Node
+    file: str
+
+    def fail(self, problem: str) -> NoReturn:
+        """Raises PolicyError at this node's line."""
+        raise PolicyError(self.file, self.node.start_mark.line + 1, problem)
+
+    def table(self, required: str, optional: str = "") -> "Table":
+        """The node as a mapping with exactly these keys (names separated by blanks)."""
+        entries = dict(self._pairs())
+        allowed = [*required.split(), *optional.split()]
+        for key, entry in entries.items():
+            if key not in allowed:
+                entry.fail(f"unknown key `{key}`; allowed here: {', '.join(allowed)}")
+        for key in required.split():
+            if key not in entries:
+                self.fail(f"key `{key}` is missing")
+        return Table(entries)
+
+    def only(self) -> "tuple[str, Entry]":
+        """The one key and value of a mapping with one key."""
+        pairs = list(self._pairs())
+        if len(pairs) != 1:
+            self.fail(f"expected one key, found {len(pairs)}")
+        return pairs[0]
+
+    def mapping(self) -> "dict[str, Entry]":
+        """The node as a mapping with any keys."""
+        return dict(self._pairs())
+
+    def items(self) -> "list[Entry]":
+        """The node as a list with at least one item."""
+        if not isinstance(self.node, yaml.SequenceNode) or not self.node.value:
+            self.fail("expected a list with at least one item")
+        return [Entry(node, self.file) for node in self.node.value]
+
+    def text(self) -> str:
+        """The node as text that is not empty; folded lines become one."""
+        words = " ".join(self._scalar(_STR, "text").split())
+        return words or self.fail("expected text, found nothing")
+
+    def texts(self) -> tuple[str, ...]:
+        return tuple(item.text() for item in self.items())
+
+    def number(self) -> float:
+        if isinstance(self.node, yaml.ScalarNode) and self.node.tag == _INT:
+            return float(int(self.node.value))
+        number = float(self._scalar(_FLOAT, "a number"))
+        if abs(number) == float("inf") or number != number:  # noqa: PLR0124 - NaN is the number that differs from itself
+            self.fail("expected a finite number")
+        return number
+
+    def whole(self) -> int:
+        return int(self._scalar(_INT, "a whole number"))
+
+    def flag(self) -> bool:
+        return self._scalar(_BOOL, "true or false") == "true"
+
+    def day(self) -> date:
+        text = self._scalar(_DATE, "a date such as 2026-05-31")
+        try:
+            return date.fromisoformat(text)
+        except ValueError:
+            self.fail(f"expected a date such as 2026-05-31, found {text}")
+
+    def choice(self, choices: type[C]) -> C:
+        text = self.text()
+        try:
+            return choices(text)
+        except ValueError:
+            self.fail(f"`{text}` is none of {', '.join(choices)}")
+
+    def _scalar(self, tag: str, what: str) -> str:
+        if not isinstance(self.node, yaml.ScalarNode) or self.node.tag != tag:
+            self.fail(f"expected {what}")
+        return str(self.node.value)
+
+    def _pairs(self) -> "Iterator[tuple[str, Entry]]":
+        if not isinstance(self.node, yaml.MappingNode):
+            self.fail("expected a mapping")
+        seen: set[str] = set()
+        for key_node, value_node in self.node.value:
+            key = Entry(key_node, self.file).text()
+            if key in seen:
+                Entry(key_node, self.file).fail(f"key `{key}` stands here twice")
+            seen.add(key)
+            yield key, Entry(value_node, self.file)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Table:
+    """The checked entries of a mapping."""
+
+    entries: dict[str, Entry]
+
+    def __getitem__(self, key: str) -> Entry:
+        return self.entries[key]
+
+    def get(self, key: str) -> Entry | None:
+        return self.entries.get(key)
+
+    def text(self, key: str) -> str:
+        """Text of an optional key; empty if it is not there."""
+        return self.entries[key].text() if key in self.entries else ""
+
+    def items(self, key: str) -> list[Entry]:
+        """Items of an optional list; none if it is not there."""
+        return self.entries[key].items() if key in self.entries else []
+
+
+def read(text: str, file: str) -> Entry:
+    """The root node of one policy file.
+
+    Raises PolicyError if the text is not YAML.
+    """
+    try:
+        node = yaml.compose(text, Loader=yaml.SafeLoader)
+    except yaml.MarkedYAMLError as error:
+        line = error.problem_mark.line + 1 if error.problem_mark else 1
+        raise PolicyError(file, line, f"not YAML: {error.problem}") from error
+    except yaml.YAMLError as error:
+        raise PolicyError(file, 1, f"not YAML: {error}") from error
+    if node is None:
+        raise PolicyError(file, 1, "the file is empty")
+    return Entry(node, file)

@@ -1,0 +1,77 @@
+"""The words for quantities, regions, units and answers; the same in SR, SC, worklist and audit."""
+
+from rules.anatomy import Region, Side
+from rules.findings import Quantity
+from rules.logic import Answer
+
+_QUANTITIES = {
+    Quantity.FLAIR_VOLUME: "FLAIR hyperintensity volume",
+    Quantity.FLAIR_FRACTION: "FLAIR hyperintense share of the region",
+    Quantity.FLAIR_RATIO: "FLAIR signal ratio",
+    Quantity.FLAIR_Z: "FLAIR z-score",
+    Quantity.FLAIR_LATERALITY: "FLAIR laterality index",
+    Quantity.FLAIR_CORTICAL_SHARE: "cortical/subcortical share of FLAIR hyperintensity",
+}
+_UNITS = {
+    "mL": " mL",
+    "%": " %",
+    "1": "",
+    "mm": " mm",
+    "mm[Hg]": " mmHg",
+    "a": " years",
+    "d": " d",
+    "10*9/L": " G/L",
+    "10*-6.mm2/s": "e-6 mm2/s",
+    "{lesions}": " lesions",
+}
+"""UCUM code to what is printed after the number."""
+_DECIMALS = {"mL": 1, "%": 0, "1": 2, "mm": 1, "10*-6.mm2/s": 0, "{lesions}": 0}
+
+
+def quantity_words(quantity: Quantity) -> str:
+    """The quantity as a radiologist would write it."""
+    return _QUANTITIES[quantity]
+
+
+def subject_words(region: Region, side: Side) -> str:
+    """Side and region.
+
+    >>> subject_words(Region.PARIETO_OCCIPITAL, Side.LEFT)
+    'left parieto-occipital'
+    """
+    if side in (Side.LEFT, Side.RIGHT):
+        return f"{side.value} {region.words}"
+    return "whole brain" if region is Region.BRAIN else region.words
+
+
+def unit_words(unit: str) -> str:
+    """What is printed after a number of this UCUM unit, with its leading space."""
+    return _UNITS.get(unit, f" {unit}")
+
+
+def value_words(value: float, unit: str, cut: float | None = None) -> str:
+    """A value with its unit, with as many decimals as it takes to see on which side of the cut it lies.
+
+    >>> value_words(12.44, "mL"), value_words(1.96, "mL", 2.0)
+    ('12.4 mL', '1.96 mL')
+    """
+    decimals = _DECIMALS.get(unit, 1)
+    while cut is not None and decimals < 6 and (round(value, decimals) >= cut) != (value >= cut):
+        decimals += 1
+    return f"{value:.{decimals}f}{unit_words(unit)}"
+
+
+def answer_word(answer: Answer) -> str:
+    """Yes, no or open."""
+    return {Answer.TRUE: "yes", Answer.FALSE: "no", Answer.UNKNOWN: "open"}[answer]
+
+
+def listed(items: tuple[str, ...] | list[str]) -> str:
+    """Items as running text.
+
+    >>> listed(["a", "b", "c"])
+    'a, b and c'
+    """
+    if len(items) < 2:
+        return "".join(items)
+    return f"{', '.join(items[:-1])} and {items[-1]}"
