@@ -1,0 +1,165 @@
+"""Every code the reports use, in one table, each with its source.
+
+Standard codes are from PS3.16 as pydicom carries it, unless the comment beside names another source; a test compares
+them. What has no standard code that could be verified is under the private scheme 99CARTRIAGE (PS3.3 8.2), never guessed.
+"""
+
+from pydicom.sr.coding import Code
+
+from rules.anatomy import Region, Side
+from rules.decision import Status
+from rules.findings import Quantity, Unit
+from rules.urgency import Priority
+
+PRIVATE_SCHEME = "99CARTRIAGE"
+PRIVATE_SCHEME_NAME = "Cartriage local codes"
+
+
+def private(value: str, meaning: str) -> Code:
+    """A code of our own scheme; `value` at most 16, `meaning` at most 64 characters (PS3.5 6.2, SH and LO)."""
+    return Code(value[:16], PRIVATE_SCHEME, meaning[:64])
+
+
+# Document (TID 1500 and its contexts)
+REPORT_TITLE = Code("126000", "DCM", "Imaging Measurement Report")  # CID 7021
+ENGLISH = Code("en", "RFC5646", "English")  # RFC 5646
+MRI_PROCEDURE = Code("25056-3", "LN", "MRI unspecified body region")  # CID 100
+DEVICE = Code("121007", "DCM", "Device")  # CID 270
+PROCESSING_EQUIPMENT = Code("109102", "DCM", "Processing Equipment")  # CID 7005
+IMAGE_LIBRARY = Code("111028", "DCM", "Image Library")  # TID 1600
+IMAGE_LIBRARY_GROUP = Code("126200", "DCM", "Image Library Group")  # TID 1600
+MODALITY = Code("121139", "DCM", "Modality")  # TID 1602
+FRAME_OF_REFERENCE = Code("112227", "DCM", "Frame of Reference UID")  # TID 1602
+QUALITATIVE_EVALUATIONS = Code("C0034375", "UMLS", "Qualitative Evaluations")  # TID 1500 row 12, PS3.16 text
+SOURCE = Code("260753009", "SCT", "Source")  # as highdicom writes library entries
+SOURCE_IMAGE = Code("121322", "DCM", "Source image for image processing operation")  # CID 7202
+ARTIFICIAL_INTELLIGENCE = Code("123110", "DCM", "Artificial Intelligence")  # CID 7162
+
+MODALITIES = {
+    "MR": Code("MR", "DCM", "Magnetic Resonance"),  # CID 29
+    "CT": Code("CT", "DCM", "Computed Tomography"),  # CID 29
+}
+OTHER_MODALITY = Code("OT", "DCM", "Other Modality")  # CID 29
+
+# Statements
+SUMMARY = Code("121111", "DCM", "Summary")
+CONCLUSION = Code("121077", "DCM", "Conclusion")  # CID 7002
+COMMENT = Code("121106", "DCM", "Comment")
+RECOMMENDATION = Code("121075", "DCM", "Recommendation")  # CID 7002
+CLINICAL_CONTEXT = Code("122127", "DCM", "Clinical Context")
+OVERALL_ASSESSMENT = Code("111413", "DCM", "Overall Assessment")  # CID 6053
+PRIORITY = Code("260870009", "SCT", "Priority")
+COULD_BE = private("could-be", "Priority if open questions turn out positive")
+FLOOR = private("floor", "Priority that does not rest on the images")
+REASON = private("reason", "Reason")
+OPEN_QUESTION = private("open-question", "Would be settled by")
+NOT_ASSESSED = private("not-assessed", "Not assessed")
+COMPLETENESS = private("completeness", "Completeness of the study")
+SERIES = private("series", "Series")
+
+PRIORITIES = {
+    priority: private(priority.value, f"{priority.value} {priority.words}") for priority in Priority
+}
+ACTIONABLE = {
+    Priority.P1: Code("RID49480", "RADLEX", "ACR Category 1 Actionable Finding"),  # CID 7035
+    Priority.P2: Code("RID49481", "RADLEX", "ACR Category 2 Actionable Finding"),  # CID 7035
+    Priority.P3: Code("RID49482", "RADLEX", "ACR Category 3 Actionable Finding"),  # CID 7035
+}
+"""Our priorities as ACR categories (minutes, hours, days); P4 asks for no action and has none."""
+
+PRESENT = Code("52101004", "SCT", "Present")  # CID 240
+ABSENT = Code("272519000", "SCT", "Absent")  # CID 240
+UNDETERMINED = Code("373068000", "SCT", "Undetermined")  # CID 240
+STATUSES = {Status.PRESENT: PRESENT, Status.ABSENT: ABSENT, Status.OPEN: UNDETERMINED}
+
+# Measurements
+T2_HYPERINTENSITY = Code("RID39467", "RADLEX", "T2 Hyperintensity")  # CID 6335
+VOLUME = Code("118565006", "SCT", "Volume")  # CID 7469
+QUANTITIES = {
+    Quantity.FLAIR_VOLUME: VOLUME,
+    Quantity.FLAIR_FRACTION: private("flair-fraction", "FLAIR-hyperintense share of the region"),
+    Quantity.FLAIR_RATIO: private("flair-ratio", "FLAIR signal over lesion-free tissue"),
+    Quantity.FLAIR_Z: Code("113071", "DCM", "Z-score"),  # CID 7469
+    Quantity.FLAIR_LATERALITY: private(
+        "flair-laterality", "FLAIR laterality index (left - right) / (left + right)"
+    ),
+    Quantity.FLAIR_CORTICAL_SHARE: private("flair-cortical", "Cortical share of FLAIR hyperintensity"),
+}
+CUBIC_MILLIMETRE = Code("mm3", "UCUM", "cubic millimeter")  # CID 7462
+UNITS = {
+    Unit.MILLILITRE: (CUBIC_MILLIMETRE, 1000.0),  # CID 7462 has no millilitre
+    Unit.PERCENT: (Code("%", "UCUM", "Percent"), 1.0),
+    Unit.ONE: (Code("1", "UCUM", "no units"), 1.0),
+    Unit.MILLIMETRE: (Code("mm", "UCUM", "mm"), 1.0),
+    Unit.ADC: (Code("10-6.mm2/s", "UCUM", "10-6.mm2/s"), 1.0),  # CID 7181
+    Unit.COUNT: (Code("{lesions}", "UCUM", "lesions"), 1.0),  # UCUM annotation; accepted by PixelMed
+}
+"""Units of findings as UCUM codes, with the factor from ours to theirs."""
+
+# Sites: (structure, modifier); the modifier names the part where no code for the part itself could be verified
+_BRAIN = Code("12738006", "SCT", "Brain")
+_WHITE_MATTER = Code("68523003", "SCT", "Cerebral White Matter")
+_BRAIN_STEM = Code("119238007", "SCT", "Brain Stem")  # CID 7140
+_PARIETAL = Code("16630005", "SCT", "Parietal lobe")
+_OCCIPITAL = Code("31065004", "SCT", "Occipital lobe")
+
+SITES: dict[Region, tuple[Code, ...]] = {
+    Region.BRAIN: (_BRAIN,),
+    Region.FRONTAL: (Code("83251001", "SCT", "Frontal lobe"),),
+    Region.PARIETAL: (_PARIETAL,),
+    Region.TEMPORAL: (Code("78277001", "SCT", "Temporal lobe"),),
+    Region.OCCIPITAL: (_OCCIPITAL,),
+    Region.PARIETO_OCCIPITAL: (_PARIETAL, _OCCIPITAL),
+    Region.CINGULATE: (_BRAIN,),
+    Region.INSULA: (Code("36169008", "SCT", "Insula"),),
+    Region.HIPPOCAMPUS: (Code("5366008", "SCT", "Hippocampus"),),
+    Region.THALAMUS: (Code("42695009", "SCT", "Thalamus"),),
+    Region.CAUDATE: (Code("11000004", "SCT", "Caudate Nucleus"),),
+    Region.PUTAMEN: (Code("89278009", "SCT", "Putamen"),),
+    Region.PALLIDUM: (Code("14738005", "SCT", "Globus Pallidus"),),
+    Region.CAPSULE: (Code("10517005", "SCT", "external capsule"),),
+    Region.SPLENIUM: (Code("23347006", "SCT", "splenium of corpus callosum"),),
+    Region.MIDBRAIN: (Code("61962009", "SCT", "Midbrain"),),
+    Region.PONS: (_BRAIN_STEM,),
+    Region.MEDULLA: (_BRAIN_STEM,),
+    Region.BRAINSTEM: (_BRAIN_STEM,),
+    Region.CEREBELLUM: (Code("113305005", "SCT", "Cerebellum"),),
+    Region.PERIVENTRICULAR: (_WHITE_MATTER,),
+    Region.CENTRUM_SEMIOVALE: (_WHITE_MATTER,),
+    Region.VENTRICLES: (Code("35764002", "SCT", "Brain ventricle"),),
+}
+"""Structures a region lies in; more than one where the region spans them."""
+
+SITE_PARTS: dict[Region, Code] = {
+    Region.CINGULATE: private("cingulate", "cingulate gyrus"),
+    Region.CAPSULE: private("capsule", "external and extreme capsule with claustrum"),
+    Region.PONS: private("pons", "pons"),
+    Region.MEDULLA: private("medulla", "medulla oblongata"),
+    Region.PERIVENTRICULAR: private("periventricular", "periventricular white matter"),
+    Region.CENTRUM_SEMIOVALE: private("semiovale", "centrum semiovale and corona radiata"),
+}
+"""The part of the structure, where no code for the part could be verified."""
+
+_RIGHT = Code("24028007", "SCT", "Right")  # CID 244
+_LEFT = Code("7771000", "SCT", "Left")  # CID 244
+_BILATERAL = Code("51440002", "SCT", "Bilateral")  # CID 244
+_MIDLINE = Code("261129000", "SCT", "Midline")
+_UNPAIRED = frozenset(
+    {
+        Region.BRAIN,
+        Region.SPLENIUM,
+        Region.MIDBRAIN,
+        Region.PONS,
+        Region.MEDULLA,
+        Region.BRAINSTEM,
+        Region.CEREBELLUM,
+        Region.VENTRICLES,
+    }
+)
+
+
+def laterality(region: Region, side: Side) -> Code | None:
+    """The side as a code; None for the whole of an unpaired structure."""
+    if side is Side.WHOLE:
+        return None if region in _UNPAIRED else _BILATERAL
+    return {Side.LEFT: _LEFT, Side.RIGHT: _RIGHT, Side.MIDLINE: _MIDLINE}[side]

@@ -1,0 +1,47 @@
+"""What marks a DICOM object as one of ours: UIDs, series, device and times, the same for every kind of report."""
+
+from datetime import datetime
+
+from highdicom import ContributingEquipment
+from pydicom import Dataset
+
+from rules.identity import derived_uid
+from rules.messages import ReportKind
+from workers.reports import codes
+from workers.reports.content import Device, ReportContent
+
+SERIES_NUMBERS = {ReportKind.SC: 9002, ReportKind.SR: 9003}
+"""High, so that the reports stand behind the acquired series in every viewer."""
+SERIES_DESCRIPTIONS = {
+    ReportKind.SC: "Cartriage triage page - NOT DIAGNOSTIC",
+    ReportKind.SR: "Cartriage triage report - NOT DIAGNOSTIC",
+}
+
+
+def instance_uid(content: ReportContent, kind: ReportKind) -> str:
+    """SOP Instance UID: the same result written twice is the same object."""
+    return derived_uid({"job": content.job_id, "kind": kind.value})
+
+
+def series_uid(study_instance_uid: str, kind: ReportKind) -> str:
+    """Series Instance UID: later results of a study join the series of the earlier ones."""
+    return derived_uid({"study": study_instance_uid, "kind": kind.value})
+
+
+def processing_equipment(device: Device) -> ContributingEquipment:
+    """The item by which IHE AIR finds the algorithm; its Device UID changes with every version."""
+    item = ContributingEquipment(
+        manufacturer=device.manufacturer,
+        purpose_of_reference=codes.PROCESSING_EQUIPMENT,
+        manufacturer_model_name=device.name,
+        software_versions=device.version,
+    )
+    item.DeviceUID = device.uid
+    return item
+
+
+def stamp_times(report: Dataset, moment: datetime) -> None:
+    """Write `moment` as content and creation time; highdicom would write the clock, and no two runs be equal."""
+    date, time = moment.strftime("%Y%m%d"), moment.strftime("%H%M%S.%f")
+    report.ContentDate, report.ContentTime = date, time
+    report.InstanceCreationDate, report.InstanceCreationTime = date, time

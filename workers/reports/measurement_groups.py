@@ -1,0 +1,114 @@
+"""Measurement groups of the SR: one for each region and side that matters (TID 1501).
+
+One container holds groups of one template only: the PixelMed validator picks the template per container.
+"""
+
+import math
+from collections.abc import Sequence
+
+from highdicom.sr import (
+    FindingSite,
+    Measurement,
+    MeasurementsAndQualitativeEvaluations,
+    QualitativeEvaluation,
+    SourceImageForMeasurementGroup,
+    TrackingIdentifier,
+)
+from pydicom import Dataset
+
+from rules.anatomy import Region, Side
+from rules.findings import Finding, Measured, Quantity
+from rules.identity import derived_uid
+from workers.reports import codes
+
+GROUPS_AT_MOST = 24
+"""The most involved regions; every number stays in the result's JSON."""
+_DIGITS = 6
+"""Significant digits of a number in the SR; beyond any accuracy of the checks."""
+_NO_CHECK = "study"
+"""Stands for the check in the tracking UID of the group that says that nothing was measured."""
+
+_Place = tuple[str, Region, Side]
+
+
+def measurement_groups(
+    findings: Sequence[Finding], study_instance_uid: str, headers: dict[str, Dataset]
+) -> list[MeasurementsAndQualitativeEvaluations]:
+    """Groups for the whole brain and the most involved regions, at least one.
+
+    headers : by SOP Instance UID; source images that are not among them are left out
+
+    Where nothing was measured the one group says `undetermined`: there is never a number without a measurement.
+    """
+    places: dict[_Place, list[Measured]] = {}
+    for finding in findings:
+        if isinstance(finding, Measured) and math.isfinite(finding.value):
+            place = (_check_name(finding), finding.region, finding.side)
+            places.setdefault(place, []).append(finding)
+    if not places:
+        return [_undetermined(study_instance_uid)]
+    chosen = _most_involved(places)
+    return [_group(place, places[place], study_instance_uid, headers) for place in chosen]
+
+
+def _most_involved(places: dict[_Place, list[Measured]]) -> list[_Place]:
+    ranked = sorted(
+        places, key=lambda place: (place[1] is not Region.BRAIN, -_volume_ml(places[place]), place)
+    )
+    involved = [place for place in ranked if place[1] is Region.BRAIN or _volume_ml(places[place]) > 0]
+    return (involved or ranked[:1])[:GROUPS_AT_MOST]
+
+
+def _volume_ml(measured: list[Measured]) -> float:
+    return max((m.value for m in measured if m.quantity is Quantity.FLAIR_VOLUME), default=0.0)
+
+
+def _group(
+    place: _Place, measured: list[Measured], study_instance_uid: str, headers: dict[str, Dataset]
+) -> MeasurementsAndQualitativeEvaluations:
+    _, region, side = place
+    uids = dict.fromkeys(uid for m in measured for uid in m.evidence.sop_instance_uids)
+    images = [headers[uid] for uid in uids if uid in headers]
+    return MeasurementsAndQualitativeEvaluations(
+        tracking_identifier=_tracking(place, study_instance_uid),
+        finding_type=codes.T2_HYPERINTENSITY,
+        finding_sites=_sites(region, side),
+        measurements=[
+            _measurement(m) for m in sorted(measured, key=lambda m: list(Quantity).index(m.quantity))
+        ],
+        source_images=[
+            SourceImageForMeasurementGroup(header.SOPClassUID, header.SOPInstanceUID) for header in images
+        ],
+    )
+
+
+def _undetermined(study_instance_uid: str) -> MeasurementsAndQualitativeEvaluations:
+    return MeasurementsAndQualitativeEvaluations(
+        tracking_identifier=_tracking((_NO_CHECK, Region.BRAIN, Side.WHOLE), study_instance_uid),
+        finding_sites=_sites(Region.BRAIN, Side.WHOLE),
+        qualitative_evaluations=[QualitativeEvaluation(codes.T2_HYPERINTENSITY, codes.UNDETERMINED)],
+    )
+
+
+def _tracking(place: _Place, study_instance_uid: str) -> TrackingIdentifier:
+    """Named after study, check, region and side, so that a later result of the study keeps the same identifiers."""
+    check, region, side = place
+    parts = {"study": study_instance_uid, "check": check, "region": region.value, "side": side.value}
+    words = region.words if side is Side.WHOLE else f"{region.words}, {side.value}"
+    return TrackingIdentifier(derived_uid(parts), f"{check}: {words}")
+
+
+def _check_name(finding: Measured) -> str:
+    """The check without its version: a new version measures the same thing."""
+    return finding.evidence.check.split(" ")[0]
+
+
+def _sites(region: Region, side: Side) -> list[FindingSite]:
+    laterality, part = codes.laterality(region, side), codes.SITE_PARTS.get(region)
+    return [FindingSite(structure, laterality, part) for structure in codes.SITES[region]]
+
+
+def _measurement(measured: Measured) -> Measurement:
+    unit, factor = codes.UNITS[measured.unit]
+    value = float(f"{measured.value * factor:.{_DIGITS}g}")
+    return Measurement(codes.QUANTITIES[measured.quantity], value, unit)

@@ -1,0 +1,100 @@
+"""The page as a DICOM object: Secondary Capture Image (PS3.3 A.8.1), one frame, true colour."""
+
+import numpy as np
+from highdicom.sc import SCImage
+from pydicom import Dataset
+from pydicom.sr.coding import Code
+from pydicom.uid import ExplicitVRLittleEndian
+
+from rules.messages import ReportKind
+from workers.reports import codes
+from workers.reports.banner import NOT_FOR_DIAGNOSIS, render_banner
+from workers.reports.content import ReportContent
+from workers.reports.image_library import key_headers
+from workers.reports.labelling import (
+    SERIES_DESCRIPTIONS,
+    SERIES_NUMBERS,
+    instance_uid,
+    processing_equipment,
+    series_uid,
+    stamp_times,
+)
+from workers.reports.study_attributes import (
+    anchor_header,
+    inherit_study,
+    local_time,
+    request_attributes,
+    settle_character_set,
+)
+
+_BODY_PART = "BRAIN"
+"""Unpaired, so that no Laterality is asked for (C.7.3.1)."""
+
+
+def secondary_capture(content: ReportContent) -> Dataset:
+    """The secondary capture of one decision, ready to be written."""
+    header = anchor_header(content)
+    device = content.device
+    image = SCImage(
+        pixel_array=np.asarray(render_banner(content)),
+        photometric_interpretation="RGB",
+        bits_allocated=8,
+        coordinate_system="PATIENT",
+        patient_orientation=("L", "P"),
+        study_instance_uid=header.StudyInstanceUID,
+        series_instance_uid=series_uid(header.StudyInstanceUID, ReportKind.SC),
+        series_number=SERIES_NUMBERS[ReportKind.SC],
+        series_description=SERIES_DESCRIPTIONS[ReportKind.SC],
+        sop_instance_uid=instance_uid(content, ReportKind.SC),
+        instance_number=max(1, content.snapshot),
+        manufacturer=device.manufacturer,
+        manufacturer_model_name=device.name,
+        software_versions=device.version,
+        device_serial_number=device.uid,
+        transfer_syntax_uid=ExplicitVRLittleEndian,
+        contributing_equipment=[processing_equipment(device)],
+    )
+    _describe(image, content, header)
+    inherit_study(image, header)
+    if requests := request_attributes(header):
+        image.RequestAttributesSequence = requests
+    _stamp(image, content, header)
+    settle_character_set(image, header)
+    return image
+
+
+def _describe(image: Dataset, content: ReportContent, header: Dataset) -> None:
+    image.ConversionType = "WSD"
+    # A page of text has no left and posterior; viewers would draw the letters at its edges.
+    image.PatientOrientation = None
+    image.BurnedInAnnotation = "YES"
+    image.RecognizableVisualFeatures = "NO"
+    image.BodyPartExamined = _BODY_PART
+    image.ImageComments = f"{content.decision.headline} - {NOT_FOR_DIAGNOSIS}"
+    image.DerivationDescription = "Rendered from the triage decision; no pixels of the source images"
+    image.SourceImageSequence = [_source(key) for key in key_headers(content, header)]
+    if not image.SourceImageSequence:
+        del image.SourceImageSequence
+
+
+def _source(header: Dataset) -> Dataset:
+    item = Dataset()
+    item.ReferencedSOPClassUID = header.SOPClassUID
+    item.ReferencedSOPInstanceUID = header.SOPInstanceUID
+    item.PurposeOfReferenceCodeSequence = [_coded(codes.SOURCE_IMAGE)]
+    return item
+
+
+def _coded(code: Code) -> Dataset:
+    item = Dataset()
+    item.CodeValue, item.CodingSchemeDesignator, item.CodeMeaning = (
+        code.value,
+        code.scheme_designator,
+        code.meaning,
+    )
+    return item
+
+
+def _stamp(image: Dataset, content: ReportContent, header: Dataset) -> None:
+    stamp_times(image, local_time(content, header))
+    image.DateOfSecondaryCapture, image.TimeOfSecondaryCapture = image.ContentDate, image.ContentTime

@@ -1,0 +1,69 @@
+"""From a decision to files: each report is whole and durable under its name, or absent."""
+
+import hashlib
+import os
+import tempfile
+from collections.abc import Callable
+from io import BytesIO
+from pathlib import Path
+
+from pydicom import Dataset
+
+from rules.messages import ReportFile, ReportKind
+from workers.reports.content import ReportContent
+from workers.reports.secondary_capture import secondary_capture
+from workers.reports.structured_report import structured_report
+
+_KINDS: dict[ReportKind, Callable[[ReportContent], Dataset]] = {
+    ReportKind.SR: structured_report,
+    ReportKind.SC: secondary_capture,
+}
+
+
+def write_reports(content: ReportContent, folder: Path, root: Path) -> tuple[ReportFile, ...]:
+    """Write every report of a decision into `folder` and say where each is, relative to `root`.
+
+    folder : below `root`; made if missing. Files are named after the kind, so writing again replaces a report by the
+             same bytes.
+
+    Raises OSError if a report cannot be made durable, ValueError if `folder` is not below `root`.
+    """
+    folder.resolve().relative_to(root.resolve())
+    folder.mkdir(parents=True, exist_ok=True)
+    # All are made before the first is written: a result with half of its reports is never seen.
+    reports = [(kind, make(content)) for kind, make in _KINDS.items()]
+    return tuple(_write(kind, report, folder / f"{kind.value}.dcm", root) for kind, report in reports)
+
+
+def _write(kind: ReportKind, report: Dataset, path: Path, root: Path) -> ReportFile:
+    buffer = BytesIO()
+    report.save_as(buffer, enforce_file_format=True)
+    data = buffer.getvalue()
+    _write_durably(path, data)
+    return ReportFile(
+        kind=kind,
+        sop_class_uid=str(report.SOPClassUID),
+        sop_instance_uid=str(report.SOPInstanceUID),
+        series_instance_uid=str(report.SeriesInstanceUID),
+        transfer_syntax_uid=str(report.file_meta.TransferSyntaxUID),
+        path=path.resolve().relative_to(root.resolve()).as_posix(),
+        sha256=hashlib.sha256(data).hexdigest(),
+    )
+
+
+def _write_durably(path: Path, data: bytes) -> None:
+    with tempfile.NamedTemporaryFile(dir=path.parent, prefix=".new-", delete=False) as file:
+        temporary = Path(file.name)
+        try:
+            file.write(data)
+            file.flush()
+            os.fsync(file.fileno())
+        except OSError:
+            temporary.unlink(missing_ok=True)
+            raise
+    temporary.replace(path)
+    folder = os.open(path.parent, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(folder)  # the new name, too, must outlast a power cut
+    finally:
+        os.close(folder)
