@@ -8,7 +8,7 @@ from rules.anatomy import Region, Side
 from rules.clinical import FIELD_WORDS, Fact, Field, Missing
 from rules.findings import Finding, NotAssessed, Quantity
 from rules.logic import Answer, all_of, any_of, at_least, negation
-from rules.words import answer_word, quantity_words, subject_words, unit_words, value_words
+from rules.words import answer_word, family_words, quantity_words, subject_words, unit_words, value_words
 
 
 @dataclass(frozen=True, slots=True)
@@ -198,7 +198,7 @@ def _leaf(leaf: Leaf, facts: Facts) -> Outcome:
         case NothingAssessed():
             return _line("no measurement could be made", Answer.of(not facts.is_assessed))
         case NoOtherPattern():
-            return _line("no other pattern of this policy", negation(facts.other_patterns))
+            return _line("all other rules are absent", negation(facts.other_patterns))
         case HasModality(modality):
             return _line(f"{modality} in the study", Answer.of(modality in facts.modalities))
 
@@ -211,7 +211,8 @@ def _finding_leaf(leaf: AtLeast | AtMost, facts: Facts) -> Outcome:
     if finding is None or isinstance(finding, NotAssessed):
         detail = "not measured" if finding is None else finding.detail
         text = f"{name}: not assessed, {detail} {asked}"
-        return _line(text, Answer.UNKNOWN, f"{quantity_words(subject.quantity)} ({detail})")
+        where = f" of {subject_words(subject.region, subject.side)}" if facts.is_assessed else ""
+        return _line(text, Answer.UNKNOWN, f"{family_words(subject.quantity)}{where} ({detail})")
     value = value_words(finding.value, finding.unit, cut.value)
     return _line(f"{name}: {value} {asked}", Answer.of(_is_met(leaf, finding.value)))
 

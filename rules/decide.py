@@ -18,12 +18,13 @@ from rules.urgency import Priority, most_urgent
 def decide(policy: Policy, case: Case) -> Decision:
     """Priority = most urgent of imaging patterns, context patterns, floors and the order; with every reason."""
     clinic = observe(case.context, policy.limits, case.now, case.study_date)
-    facts = _facts(policy, case, clinic)
+    needed = policy.needed_findings()
+    facts = _facts(needed, case, clinic)
     judged = judge(policy, facts)
     held = floors(policy, facts, case.context)
     imaging = _priority(judged, Kind.IMAGING)
     priority = most_urgent(imaging, _priority(judged, Kind.CONTEXT), *(floor.priority for floor in held))
-    not_assessed = unassessed(policy, facts.findings)
+    not_assessed = unassessed(needed, facts.findings)
     story = Story(policy, case, judged, held, priority, not_assessed, facts.is_assessed, clinic.conflicts)
     return Decision(
         priority=priority,
@@ -41,9 +42,8 @@ def decide(policy: Policy, case: Case) -> Decision:
     )
 
 
-def _facts(policy: Policy, case: Case, clinic: Clinic) -> Facts:
+def _facts(needed: frozenset[Subject], case: Case, clinic: Clinic) -> Facts:
     findings = _by_subject(case.findings)
-    needed = policy.needed_findings()
     is_assessed = any(isinstance(findings.get(subject), Measured) for subject in needed)
     return Facts(findings, clinic.facts, frozenset(case.modalities), is_assessed)
 

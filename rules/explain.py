@@ -48,9 +48,8 @@ class Story:
 def headline(story: Story) -> str:
     """The worklist's one line, as in `P2 urgent: suspected PRES-type distribution`."""
     parts = [_outcome(story)]
-    parts += [
-        f"{floor.code}: {floor.because}" for floor in story.floors[:1] if floor.priority is not Priority.P4
-    ]
+    top = [floor for floor in story.floors if floor.priority is story.priority is not Priority.P4]
+    parts += [f"{floor.code}: {floor.because}" for floor in top[:1]]
     return f"{story.priority.value} {story.priority.words}: {'; '.join(parts)}"
 
 
@@ -60,7 +59,7 @@ def sentences(story: Story) -> tuple[str, ...]:
         *_result(story),
         *(_floor(floor) for floor in story.floors),
         *story.conflicts,
-        *_open(story.judged),
+        *_open(story),
         *_follow_ups(story),
         *_limits(story),
         story.policy.wording.interpret,
@@ -134,18 +133,24 @@ def _floor(floor: Floor) -> str:
     return f"{kind}: at least {floor.priority.value} – {floor.because}."  # noqa: RUF001 - the house's dash
 
 
-def _open(judged: Iterable[Judged]) -> tuple[str, ...]:
-    """What stays open in imaging rules, and how urgent it could be."""
-    lines = []
-    for one in judged:
-        if one.rule.kind is not Kind.IMAGING or one.could_be is None:
-            continue
-        what = "present; its priority is open" if one.pattern.status is Status.PRESENT else "open"
-        settles = "; ".join(one.pattern.missing)
-        lines.append(
-            f"{one.rule.name}: {what}, could be {one.could_be.value}; would be settled by: {settles}."
-        )
-    return tuple(lines)
+def _open(story: Story) -> tuple[str, ...]:
+    """What stays open in imaging rules, how urgent it could be, and what is missing."""
+    questions = [one for one in story.judged if one.rule.kind is Kind.IMAGING and one.could_be]
+    if not story.is_assessed and questions:  # one reason for all of them: told once
+        names = listed([f"{one.rule.name} (could be {one.could_be})" for one in questions])
+        return (f"Open: {names}; missing: {_missing(questions)}.",)
+    return tuple(
+        f"{one.rule.name[:1].upper()}{one.rule.name[1:]}: {_openness(one)}, could be {one.could_be}; missing: {_missing([one])}."
+        for one in questions
+    )
+
+
+def _openness(one: Judged) -> str:
+    return "present, priority open" if one.pattern.status is Status.PRESENT else "open"
+
+
+def _missing(questions: Iterable[Judged]) -> str:
+    return "; ".join(dict.fromkeys(item for one in questions for item in one.pattern.missing))
 
 
 def _follow_ups(story: Story) -> tuple[str, ...]:

@@ -28,7 +28,7 @@ def floors(policy: Policy, facts: Facts, context: PatientContext) -> tuple[Floor
 
 def _because(rule: FloorRule, facts: Facts) -> str:
     shown = [fact.words for field in rule.shows if isinstance(fact := facts.context[field], Known)]
-    return f"{rule.because}: {', '.join(shown)}" if shown else rule.because
+    return f"{', '.join(shown)} ({rule.because})" if shown else rule.because
 
 
 def _order(policy: Policy, context: PatientContext) -> list[Floor]:

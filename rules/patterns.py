@@ -64,6 +64,8 @@ def _judged(rule: Rule, facts: Facts) -> Judged:
 
 
 def _could_be(status: Status, present: Priority, possible: Priority) -> Priority | None:
+    if status is Status.OPEN and rule.kind is Kind.STUDY:  # its name would read as a result
+        return "The result as a whole stays open, because questions of other rules are open."
     if status is Status.OPEN:
         return possible
     return possible if status is Status.PRESENT and possible.is_above(present) else None
@@ -80,8 +82,10 @@ def _reasons(outcomes: list[Outcome], facts: Facts, rule: Rule, status: Status) 
 def _sentence(rule: Rule, status: Status, facts: Facts, missing: tuple[str, ...]) -> str:
     if status is Status.ABSENT:
         return f"{_capital(rule.name)}: {'not detected' if rule.kind is Kind.IMAGING else 'does not apply'}."
+    if status is Status.OPEN and rule.kind is Kind.STUDY:  # its name would read as a result
+        return "The result as a whole stays open, because questions of other rules are open."
     if status is Status.OPEN:
-        return f"{_capital(rule.name)}: open; would be settled by: {'; '.join(missing)}."
+        return f"{_capital(rule.name)}: open; missing: {'; '.join(missing)}."
     return _present(rule, facts)
 
 

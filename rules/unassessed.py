@@ -2,30 +2,40 @@
 
 from collections.abc import Mapping
 
+from rules.anatomy import Region, Side
 from rules.conditions import Subject
 from rules.findings import Finding, Measured
-from rules.policy import Policy
-from rules.words import listed, quantity_words, subject_words
+from rules.words import family_words, listed, subject_words
 
 
-def unassessed(policy: Policy, findings: Mapping[Subject, Finding]) -> tuple[str, ...]:
-    """One clause for each quantity and reason, as in `FLAIR hyperintensity volume of left frontal: coverage`."""
-    open_subjects: dict[tuple[str, str], list[Subject]] = {}
-    for subject in sorted(policy.needed_findings()):
-        finding = findings.get(subject)
-        if isinstance(finding, Measured):
-            continue
-        detail = "not measured" if finding is None else finding.detail
-        open_subjects.setdefault((quantity_words(subject.quantity), detail), []).append(subject)
+def unassessed(needed: frozenset[Subject], findings: Mapping[Subject, Finding]) -> tuple[str, ...]:
+    """One clause for each reason, as in `FLAIR hyperintensity of left frontal: not covered by the slices`."""
+    families: dict[str, list[Subject]] = {}
+    for subject in sorted(needed):
+        families.setdefault(family_words(subject.quantity), []).append(subject)
     return tuple(
-        f"{quantity}{_where(policy, subjects)}: {detail}"
-        for (quantity, detail), subjects in open_subjects.items()
+        clause for family, subjects in families.items() for clause in _clauses(family, subjects, findings)
     )
 
 
-def _where(policy: Policy, subjects: list[Subject]) -> str:
-    """The regions, unless it is all of them that the policy needs of this quantity."""
-    needed = [one for one in policy.needed_findings() if one.quantity is subjects[0].quantity]
-    if len(needed) == len(subjects):
+def _clauses(family: str, subjects: list[Subject], findings: Mapping[Subject, Finding]) -> list[str]:
+    by_reason: dict[str, list[Subject]] = {}
+    for subject in subjects:
+        finding = findings.get(subject)
+        if not isinstance(finding, Measured):
+            by_reason.setdefault("not measured" if finding is None else finding.detail, []).append(subject)
+    return [f"{family}{_where(some, subjects)}: {reason}" for reason, some in by_reason.items()]
+
+
+def _where(some: list[Subject], subjects: list[Subject]) -> str:
+    """The regions, unless it is all of them."""
+    if len(some) == len(subjects):
         return ""
-    return " of " + listed([subject_words(one.region, one.side) for one in subjects])
+    sides = {one.region: {other.side for other in some if other.region is one.region} for one in some}
+    return " of " + listed([_sides_words(region, held) for region, held in sides.items()])
+
+
+def _sides_words(region: Region, sides: set[Side]) -> str:
+    if {Side.LEFT, Side.RIGHT} <= sides:
+        return f"{region.words} (both sides)"
+    return listed([subject_words(region, side) for side in sorted(sides)])

@@ -12,6 +12,8 @@ _QUANTITIES = {
     Quantity.FLAIR_LATERALITY: "FLAIR laterality index",
     Quantity.FLAIR_CORTICAL_SHARE: "cortical/subcortical share of FLAIR hyperintensity",
 }
+_FAMILIES = dict.fromkeys(_QUANTITIES, "FLAIR hyperintensity")
+"""What a quantity is part of; what is missing is told by family, not number by number."""
 _UNITS = {
     "mL": " mL",
     "%": " %",
@@ -31,6 +33,11 @@ _DECIMALS = {"mL": 1, "%": 0, "1": 2, "mm": 1, "10*-6.mm2/s": 0, "{lesions}": 0}
 def quantity_words(quantity: Quantity) -> str:
     """The quantity as a radiologist would write it."""
     return _QUANTITIES[quantity]
+
+
+def family_words(quantity: Quantity) -> str:
+    """What the quantity is part of, as in `FLAIR hyperintensity`."""
+    return _FAMILIES[quantity]
 
 
 def subject_words(region: Region, side: Side) -> str:
