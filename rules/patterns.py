@@ -64,8 +64,6 @@ def _judged(rule: Rule, facts: Facts) -> Judged:
 
 
 def _could_be(status: Status, present: Priority, possible: Priority) -> Priority | None:
-    if status is Status.OPEN and rule.kind is Kind.STUDY:  # its name would read as a result
-        return "The result as a whole stays open, because questions of other rules are open."
     if status is Status.OPEN:
         return possible
     return possible if status is Status.PRESENT and possible.is_above(present) else None
