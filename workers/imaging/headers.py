@@ -1,5 +1,6 @@
 """Attributes of a received header as plain values: what is absent or malformed is None or empty, never an exception."""
 
+import logging
 import math
 import struct
 import warnings
@@ -20,9 +21,8 @@ PARSE_ERRORS = (
     EOFError,
     LookupError,
     MemoryError,
-    NotImplementedError,
     OSError,
-    RecursionError,
+    RuntimeError,
     TypeError,
     ValueError,
     struct.error,
@@ -34,9 +34,14 @@ PARSE_ERRORS = (
 @contextmanager
 def quiet() -> Iterator[None]:
     """Keep pydicom's warnings about odd values out of the logs: they quote the values, which may name a patient."""
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        yield
+    logger = logging.getLogger("pydicom")
+    was_disabled, logger.disabled = logger.disabled, True
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            yield
+    finally:
+        logger.disabled = was_disabled
 
 
 def value(ds: Dataset, key: str | tuple[int, int]) -> object:

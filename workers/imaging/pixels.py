@@ -1,43 +1,107 @@
-"""Stored pixel values of single files, decoded by maintained libraries, or why they cannot be decoded."""
+"""Stored pixel values of single files, decoded by maintained libraries, or why they cannot be decoded.
 
-from collections.abc import Sequence
+pydicom decodes with the plugins that are installed. JPEG Lossless, the commonest compression in archives, has no plugin
+with a licence for us; GDCM inside SimpleITK decodes it from a copy that holds nothing but the pixels. Lossy JPEG of 12 bits
+is left out: GDCM decodes it, but complains about each image on the standard error stream.
+"""
+
+from collections.abc import Iterator, Sequence
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import numpy as np
+import SimpleITK as sitk  # noqa: N813 - the name its documentation uses
 from numpy.typing import NDArray
-from pydicom.dataset import Dataset
+from pydicom import dcmread
+from pydicom.dataset import Dataset, FileMetaDataset
+from pydicom.encaps import encapsulate, get_frame
 from pydicom.pixels.utils import iter_pixels
+from pydicom.uid import JPEGExtended12Bit, JPEGLossless, JPEGLosslessSV1, SecondaryCaptureImageStorage
 
 from rules.findings import Why
 from workers.errors import CannotAssess
 from workers.imaging.headers import PARSE_ERRORS, number, quiet, text, value
 
+_ONLY_GDCM = frozenset({JPEGLossless, JPEGLosslessSV1})
+_PIXEL_DESCRIPTION = (
+    "SamplesPerPixel",
+    "PhotometricInterpretation",
+    "Rows",
+    "Columns",
+    "BitsAllocated",
+    "BitsStored",
+    "HighBit",
+    "PixelRepresentation",
+)
 
-def stored_planes(path: Path, ds: Dataset, numbers: Sequence[int]) -> list[NDArray[np.generic]]:
+
+def stored_planes(path: Path, numbers: Sequence[int]) -> list[NDArray[np.generic]]:
     """The named frames of a file, from 0, each (rows, columns), as stored: before rescaling.
 
-    Raises CannotAssess(SERIES_UNREADABLE) if the pixel data are missing, truncated or in a syntax nobody here decodes.
+    Raises CannotAssess(SERIES_UNREADABLE) if the pixel data are missing, truncated, damaged or in a syntax nobody here
+    decodes.
     """
-    indices = None if value(ds, "NumberOfFrames") is None else list(numbers)
+    with quiet():
+        # Read as a whole: given the path alone, pydicom 3.0 does not find the pixels of a deflated file.
+        ds = _read(path)
+        try:
+            planes = _gdcm_planes if ds.file_meta.TransferSyntaxUID in _ONLY_GDCM else _pydicom_planes
+            return list(planes(ds, numbers))
+        except PARSE_ERRORS as error:
+            raise CannotAssess(Why.SERIES_UNREADABLE, _trouble(error, ds)) from error
+
+
+def _read(path: Path) -> Dataset:
     try:
-        with quiet():
-            return [np.asarray(plane) for plane in iter_pixels(path, indices=indices)]
+        return dcmread(path)
+    except FileNotFoundError as error:
+        raise CannotAssess(Why.SERIES_UNREADABLE, "an image file is gone") from error
     except PARSE_ERRORS as error:
-        raise CannotAssess(Why.SERIES_UNREADABLE, _trouble(error, path, ds)) from error
+        raise CannotAssess(Why.SERIES_UNREADABLE, "an image file is damaged") from error
 
 
-def _trouble(error: BaseException, path: Path, ds: Dataset) -> str:
+def _pydicom_planes(ds: Dataset, numbers: Sequence[int]) -> Iterator[NDArray[np.generic]]:
+    indices = None if value(ds, "NumberOfFrames") is None else list(numbers)
+    return (np.asarray(plane) for plane in iter_pixels(ds, indices=indices))
+
+
+def _gdcm_planes(ds: Dataset, numbers: Sequence[int]) -> Iterator[NDArray[np.generic]]:
+    frames = int(number(ds, "NumberOfFrames") or 1)
+    with TemporaryDirectory() as folder:
+        path = Path(folder) / "frame.dcm"
+        for index in numbers:
+            bare = _bare(ds, get_frame(ds.PixelData, index, number_of_frames=frames))
+            bare.save_as(path, enforce_file_format=True)
+            # No rescaling in the copy: GDCM would apply it for some object types and not for others.
+            yield np.squeeze(sitk.GetArrayFromImage(sitk.ReadImage(str(path))), axis=0)
+
+
+def _bare(ds: Dataset, frame: bytes) -> Dataset:
+    """One compressed frame with nothing but what describes its pixels: no patient in a temporary file."""
+    bare = Dataset()
+    bare.file_meta = FileMetaDataset()
+    bare.file_meta.TransferSyntaxUID = ds.file_meta.TransferSyntaxUID
+    bare.SOPClassUID, bare.SOPInstanceUID = SecondaryCaptureImageStorage, ds.SOPInstanceUID
+    for keyword in _PIXEL_DESCRIPTION:
+        setattr(bare, keyword, ds[keyword].value)
+    bare.PixelData = encapsulate([frame])
+    bare["PixelData"].is_undefined_length = True
+    return bare
+
+
+def _trouble(error: BaseException, ds: Dataset) -> str:
     """One clause for people; the libraries' own messages may quote file names."""
-    syntax = ds.file_meta.TransferSyntaxUID
-    if not path.exists():
-        return "an image file is gone"
-    if isinstance(error, NotImplementedError) or "missing dependencies" in str(error):
+    syntax = ds.file_meta.get("TransferSyntaxUID")
+    if syntax is None:
+        return "a file without a transfer syntax"
+    is_unknown = isinstance(error, NotImplementedError) or "missing dependencies" in str(error)
+    if is_unknown or syntax == JPEGExtended12Bit:
         return f"pixel data in {syntax.name} cannot be decoded here"
-    if isinstance(error, AttributeError):
-        return "an image without pixel data or with an incomplete description of them"
-    if not syntax.is_compressed:
-        return "truncated pixel data"
-    return f"damaged pixel data in {syntax.name}"
+    if not any(keyword in ds for keyword in ("PixelData", "FloatPixelData", "DoubleFloatPixelData")):
+        return "an image without pixel data"
+    if isinstance(error, AttributeError | KeyError):
+        return "an image with an incomplete description of its pixels"
+    return f"damaged pixel data in {syntax.name}" if syntax.is_compressed else "truncated pixel data"
 
 
 def inverted_if_monochrome1(stored: NDArray[np.float64], ds: Dataset) -> NDArray[np.float64]:

@@ -9,6 +9,7 @@ from itertools import groupby
 
 import numpy as np
 from numpy.typing import NDArray
+from pydicom.dataset import Dataset
 
 from rules.findings import Why
 from workers.errors import CannotAssess
@@ -46,7 +47,7 @@ def _pixels_of(series: Series, stack: Stack) -> NDArray[np.float32]:
     places = sorted(enumerate(stack.frames), key=lambda place: (str(place[1].path), place[1].number))
     for path, group in groupby(places, key=lambda place: place[1].path):
         members = list(group)
-        planes = stored_planes(path, headers[path], [frame.number for _, frame in members])
+        planes = stored_planes(path, [frame.number for _, frame in members])
         if len(planes) != len(members):
             raise CannotAssess(Why.SERIES_UNREADABLE, "another number of frames than the header states")
         for (k, frame), plane in zip(members, planes, strict=True):
@@ -54,13 +55,12 @@ def _pixels_of(series: Series, stack: Stack) -> NDArray[np.float32]:
                 raise CannotAssess(
                     Why.SERIES_UNREADABLE, "a decoded image has another matrix than its header states"
                 )
-            array[k] = _modality_values(series, frame, plane)
+            array[k] = _modality_values(headers[path], frame, plane)
     return array
 
 
-def _modality_values(series: Series, frame: Frame, plane: NDArray[np.generic]) -> NDArray[np.float64]:
+def _modality_values(ds: Dataset, frame: Frame, plane: NDArray[np.generic]) -> NDArray[np.float64]:
     """Stored value x RescaleSlope + RescaleIntercept, of this very image: Philips scales each slice on its own."""
-    ds = series.headers[series.files.index(frame.path)]
     stored = inverted_if_monochrome1(plane.astype(np.float64), ds)
     return stored * frame.slope + frame.intercept
 
