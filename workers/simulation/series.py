@@ -1,0 +1,127 @@
+"""The pixels of each series of a protocol, from one person in one scanner."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from rules.anatomy import Role
+from workers.simulation.acquisition import Imperfection, Pixels, acquire, sample, shading
+from workers.simulation.case import Case
+from workers.simulation.contrast import tissue_signals
+from workers.simulation.geometry import Matrix, Stack, rotation, stack_around
+from workers.simulation.headers import Slice
+from workers.simulation.protocol import Scanner, SeriesPlan, Weighting
+from workers.simulation.subject import Subject
+from workers.simulation.tissues import Tissue
+
+_PLANES: dict[str, tuple[tuple[float, float, float], tuple[float, float, float]]] = {
+    "axial": ((1, 0, 0), (0, 1, 0)),
+    "sagittal": ((0, 1, 0), (0, 0, -1)),
+    "coronal": ((1, 0, 0), (0, 0, -1)),
+}
+"""Row and column directions, LPS."""
+
+_MAXIMUM = 4095
+_SHADING = 0.16
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Session:
+    """One person lying in one scanner: what all series share."""
+
+    case: Case
+    subject: Subject
+    scanner: Scanner
+    tilt: Matrix
+    """(3, 3) rotation of the oblique axial slices, about AC-PC parallel to the person's head."""
+    seed: int
+
+
+def plan_session(case: Case, subject: Subject, scanner: Scanner, seed: int) -> Session:
+    """Choose the slice orientation as a technologist would: along the head, not exactly."""
+    rng = np.random.default_rng([seed, 7])
+    pose = subject.warp.pose
+    tilt = pose @ rotation(rng.uniform(-9, -3), rng.normal(0, 1), rng.normal(0, 1))
+    return Session(case, subject, scanner, tilt, seed)
+
+
+def stacks(session: Session, plan: SeriesPlan) -> tuple[Stack, ...]:
+    """Where the slices of a series lie; localizers are square to the scanner."""
+    centre = np.round(session.subject.warp.place, 2)
+    tilt = session.tilt if plan.planes == ("axial",) else np.eye(3)
+    return tuple(
+        stack_around(centre, (tilt @ np.array(row), tilt @ np.array(column)), plan.size)
+        for row, column in (_PLANES[plane] for plane in plan.planes)
+    )
+
+
+def series_slices(session: Session, plan: SeriesPlan) -> Iterator[Slice]:
+    """All images of a series in the order of their instance numbers."""
+    number = 0
+    for weighting in plan.weightings:
+        for stack in stacks(session, plan):
+            pixels = _stored(session, plan, weighting, stack)
+            window = _window(pixels, weighting.role)
+            for index, plane in enumerate(pixels):
+                number += 1
+                yield Slice(number, weighting, stack, index, plane, window)
+
+
+def _stored(session: Session, plan: SeriesPlan, weighting: Weighting, stack: Stack) -> NDArray[np.uint16]:
+    """Stored values; those of a diffusion series keep the scale of its b0, so that the ADC follows from them."""
+    if weighting.role is Role.ADC:
+        return _adc_map(session, stack)
+    scale_by = session.scanner.full_scale / _brightness(session, weighting)
+    return _rounded(_image(session, plan, weighting, stack) * scale_by)
+
+
+def _rounded(pixels: Pixels) -> NDArray[np.uint16]:
+    return np.clip(np.rint(pixels), 0, _MAXIMUM).astype(np.uint16)
+
+
+def _brightness(session: Session, weighting: Weighting) -> float:
+    """Signal that becomes the scanner's full scale: bright brain tissue, for diffusion that of b0."""
+    timing = weighting.timing
+    if weighting.role is Role.DWI:
+        timing = next(w.timing for p in session.scanner.series for w in p.weightings if w.role is Role.B0)
+    signals = tissue_signals(timing, session.scanner.field_t)
+    return 2.0 * float(max(signals[Tissue.WHITE], signals[Tissue.CORTEX]))
+
+
+def _image(session: Session, plan: SeriesPlan, weighting: Weighting, stack: Stack) -> Pixels:
+    """One acquisition, in signal units. Diffusion weightings of one stack share coil shading and position."""
+    signals = tissue_signals(weighting.timing, session.scanner.field_t)
+    clean = sample(session.subject.signal(signals), stack, session.subject.warp)
+    coil = np.random.default_rng([session.seed, 11, stack.slices, stack.rows])
+    clean *= shading(clean.shape, coil, _SHADING)
+    white = float(signals[Tissue.WHITE])
+    own = np.random.default_rng([session.seed, 13, plan.number, list(Role).index(weighting.role), stack.rows])
+    flaws = Imperfection(white / plan.snr, session.case.ghosting, plan.blur)
+    return acquire(clean, flaws, own)
+
+
+def _adc_map(session: Session, stack: Stack) -> NDArray[np.uint16]:
+    """The scanner's own map, in 1e-6 mm2/s, from its b0 and b1000 images; zero where there is no signal."""
+    weighted = [
+        (p, w)
+        for role in (Role.B0, Role.DWI)
+        for p in session.scanner.series
+        for w in p.weightings
+        if w.role is role
+    ]
+    b0, dwi = (_stored(session, p, w, stack).astype(np.float64) for p, w in weighted)
+    b_value = weighted[1][1].timing.b_value
+    adc = 1e6 * np.log(np.maximum(b0, 1.0) / np.maximum(dwi, 1.0)) / b_value
+    return _rounded(
+        np.where(b0 > 0.06 * session.scanner.full_scale, np.clip(adc, 0, None), 0).astype(np.float32)
+    )
+
+
+def _window(pixels: NDArray[np.uint16], role: Role) -> tuple[int, int]:
+    """Display window of the whole stack."""
+    if role is Role.ADC:
+        return 1100, 2200
+    top = max(int(np.percentile(pixels[:: max(len(pixels) // 6, 1)], 99.3)), 2)
+    return top // 2, top
