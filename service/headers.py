@@ -83,6 +83,8 @@ def read_header(dataset: bytes | memoryview, transfer_syntax_uid: str) -> Header
     Raises RefusedError if it is no dataset, or if a UID is missing or malformed.
     """
     values = _raw_values(dataset, transfer_syntax_uid)
+    if not values.keys() & set(_UID_KEYWORDS):
+        raise RefusedError(Refusal.UNREADABLE, "no identifying element")
     decode = _decoder(values.get("SpecificCharacterSet", b""))
     uids = {keyword: _uid(values.get(keyword, b"")) for keyword in _UID_KEYWORDS}
     text = {key: _text(values.get(key, b""), decode, length) for key, length in _TEXT_KEYWORDS.items()}

@@ -40,7 +40,7 @@ class Store:
     def session(self) -> Iterator[Session]:
         """A transaction that may write: committed at the end, rolled back on any error.
 
-        On SQLite it takes the write lock at once, so that it cannot fail half-way for lack of it.
+        On SQLite its first statement takes the write lock, so that it cannot fail half-way for lack of it.
 
         Raises StoreUnavailableError if the database does not answer or stays locked.
         """

@@ -1,0 +1,89 @@
+import errno
+import hashlib
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from service.errors import ForeignPathError, StorageFullError
+from service.store.files import FileStore
+
+
+@pytest.fixture
+def files(tmp_path: Path) -> FileStore:
+    return FileStore(tmp_path / "files")
+
+
+def test_a_file_lies_under_its_own_digest(files: FileStore):
+    stored = files.put(b"head", b"body")
+    digest = hashlib.sha256(b"headbody").hexdigest()
+    assert stored.path == f"instances/{digest[:2]}/{digest[2:4]}/{digest}.dcm"
+    assert (stored.sha256, stored.size_bytes) == (digest, 8)
+    assert files.resolve(stored.path).read_bytes() == b"headbody"
+
+
+def test_the_same_bytes_again_are_the_same_file(files: FileStore):
+    first = files.put(b"x")
+    inode = files.resolve(first.path).stat().st_ino
+    assert files.put(b"x") == first
+    assert files.resolve(first.path).stat().st_ino == inode
+
+
+def test_a_torn_file_of_the_same_name_is_replaced(files: FileStore):
+    stored = files.put(b"whole")
+    files.resolve(stored.path).write_bytes(b"wh")
+    files.put(b"whole")
+    assert files.resolve(stored.path).read_bytes() == b"whole"
+
+
+@given(content=st.binary(max_size=200), cut=st.integers(0, 200))
+@settings(max_examples=25, deadline=None)
+def test_the_digest_does_not_depend_on_the_parts(tmp_path_factory, content: bytes, cut: int):
+    files = FileStore(tmp_path_factory.mktemp("files"))
+    assert files.put(content[:cut], content[cut:]) == files.put(content)
+
+
+@pytest.mark.parametrize("path", ["../outside", "/etc/passwd", "instances/../../x"])
+def test_a_path_out_of_the_store_is_refused(files: FileStore, path: str):
+    with pytest.raises(ForeignPathError):
+        files.resolve(path)
+
+
+def test_old_left_overs_go_and_young_ones_stay(files: FileStore):
+    folder = files.root / "incoming"
+    folder.mkdir(parents=True)
+    for name, age in (("old.part", 7200), ("young.part", 0)):
+        (folder / name).write_bytes(b"half")
+        moment = (folder / name).stat().st_mtime - age
+        os.utime(folder / name, (moment, moment))
+    assert files.clean() == 1
+    assert [path.name for path in folder.iterdir()] == ["young.part"]
+
+
+def test_a_full_disk_has_a_name_and_leaves_nothing_half_written(tmp_path: Path):
+    """A real limit of the system stands for the full disk: files of this process may not exceed 4 kB."""
+    script = (
+        "import resource, signal, sys, errno, service.store.files as f\n"
+        "from pathlib import Path\n"
+        "signal.signal(signal.SIGXFSZ, signal.SIG_IGN)\n"
+        "resource.setrlimit(resource.RLIMIT_FSIZE, (4096, 4096))\n"
+        "f._FULL = (errno.EFBIG,)\n"
+        "try:\n    f.FileStore(Path(sys.argv[1])).put(b'x' * 10000)\n"
+        "except f.StorageFullError:\n    sys.exit(7)\n"
+    )
+    ended = subprocess.run([sys.executable, "-c", script, str(tmp_path)], check=False, timeout=60)
+    assert ended.returncode == 7
+    assert [path for path in tmp_path.rglob("*") if path.is_file()] == []
+
+
+def test_other_trouble_with_the_disk_keeps_its_name(files: FileStore):
+    files.root.mkdir()
+    (files.root / "instances").write_text("a file where a folder should be")
+    with pytest.raises(OSError) as caught:
+        files.put(b"x")
+    assert not isinstance(caught.value, StorageFullError)
+    assert caught.value.errno in (errno.ENOTDIR, errno.EEXIST)

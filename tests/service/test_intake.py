@@ -1,0 +1,197 @@
+from datetime import timedelta
+
+import pytest
+from pydicom import dcmread
+from sqlalchemy import event, select, text
+
+from service.errors import Refusal, RefusedError
+from service.intake import Intake, Received
+from service.settings import Settings
+from service.store.files import FileStore
+from service.store.session import Store, open_store
+from service.store.tables import AuditEvent, Instance, Job, Report, Study
+from tests.service.conftest import NOON, STUDY, encoded, mr_slice, received
+
+LATER = NOON + timedelta(minutes=5)
+
+
+def rows(store: Store, table: type) -> list:
+    with store.reading() as session:
+        return list(session.scalars(select(table)))
+
+
+def events(store: Store) -> list[str]:
+    return [row.event for row in rows(store, AuditEvent)]
+
+
+def files_in(files: FileStore) -> int:
+    return sum(path.is_file() for path in files.root.rglob("*"))
+
+
+def test_an_object_becomes_a_file_a_row_and_a_line_in_the_trail(intake: Intake, store: Store):
+    ds = mr_slice()
+    intake.take(received(ds), NOON)
+    (instance,) = rows(store, Instance)
+    assert instance.study_instance_uid == STUDY
+    assert instance.calling_ae_title == "SCANNER"
+    assert dcmread(intake.files.resolve(instance.path)) == ds
+    (study,) = rows(store, Study)
+    assert (study.patient_id, study.is_open, study.last_received_at) == ("P1", True, NOON)
+    assert events(store) == ["instance_stored"]
+
+
+def test_the_bytes_are_kept_as_received(intake: Intake, store: Store):
+    request = received(mr_slice())
+    intake.take(request, NOON)
+    (instance,) = rows(store, Instance)
+    assert intake.files.resolve(instance.path).read_bytes().endswith(bytes(request.dataset))
+
+
+def test_the_trail_names_no_patient(intake: Intake, store: Store):
+    intake.take(received(mr_slice()), NOON)
+    assert all("SENTINEL" not in str(row.detail) for row in rows(store, AuditEvent))
+
+
+def test_the_same_object_again_changes_nothing(intake: Intake, store: Store):
+    intake.take(received(mr_slice()), NOON)
+    intake.take(received(mr_slice()), LATER)
+    assert len(rows(store, Instance)) == len(rows(store, AuditEvent)) == files_in(intake.files) == 1
+    assert rows(store, Study)[0].last_received_at == NOON
+
+
+def test_other_bytes_under_the_same_uid_are_kept_beside_and_flagged(intake: Intake, store: Store):
+    intake.take(received(mr_slice()), NOON)
+    intake.take(received(mr_slice(PixelData=b"\x09" * 32)), LATER)
+    intake.take(received(mr_slice(PixelData=b"\x09" * 32)), LATER)
+    assert [row.is_conflict for row in rows(store, Instance)] == [False, True]
+    assert events(store) == ["instance_stored", "instance_conflict"]
+    assert files_in(intake.files) == 2
+
+
+def test_a_late_object_reopens_the_study(intake: Intake, store: Store):
+    intake.take(received(mr_slice(1)), NOON)
+    with store.session() as session:
+        session.get_one(Study, STUDY).is_open = False
+    intake.take(received(mr_slice(2)), LATER)
+    (study,) = rows(store, Study)
+    assert study.is_open
+    assert study.last_received_at == LATER
+
+
+def _remember_report(store: Store, sop_instance_uid: str) -> None:
+    with store.session() as session:
+        session.add(Job(job_id="j", study_instance_uid=STUDY, snapshot=1, state="done", created_at=NOON))
+        session.flush()
+        session.add(
+            Report(
+                sop_instance_uid=sop_instance_uid,
+                job_id="j",
+                kind="SR",
+                sop_class_uid="1.2",
+                series_instance_uid="1.2",
+                transfer_syntax_uid="1.2",
+                path="x",
+                sha256="0",
+            )
+        )
+        session.get_one(Study, STUDY).is_open = False
+
+
+def test_our_own_report_coming_back_is_stored_but_reopens_nothing(intake: Intake, store: Store):
+    intake.take(received(mr_slice(1)), NOON)
+    report = mr_slice(9, series=8, Modality="SR", PatientBirthDate=None)
+    _remember_report(store, report.SOPInstanceUID)
+    intake.take(received(report), LATER)
+    (study,) = rows(store, Study)
+    assert not study.is_open
+    assert not study.has_identity_conflict
+    assert study.last_received_at == NOON
+    assert events(store)[-1] == "own_report_received"
+
+
+@pytest.mark.parametrize(
+    "change", [{"PatientID": "P2"}, {"PatientBirthDate": "19800101"}, {"IssuerOfPatientID": "X"}]
+)
+def test_a_study_that_names_two_patients_is_marked(intake: Intake, store: Store, change: dict[str, str]):
+    intake.take(received(mr_slice(1)), NOON)
+    intake.take(received(mr_slice(2, **change)), NOON)
+    intake.take(received(mr_slice(3, **change)), NOON)
+    assert rows(store, Study)[0].has_identity_conflict
+    assert events(store).count("identity_conflict") == 1
+
+
+REFUSED = [
+    ("no dataset at all", received(mr_slice(), dataset=b"\x13\x37 not DICOM"), Refusal.UNREADABLE),
+    ("no dataset", received(mr_slice(), dataset=b""), Refusal.UNREADABLE),
+    ("no study", received(mr_slice(StudyInstanceUID=None)), Refusal.UID_MISSING),
+    (
+        "another class",
+        received(mr_slice(), sop_class_uid="1.2.840.10008.5.1.4.1.1.2"),
+        Refusal.CLASS_MISMATCH,
+    ),
+    ("another instance", received(mr_slice(), sop_instance_uid="1.2.3"), Refusal.CLASS_MISMATCH),
+]
+
+
+@pytest.mark.filterwarnings("ignore")
+@pytest.mark.parametrize(
+    ("request_", "refusal"), [case[1:] for case in REFUSED], ids=[case[0] for case in REFUSED]
+)
+def test_what_is_refused_leaves_a_line_in_the_trail_and_nothing_else(
+    intake: Intake, store: Store, request_: Received, refusal: Refusal
+):
+    with pytest.raises(RefusedError) as caught:
+        intake.take(request_, NOON)
+    assert caught.value.refusal is refusal
+    assert rows(store, Instance) == rows(store, Study) == []
+    assert files_in(intake.files) == 0
+    (line,) = rows(store, AuditEvent)
+    assert (line.event, line.detail["status"]) == ("instance_refused", f"0x{refusal.value:04X}")
+
+
+def test_a_nearly_full_disk_refuses(store: Store, settings: Settings):
+    intake = Intake(store=store, files=FileStore(settings.files), disk_watermark_mb=10**9)
+    with pytest.raises(RefusedError) as caught:
+        intake.take(received(mr_slice()), NOON)
+    assert caught.value.refusal is Refusal.OUT_OF_RESOURCES
+    assert rows(store, Instance) == []
+
+
+def test_a_locked_database_refuses_and_the_re_send_completes(
+    intake: Intake, store: Store, settings: Settings
+):
+    impatient = open_store(settings)
+    event.listen(
+        impatient.engine, "connect", lambda connection, _: connection.execute("PRAGMA busy_timeout=50")
+    )
+    hurried = Intake(store=impatient, files=intake.files, disk_watermark_mb=0)
+    with store.session() as holder:
+        holder.execute(text("SELECT 1"))
+        with pytest.raises(RefusedError) as caught:
+            hurried.take(received(mr_slice()), NOON)
+    assert caught.value.refusal is Refusal.OUT_OF_RESOURCES
+    assert rows(store, Instance) == []
+    hurried.take(received(mr_slice()), NOON)
+    assert len(rows(store, Instance)) == files_in(intake.files) == 1
+    impatient.close()
+
+
+def test_a_file_without_a_row_is_harmless_and_the_re_send_completes(intake: Intake, store: Store):
+    """A node killed between file and row leaves this."""
+    intake.take(received(mr_slice()), NOON)
+    with store.session() as session:
+        session.execute(text("DELETE FROM instance"))
+    intake.take(received(mr_slice()), LATER)
+    assert len(rows(store, Instance)) == files_in(intake.files) == 1
+
+
+def test_a_compressed_object_is_kept_compressed(intake: Intake, store: Store):
+    syntax = "1.2.840.10008.1.2.4.90"
+    ds = mr_slice(PixelData=b"\xfe\xff\x00\xe0\x00\x00\x00\x00\xfe\xff\xdd\xe0\x00\x00\x00\x00")
+    intake.take(received(ds, transfer_syntax_uid=syntax, dataset=encoded(ds)), NOON)
+    (instance,) = rows(store, Instance)
+    assert instance.transfer_syntax_uid == syntax
+    assert (
+        dcmread(intake.files.resolve(instance.path), stop_before_pixels=True).file_meta.TransferSyntaxUID
+        == syntax
+    )
