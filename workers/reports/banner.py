@@ -8,7 +8,8 @@ from dataclasses import replace
 
 from PIL import Image, ImageDraw
 
-from rules.decision import Decision, Status
+from rules.decision import Decision
+from rules.urgency import Priority
 from workers.reports.content import ReportContent
 from workers.reports.page_design import (
     BANDS,
@@ -18,8 +19,8 @@ from workers.reports.page_design import (
     RULE,
     SOFT_INK,
     WARNING_INK,
-    draw_sign,
     hatching,
+    sign,
 )
 from workers.reports.page_text import Column, Section, flow
 from workers.reports.study_attributes import anchor_header, local_time
@@ -30,21 +31,28 @@ SIZE = 1024
 NOT_FOR_DIAGNOSIS = "Triage aid. Not for diagnosis. Investigational, research use only."
 
 _MARGIN = 48
-_BAND_BOTTOM = 224
-_STRIP_BOTTOM = 344
-_FOOTER_TOP = 846
+_BAND_BOTTOM = 208
+_STRIP_BOTTOM = 354
+_FOOTER_TOP = 856
+_SIGN_TOP = 24
+_EDGE = 16
 _TEXT_LEFT = 216
 _STRIP_LEFT = 216
 _STRIPES = ((24, 29, 37), (96, 106, 120))
+_SMALLEST = 0.8
+"""How small the one-line texts may get before they are shortened."""
+_NOT_ASSESSED = "IMAGES NOT ASSESSED"
+_SAID_BELOW = "Not assessed"
+"""How the sentences begin that stand in a section of their own."""
 _DIGEST_DIGITS = 16
 
 
 def render_banner(content: ReportContent) -> Image.Image:
     """The page of a decision, (1024, 1024) RGB."""
     page = Image.new("RGB", (SIZE, SIZE), PAGE)
-    draw = ImageDraw.Draw(page)
-    _draw_band(draw, content.decision)
+    _draw_band(page, content.decision)
     _draw_strip(page, content.decision)
+    draw = ImageDraw.Draw(page)
     draw.line((_MARGIN, _FOOTER_TOP, SIZE - _MARGIN, _FOOTER_TOP), fill=RULE, width=2)
     for line in page_lines(content):
         typeface = font(line.style.size, is_bold=line.style.is_bold)
@@ -62,97 +70,104 @@ def page_lines(content: ReportContent) -> list[Line]:
     ]
 
 
-def _draw_band(draw: ImageDraw.ImageDraw, decision: Decision) -> None:
+def _draw_band(page: Image.Image, decision: Decision) -> None:
     band = BANDS[decision.priority]
-    draw.rectangle((0, 0, SIZE, _BAND_BOTTOM), fill=band.fill)
-    draw_sign(draw, (_MARGIN, 40, _MARGIN + 120, _BAND_BOTTOM - 40), band)
+    page.paste(band.fill, (0, 0, SIZE, _BAND_BOTTOM))
+    page.paste(sign((124, _BAND_BOTTOM - 2 * _SIGN_TOP), band), (_MARGIN, _SIGN_TOP))
 
 
 def _band_lines(decision: Decision) -> Iterable[Line]:
     band = BANDS[decision.priority]
     style = Style(92, band.ink, band.fill, is_bold=True)
     title = f"{decision.priority.value} {decision.priority.words.upper()}"
-    yield Line(title, _TEXT_LEFT, 40, largest(title, style, SIZE - _TEXT_LEFT - _MARGIN))
-    yield Line(band.note, _TEXT_LEFT + 4, 154, Style(32, band.ink, band.fill))
+    yield Line(title, _TEXT_LEFT, 32, largest(title, style, SIZE - _TEXT_LEFT - _MARGIN))
+    yield Line(band.note, _TEXT_LEFT + 4, 144, Style(32, band.ink, band.fill))
 
 
 def _draw_strip(page: Image.Image, decision: Decision) -> None:
-    draw = ImageDraw.Draw(page)
     height = _STRIP_BOTTOM - _BAND_BOTTOM
-    draw.rectangle((0, _BAND_BOTTOM, SIZE, _STRIP_BOTTOM), fill=PANEL)
+    page.paste(PANEL, (0, _BAND_BOTTOM, SIZE, _STRIP_BOTTOM))
     if not decision.is_assessed:
         page.paste(hatching((_STRIP_LEFT - 24, height), _STRIPES), (0, _BAND_BOTTOM))
-    elif _present(decision):
-        draw.rectangle((0, _BAND_BOTTOM, 16, _STRIP_BOTTOM), fill=BANDS[decision.priority].fill)
+    elif _is_suspected(decision):
+        page.paste(BANDS[decision.priority].fill, (0, _BAND_BOTTOM, _EDGE, _STRIP_BOTTOM))
+    elif decision.could_be:
+        page.paste(hatching((_EDGE, height), _STRIPES), (0, _BAND_BOTTOM))
 
 
 def _strip_lines(decision: Decision) -> Iterable[Line]:
-    if not decision.is_assessed:
-        title, note, left = "IMAGES NOT ASSESSED", "No conclusion in either direction.", _STRIP_LEFT
-    elif names := _present(decision):
-        title, note, left = f"Suspected: {'; '.join(names)}", _open_note(decision), _MARGIN
+    """The headline in two: what was found or not, and what else holds; the band has said the priority already."""
+    outcome = decision.headline.removeprefix(f"{decision.priority.value} {decision.priority.words}: ")
+    if decision.is_assessed:
+        left = _MARGIN
+        title, _, because = outcome.partition("; ")
     else:
-        title, left = "No prespecified pattern detected", _MARGIN
-        note = "In what could be assessed. This does not exclude disease. Interpret the full images."
-    style = Style(40, INK, PANEL, is_bold=True)
-    note_style = Style(24, SOFT_INK, PANEL)
-    yield Line(*_fitted(title, left, _BAND_BOTTOM + 20, style))
-    yield Line(*_fitted(note, left, _BAND_BOTTOM + 74, note_style))
+        left = _STRIP_LEFT
+        title, because = _NOT_ASSESSED, outcome.removeprefix("NOT ASSESSED").strip(" :,;")
+    soft = Style(23, SOFT_INK, PANEL)
+    top = _BAND_BOTTOM + (14 if because else 30)
+    yield _fitted(_capital(title), left, top, Style(40, INK, PANEL, is_bold=True))
+    yield _fitted(_caution(decision), left, top + 54, replace(soft, colour=INK))
+    if because:
+        yield _fitted(_capital(because), left, top + 88, soft)
 
 
-def _fitted(text: str, x: int, y: int, style: Style, smallest: float = 0.6) -> tuple[str, int, int, Style]:
+def _capital(text: str) -> str:
+    return text[:1].upper() + text[1:]
+
+
+def _fitted(text: str, x: int, y: int, style: Style) -> Line:
     """One line made smaller, then shortened, until it fits between `x` and the margin."""
     width = SIZE - x - _MARGIN
     fitting = largest(text, style, width)
-    if fitting.size >= style.size * smallest:
-        return text, x, y, fitting
-    small = style.scaled(smallest)
-    return shorten(text, small, width), x, y, small
+    smallest = style.scaled(_SMALLEST)
+    if fitting.size >= smallest.size:
+        return Line(text, x, y + (style.leading - fitting.leading) // 2, fitting)
+    return Line(shorten(text, smallest, width), x, y + (style.leading - smallest.leading) // 2, smallest)
 
 
-def _open_note(decision: Decision) -> str:
-    if decision.could_be is None:
-        return "Not for diagnosis; may be wrong."
-    return f"Not for diagnosis; may be wrong. Open questions could raise this to {decision.could_be.value}."
+def _caution(decision: Decision) -> str:
+    """What the clause above it must not be taken for."""
+    if not decision.is_assessed:
+        return "No conclusion in either direction. Interpret the full images."
+    open_note = f" Open questions could make it {decision.could_be.value}." if decision.could_be else ""
+    if _is_suspected(decision):
+        return f"May be wrong; not for diagnosis.{open_note}"
+    return f"This does not exclude disease. Interpret the full images.{open_note}"
 
 
-def _present(decision: Decision) -> list[str]:
-    return [pattern.name for pattern in decision.patterns if pattern.status is Status.PRESENT]
+def _is_suspected(decision: Decision) -> bool:
+    """Whether the images themselves ask for earlier reading."""
+    return decision.imaging_priority.is_above(Priority.P4)
 
 
 def _body(content: ReportContent) -> list[Section]:
     decision = content.decision
-    text = Style(23, INK, PAGE)
-    soft = replace(text, colour=SOFT_INK)
-    title = Style(22, SOFT_INK, PAGE, is_bold=True)
-    reasons = tuple(r for p in decision.patterns if p.status is Status.PRESENT for r in p.reasons)
+    text = Style(24, INK, PAGE)
+    title = Style(21, SOFT_INK, PAGE, is_bold=True)
+    context = _capital("  ·  ".join(content.context_lines))
+    why = tuple(text for text in decision.sentences if not text.startswith(_SAID_BELOW))
+    gaps = _capital("; ".join(decision.not_assessed))
     return [
-        Section((decision.headline,), Style(30, INK, PAGE, is_bold=True)),
+        Section((context,) if context else (), replace(text, is_bold=True)),
+        Section(why, text, "WHY", title, lines_at_most=5, keep=2),
         Section(
-            ("   ·   ".join(content.context_lines),) if content.context_lines else (), replace(text, size=25)
+            (gaps,) if gaps else (), text, "NOT ASSESSED", replace(title, colour=WARNING_INK), lines_at_most=5
         ),
-        Section(decision.sentences, text, "WHY", title),
-        Section(reasons, soft, "MEASURED", title, keep=0),
-        Section(_gaps(decision), text, "NOT ASSESSED", replace(title, colour=WARNING_INK)),
     ]
-
-
-def _gaps(decision: Decision) -> tuple[str, ...]:
-    open_patterns = [p for p in decision.patterns if p.status is Status.OPEN and p.missing]
-    open_lines = [f"{p.name}: open, needs {', '.join(p.missing)}" for p in open_patterns]
-    return (*decision.not_assessed, *open_lines)
 
 
 def _footer(content: ReportContent) -> list[Section]:
     decision, policy = content.decision, content.decision.policy
     small = Style(18, SOFT_INK, PAGE)
-    others = " ".join(text for text in decision.disclaimers if text != NOT_FOR_DIAGNOSIS)
+    others = " ".join(text for text in decision.disclaimers if text not in NOT_FOR_DIAGNOSIS)
     moment = local_time(content, anchor_header(content)).isoformat(sep=" ", timespec="seconds")
+    evidence = f"{content.completeness} · decided {moment}"
     identity = (
         f"{content.device.name} {content.device.version} · policy {policy.name} {policy.version} "
-        f"sha256 {policy.digest[:_DIGEST_DIGITS]} · snapshot {content.snapshot} · {moment}"
+        f"sha256 {policy.digest[:_DIGEST_DIGITS]} · snapshot {content.snapshot}"
     )
     return [
         Section((NOT_FOR_DIAGNOSIS,), Style(25, WARNING_INK, PAGE, is_bold=True)),
-        Section(tuple(filter(None, (others, content.completeness, identity))), small, keep=3),
+        Section(tuple(filter(None, (others, evidence, identity))), small, keep=3),
     ]

@@ -4,8 +4,8 @@ The number of chevrons tells the priority; every priority is also written out. C
 (WCAG 2.2, success criterion 1.4.3); a test measures it on every line.
 """
 
+from collections.abc import Iterator
 from dataclasses import dataclass
-from itertools import pairwise
 
 from PIL import Image, ImageDraw
 
@@ -40,33 +40,41 @@ BANDS = {
     Priority.P4: BandDesign((44, 51, 61), INK, 0, "Place in the worklist unchanged"),
 }
 
-Box = tuple[int, int, int, int]
-"""Left, top, right, bottom, in pixels."""
+_STROKE = 28
+_RISE = 42
+_STEP = 46
+"""Thickness, height and distance of the chevrons, in pixels."""
+
+_FINE = 4
+"""Signs are drawn this much larger and reduced, for smooth edges."""
 
 
-def draw_sign(draw: ImageDraw.ImageDraw, box: Box, band: BandDesign) -> None:
+def sign(size: tuple[int, int], band: BandDesign) -> Image.Image:
     """Chevrons that point upwards, one for each step above routine; a level bar for routine."""
-    left, top, right, bottom = box
-    middle, width = (left + right) // 2, 22
-    if not band.chevrons:
-        y = (top + bottom) // 2
-        draw.rectangle((left, y - width // 2, right, y + width // 2), fill=band.ink)
-        return
-    rise, step = 44, 46
-    first = (top + bottom) // 2 - (step * (band.chevrons - 1) + rise) // 2
-    for number in range(band.chevrons):
-        y = first + number * step
-        points = ((left, y + rise), (middle, y), (right, y + rise))
-        for start, end in pairwise(points):
-            draw.line((start, end), fill=band.ink, width=width)
+    width, height = size
+    image = Image.new("RGB", (width * _FINE, height * _FINE), band.fill)
+    draw = ImageDraw.Draw(image)
+    for outline in _outlines(width, height, band.chevrons):
+        draw.polygon([(x * _FINE, y * _FINE) for x, y in outline], fill=band.ink)
+    return image.resize(size, Image.Resampling.LANCZOS)
 
 
 def hatching(size: tuple[int, int], colours: tuple[Colour, Colour], pitch: int = 22) -> Image.Image:
     """Diagonal stripes of two colours: the sign of what was not assessed, on no other page."""
-    width, height = size
-    stripes = Image.new("RGB", size, colours[0])
+    width, height = (side * _FINE for side in size)
+    stripes = Image.new("RGB", (width, height), colours[0])
     draw = ImageDraw.Draw(stripes)
-    for x in range(-height, width, 2 * pitch):
-        corners = [(x, height), (x + height, 0), (x + height + pitch, 0), (x + pitch, height)]
-        draw.polygon(corners, fill=colours[1])
-    return stripes
+    for x in range(-height, width, 2 * pitch * _FINE):
+        right = x + pitch * _FINE
+        draw.polygon([(x, height), (x + height, 0), (right + height, 0), (right, height)], fill=colours[1])
+    return stripes.resize(size, Image.Resampling.LANCZOS)
+
+
+def _outlines(width: int, height: int, chevrons: int) -> Iterator[list[tuple[int, int]]]:
+    if not chevrons:
+        top = (height - _STROKE) // 2
+        yield [(0, top), (width, top), (width, top + _STROKE), (0, top + _STROKE)]
+    first = (height - _STEP * (chevrons - 1) - _RISE - _STROKE) // 2
+    for y in range(first, first + _STEP * chevrons, _STEP):
+        outer = [(0, y + _RISE), (width // 2, y), (width, y + _RISE)]
+        yield [*outer, *((x, edge + _STROKE) for x, edge in reversed(outer))]

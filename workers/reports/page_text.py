@@ -5,10 +5,8 @@ from dataclasses import dataclass, replace
 
 from workers.reports.typesetting import Line, Style, wrap
 
-_SCALES = (1.0, 0.94, 0.88, 0.82, 0.76)
-"""Sizes tried before anything is left out; below three quarters a page is no longer read at a glance."""
-_LINES_AT_MOST = 3
-"""Lines of one item; the SR has it whole."""
+_SCALES = (1.2, 1.1, 1.0, 0.94, 0.88)
+"""Sizes tried before anything is left out; a smaller page is no longer read at a glance."""
 _GAP = 14
 """Space before a section, in pixels."""
 _BULLET = "•"
@@ -17,12 +15,14 @@ _INDENT = 28
 
 @dataclass(frozen=True, slots=True)
 class Section:
-    """Items under a title; without a title they stand without bullets."""
+    """Items under a title; one alone, or without a title, stands without bullets."""
 
     items: tuple[str, ...]
     style: Style
     title: str = ""
     title_style: Style | None = None
+    lines_at_most: int = 3
+    """Lines of one item; the SR has it whole."""
     keep: int = 1
     """How many items may never be left out."""
     hidden: int = 0
@@ -77,7 +77,8 @@ def _set(sections: Sequence[Section], column: Column, scale: float) -> tuple[lis
 
 def _set_section(section: Section, column: Column, scale: float) -> tuple[list[Line], int]:
     style = section.style.scaled(scale)
-    indent = round(_INDENT * scale) if section.title else 0
+    has_bullets = bool(section.title) and len(section.items) + section.hidden > 1
+    indent = round(_INDENT * scale) if has_bullets else 0
     lines: list[Line] = []
     y = column.top
     if section.title:
@@ -85,9 +86,9 @@ def _set_section(section: Section, column: Column, scale: float) -> tuple[list[L
         lines.append(Line(section.title, column.left, y, title_style))
         y += title_style.leading
     for item in _items(section):
-        if section.title:
+        if has_bullets:
             lines.append(Line(_BULLET, column.left, y, style))
-        for text in wrap(item, style, column.width - indent, _LINES_AT_MOST):
+        for text in wrap(item, style, column.width - indent, section.lines_at_most):
             lines.append(Line(text, column.left + indent, y, style))
             y += style.leading
     return lines, y + round(_GAP * scale)

@@ -24,7 +24,6 @@ from workers.reports.study_attributes import (
     inherit_study,
     local_time,
     request_attributes,
-    settle_character_set,
 )
 
 _BODY_PART = "BRAIN"
@@ -59,7 +58,6 @@ def secondary_capture(content: ReportContent) -> Dataset:
     if requests := request_attributes(header):
         image.RequestAttributesSequence = requests
     _stamp(image, content, header)
-    settle_character_set(image, header)
     return image
 
 

@@ -36,7 +36,6 @@ from workers.reports.study_attributes import (
     inherit_study,
     local_time,
     referenced_requests,
-    settle_character_set,
 )
 
 _EQUIPMENT = ("Manufacturer", "ManufacturerModelName", "InstitutionName", "StationName", "SoftwareVersions")
@@ -69,7 +68,6 @@ def structured_report(content: ReportContent) -> Dataset:
     if requests := referenced_requests(header):
         report.ReferencedRequestSequence = requests
     stamp_times(report, local_time(content, header))
-    settle_character_set(report, header)
     return report
 
 

@@ -5,7 +5,7 @@ from copy import deepcopy
 from datetime import datetime, timedelta, timezone
 
 from pydicom import Dataset
-from pydicom.charset import python_encoding
+from pydicom.config import disable_value_validation
 from pydicom.dataelem import DataElement
 
 from workers.reports.content import ReportContent
@@ -72,18 +72,9 @@ _REQUEST = (
     "ReferencedStudySequence",
 )
 """Attributes of a Referenced Request item (C.17.2), all type 2."""
-_TEXT_VRS = frozenset({"PN", "LO", "SH", "LT", "ST", "UC", "UT"})
-_OFFSET = re.compile(r"^([+-])(\d\d)(\d\d)$")
+_OFFSET = re.compile(r"^([+-])([01]\d)([0-5]\d)$")
 _UTF_8 = "ISO_IR 192"
-_ASCII = "ISO_IR 6"
-_SINGLE_BYTE = {
-    _ASCII: "ascii",
-    **{
-        f"ISO_IR {code}": python_encoding[f"ISO_IR {code}"]
-        for code in (100, 101, 109, 110, 126, 127, 138, 144, 148)
-    },
-}
-"""Character sets without code extensions, in which a text either fits or does not (C.12.1.1.2)."""
+"""The one set that carries every name and every sentence (C.12.1.1.2)."""
 
 
 def anchor_header(content: ReportContent) -> Dataset:
@@ -100,7 +91,11 @@ def anchor_header(content: ReportContent) -> Dataset:
 
 
 def inherit_study(report: Dataset, header: Dataset) -> None:
-    """Write the patient, study and request attributes of `header` into `report`, replacing what is there."""
+    """Write the patient and study attributes of `header` into `report`, replacing what is there.
+
+    They keep their characters; `report` is in UTF-8 from then on.
+    """
+    report.SpecificCharacterSet = _UTF_8
     for keyword in _EMPTY_IF_MISSING:
         setattr(report, keyword, None)
     for element in _decoded(header, _COPIED):
@@ -136,16 +131,6 @@ def local_time(content: ReportContent, header: Dataset) -> datetime:
     return content.decided_at.astimezone(timezone(-offset if sign == "-" else offset))
 
 
-def settle_character_set(report: Dataset, header: Dataset) -> None:
-    """Keep the study's character set if it can carry the whole report, else UTF-8 (C.12.1.1.2).
-
-    A PACS matches names as stored: writing them in the set it already holds spares it a comparison across sets.
-    """
-    declared = header.get("SpecificCharacterSet") or _ASCII
-    encoding = _SINGLE_BYTE.get(declared) if isinstance(declared, str) else None
-    report.SpecificCharacterSet = declared if encoding and _fits(report, encoding) else _UTF_8
-
-
 def _request(header: Dataset, item: Dataset) -> Dataset:
     request = Dataset()
     request.StudyInstanceUID = header.StudyInstanceUID
@@ -157,27 +142,17 @@ def _request(header: Dataset, item: Dataset) -> Dataset:
 
 
 def _decoded(source: Dataset, keywords: tuple[str, ...]) -> list[DataElement]:
-    """Copies of the named elements, as characters and no longer as the bytes of the source's character set."""
+    """Copies of the named elements, as characters and no longer as the bytes of the source's character set.
+
+    Values that break the rules of their representation are the study's own and stay; pydicom's warnings about them
+    would carry them into the log.
+    """
     part = Dataset()
-    if "SpecificCharacterSet" in source:
-        part.SpecificCharacterSet = source.SpecificCharacterSet
-    for keyword in keywords:
-        if keyword in source:
-            part.add(deepcopy(source[keyword]))
-    part.decode()
+    with disable_value_validation():
+        if "SpecificCharacterSet" in source:
+            part.SpecificCharacterSet = source.SpecificCharacterSet
+        for keyword in keywords:
+            if keyword in source:
+                part.add(deepcopy(source[keyword]))
+        part.decode()
     return [element for element in part if element.keyword in keywords]
-
-
-def _fits(report: Dataset, encoding: str) -> bool:
-    texts = (
-        str(value)
-        for element in report.iterall()
-        if element.VR in _TEXT_VRS and element.value
-        for value in (element.value if element.VM > 1 else [element.value])
-    )
-    try:
-        for text in texts:
-            text.encode(encoding)
-    except UnicodeEncodeError:
-        return False
-    return True

@@ -81,10 +81,10 @@ def wrap(text: str, style: Style, width: int, at_most: int) -> list[str]:
 
 
 def shorten(text: str, style: Style, width: int) -> str:
-    """`text` cut so that it ends in the ellipsis within `width` pixels."""
+    """`text` cut, between words if it has any, so that it ends in the ellipsis within `width` pixels."""
     while text and width_of(text + ELLIPSIS, style) > width:
-        text = text[:-1].rstrip()
-    return text + ELLIPSIS
+        text = text.rpartition(" ")[0] or text[:-1]
+    return text.rstrip(" ,;:") + ELLIPSIS
 
 
 def largest(text: str, style: Style, width: int) -> Style:
