@@ -203,7 +203,10 @@ def _current(context: PatientContext, name: str, limits: Limits, now: datetime) 
 def _features(
     context: PatientContext, current: Mapping[str, _Current | Missing], limits: Limits, age: int | None
 ) -> tuple[list[Feature], list[str]]:
-    """ASTCT features of every domain that is known (Lee 2019, doi 10.1016/j.bbmt.2018.12.758)."""
+    """ASTCT features of every domain that is known (Lee 2019, doi 10.1016/j.bbmt.2018.12.758).
+
+    A score outside its age counts too, with a remark: were it dropped, learning the birth date could lower a study.
+    """
     features: list[Feature] = []
     remarks: list[str] = []
     for name, item in current.items():
@@ -213,8 +216,8 @@ def _features(
         grade = _domain_grade(name, item.value, context.motor_depth)
         words = f"{_DOMAINS[name]} {_plain(item.value)}, {item.words}"
         if outside:
-            remarks.append(f"{words} does not count: {outside}")
-        elif grade is not None:
+            remarks.append(f"{words}, at {age} years: {outside}; it counts all the same.")
+        if grade is not None:
             features.append(Feature(grade, words))
     return features, remarks
 

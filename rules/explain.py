@@ -6,7 +6,7 @@ from datetime import date, datetime
 from typing import Any
 
 from rules.anatomy import Role
-from rules.clinical import age_at, day_after_infusion, recorded_words
+from rules.clinical import age_at, day_after_infusion, is_recipient, recorded_words
 from rules.context import BloodPressure, Depth, Motor, PatientContext, Recorded, Seizure
 from rules.decision import Floor, Status
 from rules.facts import Case
@@ -166,17 +166,15 @@ def _limits(story: Story) -> tuple[str, ...]:
 
 
 def _day_line(context: PatientContext, day: date) -> str:
+    if not is_recipient(context):
+        return "CAR-T status not known"
     count = day_after_infusion(context, day)
+    status = "CAR-T recipient" if context.is_cart_recipient else "CAR-T status inferred"
     product = f" ({context.product})" if context.product else ""
-    inferred = "" if context.is_cart_recipient else "CAR-T status inferred, "
     if count is None:
-        if not (context.is_cart_recipient or context.product):
-            return "CAR-T status not known"
-        return f"{inferred or 'CAR-T recipient'}{product}, date unknown".replace(", ,", ",").replace(
-            "  ", " "
-        )
+        return f"{status}{product}, date unknown"
     when = f"day {count} after infusion" if count >= 0 else f"{-count} days before infusion"
-    return f"{inferred}{when}{product}"
+    return f"{when}{product}" if context.is_cart_recipient else f"{status}, {when}{product}"
 
 
 def _recorded(name: str, item: Recorded[Any] | None, now: datetime, suffix: str = "") -> str:

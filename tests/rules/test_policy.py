@@ -1,0 +1,147 @@
+import shutil
+from collections.abc import Iterator
+from importlib.resources import as_file, files
+from pathlib import Path
+
+import pytest
+
+from rules.conditions import AtLeast, AtMost, ContextAtLeast, ContextAtMost, Cut, leaves
+from rules.findings import UNITS
+from rules.policy import PolicyError, load
+from rules.urgency import Priority
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Iterator[Path]:
+    with as_file(files("rules").joinpath("policies", "cart_neurotoxicity")) as packaged:
+        yield Path(shutil.copytree(packaged, tmp_path / "policy"))
+
+
+def edit(folder: Path, name: str, old: str, new: str) -> int:
+    """Replaces text in a policy file; the line where it stood, from 1."""
+    path = folder / name
+    text = path.read_text(encoding="utf-8")
+    assert old in text
+    path.write_text(text.replace(old, new, 1), encoding="utf-8")
+    return text[: text.index(old)].count("\n") + 1
+
+
+def test_the_packaged_policy_loads_and_names_itself():
+    policy = load()
+    assert policy.identity.name == "cart_neurotoxicity"
+    assert len(policy.identity.digest) == 64
+    assert {rule.code for rule in policy.rules} >= {"R03", "R14", "R19", "R20"}
+    assert policy.target_minutes[Priority.P1] == 15
+
+
+def test_a_copy_in_another_folder_has_the_same_digest(folder: Path):
+    assert load(folder) == load()
+
+
+def test_comments_and_layout_do_not_change_the_digest(folder: Path):
+    edit(folder, "floors.yaml", "# Clinical floors", "\n\n# Other words\n# Clinical floors")
+    assert load(folder).digest == load().digest
+
+
+@pytest.mark.parametrize(
+    ("name", "old", "new"),
+    [
+        ("rules/R03_pres.yaml", "value: 2, unit: mL", "value: 2.5, unit: mL"),
+        ("rules/R03_pres.yaml", "name: PRES-type distribution", "name: PRES-like distribution"),
+        ("wording.yaml", "MRI is often normal in ICANS", "MRI may show nothing in ICANS"),
+        ("policy.yaml", "blood_pressure: 24", "blood_pressure: 12"),
+        ("policy.yaml", "STAT: P2", "STAT: P1"),
+    ],
+)
+def test_a_changed_number_or_word_changes_the_digest(folder: Path, name: str, old: str, new: str):
+    edit(folder, name, old, new)
+    assert load(folder).digest != load().digest
+
+
+@pytest.mark.parametrize(
+    ("name", "old", "new", "problem"),
+    [
+        ("rules/R03_pres.yaml", "value: 2, unit: mL", "value: 2, unit: mm", "measured in `mL`"),
+        ("rules/R03_pres.yaml", "region: parieto_occipital", "region: parieto", "`parieto` is none of"),
+        ("rules/R03_pres.yaml", "  all_of:\n", "  every_of:\n", "unknown condition `every_of`"),
+        ("rules/R03_pres.yaml", "priority: P2", "priority: P5", "`P5` is none of P1, P2, P3, P4"),
+        ("rules/R03_pres.yaml", "caveat:", "caveats:", "unknown key `caveats`"),
+        ("rules/R03_pres.yaml", "value: 2, unit", "value: two, unit", "expected a finite number"),
+        ("rules/R03_pres.yaml", "value: 2, unit", "value: .nan, unit", "finite"),
+        ("rules/R03_pres.yaml", 'source: "[P] proposed", ', "", "key `source` is missing"),
+        ("rules/R03_pres.yaml", "date: 2026-11-20", "date: last week", "expected a date"),
+        ("rules/R03_pres.yaml", "date: 2026-11-20", "date: 2026-13-20", "expected a date"),
+        ("rules/R03_pres.yaml", "kind: imaging", "kind: imaging\nkind: imaging", "stands here twice"),
+        ("rules/R03_pres.yaml", "field: systolic_pressure", "field: seizure", "is not a number"),
+        ("rules/R03_pres.yaml", "field: seizure, values: [seizure", "field: age, values: [seizure", "is a number"),
+        ("rules/R03_pres.yaml", "values: [seizure, status", "values: [fit, status", "`fit` is none of"),
+        ("rules/R03_pres.yaml", 'unit: "mm[Hg]"', "unit: kPa", "measured in `mm[Hg]`"),
+        ("rules/R03_pres.yaml", "value: 2, unit", "value: 1:30, unit", "finite"),
+        ("rules/R03_pres.yaml", "magnitude: true", "magnitude: yes", "expected true or false"),
+        ("rules/R03_pres.yaml", "magnitude: true", "magnitude: often", "expected true or false"),
+        ("rules/R03_pres.yaml", "code: R03", "code: [R03", "not YAML"),
+        ("rules/R03_pres.yaml", "name: PRES-type distribution", "name:", "expected text"),
+        ("rules/R03_pres.yaml", "name: PRES-type distribution", "name: ''", "expected text"),
+        ("rules/R14_negative.yaml", "no_other_pattern: {}", "no_other_pattern: {a: 1}", "unknown key `a`"),
+        ("rules/R14_negative.yaml", "  no_other_pattern: {}", "  no_other_pattern: {}\n  not: {}", "expected one key"),
+        ("policy.yaml", "  seizure: 72\n", "", "key `seizure` is missing"),
+        ("policy.yaml", "counts_h:\n  icans_grade: 48", "counts_h:\n  icans_grade: 4", "stop counting before"),
+        ("policy.yaml", "P1: 15", "P0: 15", "`P0` is none of"),
+        ("policy.yaml", "P1: 15", "P1: 15.5", "whole number"),
+        ("wording.yaml", "disclaimers:\n  - Investigational", "disclaimers: []\nx:\n  - Investigational", "unknown key `x`"),
+        ("floors.yaml", "shows: [icans_grade]", "shows: []", "at least one item"),
+    ],
+)  # fmt: skip
+def test_a_wrong_policy_is_refused_with_file_and_line(
+    folder: Path, name: str, old: str, new: str, problem: str
+):
+    line = edit(folder, name, old, new)
+    with pytest.raises(PolicyError) as caught:
+        load(folder)
+    assert problem in str(caught.value)
+    assert caught.value.file == name
+    # An error of a whole mapping is told at its first line, which may stand above or just below the edit.
+    assert abs(caught.value.line - line) <= 8 or problem.startswith("key")
+    assert str(caught.value).startswith(f"{name}:{caught.value.line}: ")
+
+
+def test_the_line_of_a_wrong_unit_is_exact(folder: Path):
+    line = edit(folder, "rules/R03_pres.yaml", "unit: mL", "unit: cm3")
+    with pytest.raises(PolicyError) as caught:
+        load(folder)
+    assert caught.value.line == line
+
+
+def test_a_rule_may_stand_in_one_file_only(folder: Path):
+    shutil.copy(folder / "rules/R03_pres.yaml", folder / "rules/R99_copy.yaml")
+    with pytest.raises(PolicyError, match="R03 stands in another file"):
+        load(folder)
+
+
+@pytest.mark.parametrize("name", ["policy.yaml", "floors.yaml", "wording.yaml"])
+def test_a_missing_or_empty_file_is_refused(folder: Path, name: str):
+    (folder / name).write_text("")
+    with pytest.raises(PolicyError, match="empty"):
+        load(folder)
+    (folder / name).unlink()
+    with pytest.raises(PolicyError, match="cannot be read"):
+        load(folder)
+
+
+def test_a_policy_without_rules_is_refused(folder: Path):
+    shutil.rmtree(folder / "rules")
+    with pytest.raises(PolicyError, match="cannot be read"):
+        load(folder)
+    (folder / "rules").mkdir()
+    with pytest.raises(PolicyError, match="no rule"):
+        load(folder)
+
+
+def test_every_number_has_a_source_a_date_and_the_unit_of_its_quantity():
+    for condition in load().conditions():
+        for leaf in leaves(condition):
+            if isinstance(leaf, AtLeast | AtMost | ContextAtLeast | ContextAtMost):
+                assert isinstance(leaf.cut, Cut)
+                assert leaf.cut.source.startswith(("[P]", "knowledge base", "measured", "https://", "doi"))
+            if isinstance(leaf, AtLeast | AtMost):
+                assert leaf.cut.unit == UNITS[leaf.subject.quantity]
