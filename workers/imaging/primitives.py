@@ -1,0 +1,83 @@
+"""Simple bodies in template space: ellipsoids and tubes, given for the right and mirrored to the left."""
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from workers.imaging.template import Template
+
+BoolArray = NDArray[np.bool_]
+FloatArray = NDArray[np.float32]
+Place = tuple[float, float, float]
+"""MNI mm: x to the right, y to the front, z up."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Axes:
+    """MNI coordinates of a (k, j, i) grid, each ready to broadcast; `lateral` is the distance from the midline."""
+
+    lateral: FloatArray
+    y: FloatArray
+    z: FloatArray
+
+
+@dataclass(frozen=True, slots=True)
+class Ellipsoid:
+    """An ellipsoid; `yaw` carries its back outwards, `pitch` its back upwards, in degrees."""
+
+    centre: Place
+    radii: Place
+    yaw: float = 0.0
+    pitch: float = 0.0
+
+    def inside(self, axes: Axes) -> BoolArray:
+        yaw, pitch = np.radians(self.yaw), np.radians(self.pitch)
+        u, v, w = (
+            axis - centre for axis, centre in zip((axes.lateral, axes.y, axes.z), self.centre, strict=True)
+        )
+        u, v = u * np.cos(yaw) + v * np.sin(yaw), v * np.cos(yaw) - u * np.sin(yaw)
+        v, w = v * np.cos(pitch) - w * np.sin(pitch), w * np.cos(pitch) + v * np.sin(pitch)
+        a, b, c = self.radii
+        inside: BoolArray = (u / a) ** 2 + (v / b) ** 2 + (w / c) ** 2 <= 1.0
+        return inside
+
+
+@dataclass(frozen=True, slots=True)
+class Tube:
+    """A chain of places, thick by `radius`."""
+
+    places: tuple[Place, ...]
+    radius: float
+
+    def inside(self, axes: Axes) -> BoolArray:
+        x, y, z = axes.lateral, axes.y, axes.z
+        near: BoolArray = np.zeros((z.size, y.size, x.size), dtype=bool)
+        for start, end in zip(self.places, self.places[1:], strict=False):
+            run = np.subtract(end, start)
+            along = ((x - start[0]) * run[0] + (y - start[1]) * run[1] + (z - start[2]) * run[2]) / (
+                run @ run
+            )
+            t = np.clip(along, 0.0, 1.0).astype(np.float32)
+            away = [axis - begin - t * step for axis, begin, step in zip((x, y, z), start, run, strict=True)]
+            near |= away[0] ** 2 + away[1] ** 2 + away[2] ** 2 <= self.radius**2
+        return near
+
+
+Shape = Ellipsoid | Tube
+
+
+def any_inside(shapes: tuple[Shape, ...], axes: Axes) -> BoolArray:
+    """Voxels in at least one of the shapes, (k, j, i)."""
+    inside: BoolArray = np.logical_or.reduce([shape.inside(axes) for shape in shapes])
+    return inside
+
+
+def axes_of(template: Template) -> Axes:
+    """Coordinates of a template's grid."""
+    nk, nj, ni = template.brain.shape
+    step, first = np.diag(template.affine)[:3], template.affine[:3, 3]
+    lateral = np.abs(first[0] + step[0] * np.arange(ni))[None, None, :]
+    y = -(first[1] + step[1] * np.arange(nj))[None, :, None]
+    z = (first[2] + step[2] * np.arange(nk))[:, None, None]
+    return Axes(lateral.astype(np.float32), y.astype(np.float32), z.astype(np.float32))
