@@ -1,14 +1,11 @@
-"""Conditions: a closed set of questions to findings and context, each with three answers and its own explanation."""
+"""Conditions: a closed set of questions to findings and context, as data. `rules.evaluation` answers them."""
 
-from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import date
 
 from rules.anatomy import Region, Side
-from rules.clinical import FIELD_WORDS, Fact, Field, Missing
-from rules.findings import Finding, NotAssessed, Quantity
-from rules.logic import Answer, all_of, any_of, at_least, negation
-from rules.words import answer_word, family_words, quantity_words, subject_words, unit_words, value_words
+from rules.clinical import Field
+from rules.findings import Quantity
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,45 +126,6 @@ Leaf = (
 Condition = Leaf | AllOf | AnyOf | SomeOf | Not
 
 
-@dataclass(frozen=True, slots=True)
-class Facts:
-    """Everything a condition may ask, at one moment."""
-
-    findings: Mapping[Subject, Finding]
-    context: Mapping[Field, Fact]
-    modalities: frozenset[str]
-    is_assessed: bool
-    other_patterns: Answer = Answer.UNKNOWN
-    """Whether any imaging rule above P4 is present; known only once those rules have answered."""
-
-
-@dataclass(frozen=True, slots=True)
-class Outcome:
-    """Answer to a condition with its explanation."""
-
-    answer: Answer
-    reasons: tuple[str, ...]
-    """One line for each leaf, in the order of the policy."""
-    missing: tuple[str, ...] = ()
-    """What would settle it; empty unless the answer is unknown."""
-
-
-def evaluate(condition: Condition, facts: Facts) -> Outcome:
-    """The answer by Kleene's logic, the reasons of every leaf, and what is missing if it stays open."""
-    match condition:
-        case AllOf(parts):
-            return _combined(parts, facts, all_of)
-        case AnyOf(parts):
-            return _combined(parts, facts, any_of)
-        case SomeOf(count, parts):
-            return _combined(parts, facts, lambda answers: at_least(count, answers))
-        case Not(part):
-            inner = evaluate(part, facts)
-            return Outcome(negation(inner.answer), inner.reasons, inner.missing)
-        case leaf:
-            return _leaf(leaf, facts)
-
-
 def leaves(condition: Condition) -> tuple[Leaf, ...]:
     """The questions a condition is made of, in the order of the policy."""
     match condition:
@@ -177,89 +135,3 @@ def leaves(condition: Condition) -> tuple[Leaf, ...]:
             return leaves(part)
         case leaf:
             return (leaf,)
-
-
-def _combined(
-    parts: tuple[Condition, ...], facts: Facts, combine: Callable[[list[Answer]], Answer]
-) -> Outcome:
-    outcomes = [evaluate(part, facts) for part in parts]
-    answer = combine([outcome.answer for outcome in outcomes])
-    reasons = tuple(reason for outcome in outcomes for reason in outcome.reasons)
-    missing = tuple(dict.fromkeys(item for outcome in outcomes for item in outcome.missing))
-    return Outcome(answer, reasons, missing if answer is Answer.UNKNOWN else ())
-
-
-def _leaf(leaf: Leaf, facts: Facts) -> Outcome:
-    match leaf:
-        case AtLeast() | AtMost():
-            return _finding_leaf(leaf, facts)
-        case ContextAtLeast() | ContextAtMost() | ContextIs() | ContextUnknown():
-            return _context_leaf(leaf, facts)
-        case NothingAssessed():
-            return _line("no measurement could be made", Answer.of(not facts.is_assessed))
-        case NoOtherPattern():
-            return _line("all other rules are absent", negation(facts.other_patterns))
-        case HasModality(modality):
-            return _line(f"{modality} in the study", Answer.of(modality in facts.modalities))
-
-
-def _finding_leaf(leaf: AtLeast | AtMost, facts: Facts) -> Outcome:
-    subject, cut = leaf.subject, leaf.cut
-    name = f"{quantity_words(subject.quantity)}, {subject_words(subject.region, subject.side)}"
-    asked = f"(cut {_sign(leaf)} {_cut(cut)})"
-    finding = facts.findings.get(subject)
-    if finding is None or isinstance(finding, NotAssessed):
-        detail = "not measured" if finding is None else finding.detail
-        text = f"{name}: not assessed, {detail} {asked}"
-        where = f" of {subject_words(subject.region, subject.side)}" if facts.is_assessed else ""
-        return _line(text, Answer.UNKNOWN, f"{family_words(subject.quantity)}{where} ({detail})")
-    value = value_words(finding.value, finding.unit, cut.value)
-    return _line(f"{name}: {value} {asked}", Answer.of(_is_met(leaf, finding.value)))
-
-
-def _is_met(leaf: AtLeast | AtMost, value: float) -> bool:
-    match leaf:
-        case AtLeast(_, cut):
-            return value >= cut.value
-        case AtMost(_, cut, is_magnitude):
-            return (abs(value) if is_magnitude else value) <= cut.value
-
-
-def _sign(leaf: AtLeast | AtMost) -> str:
-    match leaf:
-        case AtLeast():
-            return "≥"
-        case AtMost(_, _, is_magnitude):
-            return "±" if is_magnitude else "≤"
-
-
-def _context_leaf(leaf: ContextAtLeast | ContextAtMost | ContextIs | ContextUnknown, facts: Facts) -> Outcome:
-    name, fact = FIELD_WORDS[leaf.field], facts.context[leaf.field]
-    if isinstance(leaf, ContextUnknown):
-        return _line(f"{name} not known", Answer.of(isinstance(fact, Missing)))
-    asked, is_met = _question(leaf)
-    if isinstance(fact, Missing):
-        return _line(f"{name}: {fact.detail} ({asked})", Answer.UNKNOWN, f"{name} ({fact.detail})")
-    return _line(f"{name}: {fact.words} ({asked})", Answer.of(is_met(fact.value)))
-
-
-def _question(
-    leaf: ContextAtLeast | ContextAtMost | ContextIs,
-) -> tuple[str, Callable[[float | str], bool]]:
-    match leaf:
-        case ContextAtLeast(_, cut):
-            return f"cut ≥ {_cut(cut)}", lambda value: float(value) >= cut.value
-        case ContextAtMost(_, cut):
-            return f"cut ≤ {_cut(cut)}", lambda value: float(value) <= cut.value
-        case ContextIs(_, values):
-            return f"asked: {' or '.join(values)}", lambda value: value in values
-
-
-def _line(text: str, answer: Answer, missing: str = "") -> Outcome:
-    """One leaf's answer with its reason line."""
-    is_open = answer is Answer.UNKNOWN
-    return Outcome(answer, (f"{text} – {answer_word(answer)}",), ((missing or text),) if is_open else ())  # noqa: RUF001 - the dash of the house's wording
-
-
-def _cut(cut: Cut) -> str:
-    return f"{cut.value:g}{unit_words(cut.unit)}"

@@ -3,8 +3,9 @@
 from collections.abc import Iterable
 
 from rules.clinical import Clinic, day_after_infusion, observe
-from rules.conditions import Facts, Subject
+from rules.conditions import Subject
 from rules.decision import Decision, Status
+from rules.evaluation import Facts
 from rules.explain import Story, headline, sentences
 from rules.facts import Case
 from rules.findings import Finding, Measured

@@ -6,12 +6,13 @@ from datetime import date, datetime
 from typing import Any
 
 from rules.anatomy import Role
-from rules.clinical import age_at, day_after_infusion, is_recipient, recorded_words
+from rules.clinical import age_at, day_after_infusion, is_recipient
 from rules.context import BloodPressure, Depth, Motor, PatientContext, Recorded, Seizure
 from rules.decision import Floor, Status
 from rules.facts import Case
 from rules.patterns import Judged
 from rules.policy import Kind, Policy
+from rules.recorded import recorded_words
 from rules.urgency import Priority
 from rules.words import listed
 

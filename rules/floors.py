@@ -1,9 +1,9 @@
 """Floors: priorities that do not rest on the images. They hold whatever the images show, and only ever raise."""
 
 from rules.clinical import Field, Known
-from rules.conditions import Facts, evaluate
 from rules.context import PatientContext
 from rules.decision import Floor
+from rules.evaluation import Facts, evaluate
 from rules.logic import Answer
 from rules.policy import FloorRule, Policy
 

@@ -2,8 +2,9 @@
 
 from dataclasses import dataclass, replace
 
-from rules.conditions import AtLeast, Facts, Outcome, Subject, evaluate, leaves
+from rules.conditions import AtLeast, Subject, leaves
 from rules.decision import Pattern, Status
+from rules.evaluation import Facts, Outcome, evaluate
 from rules.findings import Measured, Quantity
 from rules.logic import Answer, any_of
 from rules.policy import Kind, Policy, Rule

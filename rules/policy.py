@@ -7,12 +7,14 @@ from importlib.resources.abc import Traversable
 from pathlib import Path
 from typing import Any
 
+from rules.astct import Scores, Steps
 from rules.clinical import Field, Limits
 from rules.conditions import AtLeast, AtMost, Condition, Subject, leaves
 from rules.decision import PolicyIdentity
 from rules.identity import digest_of
 from rules.policy_conditions import read_condition
 from rules.policy_reading import Entry, PolicyError, Table, read
+from rules.recorded import AgeLimits
 from rules.urgency import Priority
 
 __all__ = ["FloorRule", "Kind", "Label", "Policy", "PolicyError", "Raise", "Rule", "Wording", "load"]
@@ -140,7 +142,8 @@ def load(source: Path | None = None) -> Policy:
     """
     folder: Traversable = source or files("rules").joinpath("policies", PACKAGED)
     general = _file(folder, "policy.yaml").table(
-        "name version approved target_minutes order fresh_h counts_h ice_from_age capd_below_age"
+        "name version approved target_minutes order fresh_h counts_h ice_grades capd_grades"
+        " ice_from_age capd_below_age"
     )
     policy = Policy(
         name=general["name"].text(),
@@ -239,7 +242,21 @@ def _limits(table: Table) -> Limits:
     for name, entry in table["counts_h"].mapping().items():
         if counts[name] < fresh[name]:
             entry.fail(f"`{name}` would stop counting before it is stale")
-    return Limits(fresh, counts, table["ice_from_age"].number(), table["capd_below_age"].number())
+    scores = Scores(
+        ice=_steps(table["ice_grades"]),
+        capd=_steps(table["capd_grades"]),
+        ice_from_age=table["ice_from_age"].number(),
+        capd_below_age=table["capd_below_age"].number(),
+    )
+    return Limits(AgeLimits(fresh, counts), scores)
+
+
+def _steps(entry: Entry) -> Steps:
+    """Lowest scores with their grades, highest score first."""
+    pairs = entry.whole_mapping()
+    if 0 not in pairs or not set(pairs.values()) <= set(range(5)):
+        entry.fail("expected `score: grade` from score 0 on, with grades 0 to 4")
+    return tuple(sorted(pairs.items(), reverse=True))
 
 
 def _checked_fields(entry: Entry) -> dict[str, float]:

@@ -57,6 +57,15 @@ class Entry:
         """The node as a mapping with any keys."""
         return dict(self._pairs())
 
+    def whole_mapping(self) -> dict[int, int]:
+        """The node as a mapping of whole numbers to whole numbers."""
+        if not isinstance(self.node, yaml.MappingNode):
+            self.fail("expected a mapping")
+        pairs = [(Entry(k, self.file).whole(), Entry(v, self.file).whole()) for k, v in self.node.value]
+        if len(dict(pairs)) != len(pairs):
+            self.fail("a number stands here twice")
+        return dict(pairs)
+
     def items(self) -> "list[Entry]":
         """The node as a list with at least one item."""
         if not isinstance(self.node, yaml.SequenceNode) or not self.node.value:

@@ -19,10 +19,12 @@ def unassessed(needed: frozenset[Subject], findings: Mapping[Subject, Finding]) 
 
 
 def _clauses(family: str, subjects: list[Subject], findings: Mapping[Subject, Finding]) -> list[str]:
+    seen = {subject.region for subject, finding in findings.items() if isinstance(finding, Measured)}
     by_reason: dict[str, list[Subject]] = {}
     for subject in subjects:
         finding = findings.get(subject)
-        if not isinstance(finding, Measured):
+        # A ratio of nothing to nothing does not exist: where the region was measured, its absence is no gap.
+        if not isinstance(finding, Measured) and not (finding is None and subject.region in seen):
             by_reason.setdefault("not measured" if finding is None else finding.detail, []).append(subject)
     return [f"{family}{_where(some, subjects)}: {reason}" for reason, some in by_reason.items()]
 

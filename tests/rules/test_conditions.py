@@ -3,7 +3,7 @@ from datetime import date
 import pytest
 
 from rules.anatomy import Region, Side
-from rules.clinical import Field, Known, Missing
+from rules.clinical import Field, Known
 from rules.conditions import (
     AllOf,
     AnyOf,
@@ -15,17 +15,17 @@ from rules.conditions import (
     ContextIs,
     ContextUnknown,
     Cut,
-    Facts,
     HasModality,
     NoOtherPattern,
     Not,
     NothingAssessed,
     SomeOf,
     Subject,
-    evaluate,
 )
+from rules.evaluation import Facts, evaluate
 from rules.findings import Quantity
 from rules.logic import Answer
+from rules.recorded import Missing
 from tests.rules.stories import measured, not_assessed
 
 LEFT = Subject(Quantity.FLAIR_VOLUME, Region.PARIETO_OCCIPITAL, Side.LEFT)

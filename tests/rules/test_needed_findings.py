@@ -1,0 +1,41 @@
+"""The policy asks for what the checks say: in the same quantity, region, side and unit."""
+
+from dataclasses import replace
+
+from rules.anatomy import Role
+from rules.conditions import Subject
+from rules.decide import decide
+from rules.decision import Status
+from rules.facts import Case
+from rules.findings import Quantity, Why
+from rules.policy import load
+from tests.rules.stories import NOW, STUDY_DATE, context_of, findings_of
+from workers.checks import flair
+
+POLICY = load()
+CASE = Case(
+    findings_of(POLICY, {}), context_of({"age": 40, "day": 5}), (Role.FLAIR,), NOW, STUDY_DATE, ("MR",)
+)
+
+
+def test_every_finding_the_policy_names_is_one_a_check_makes():
+    said = flair.not_assessed(Why.NO_IMAGES, "nothing").findings
+    assert POLICY.needed_findings() <= {Subject(one.quantity, one.region, one.side) for one in said}
+
+
+def test_a_study_without_any_hyperintensity_has_no_gap_where_a_ratio_of_nothing_is_missing():
+    ratios = {Quantity.FLAIR_LATERALITY, Quantity.FLAIR_CORTICAL_SHARE}
+    whole_brain = [
+        replace(one, quantity=Quantity.FLAIR_VOLUME) for one in CASE.findings if one.region == "brain"
+    ]
+    kept = tuple(one for one in CASE.findings if one.quantity not in ratios)
+    decision = decide(POLICY, replace(CASE, findings=(*kept, *whole_brain)))
+    assert {p.rule for p in decision.patterns if p.status is Status.PRESENT} == {"R14"}
+    assert decision.not_assessed == POLICY.wording.not_in_this_version
+    assert not any("Not assessed in this study" in sentence for sentence in decision.sentences)
+
+
+def test_a_region_that_nobody_reported_is_named_as_a_gap():
+    kept = tuple(one for one in CASE.findings if one.region != "hippocampus")
+    decision = decide(POLICY, replace(CASE, findings=kept))
+    assert "FLAIR hyperintensity of hippocampus (both sides): not measured" in decision.not_assessed
