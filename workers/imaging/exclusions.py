@@ -111,8 +111,8 @@ def of_other_use(physics: Physics) -> Verdict | None:
         return Role.OTHER, "angiography, by name"
     if physics.any_kinds & {"PERFUSION", "ASL"} or (physics.is_epi and physics.is_named(_FUNCTION)):
         return Role.OTHER, "perfusion or functional images"
-    if physics.echoes > 1 and physics.any_kinds.isdisjoint({"SWI"}):
-        return Role.UNKNOWN, f"{physics.echoes} echo times in one series"
+    if physics.has_several_echoes and physics.any_kinds.isdisjoint({"SWI"}):
+        return Role.UNKNOWN, "several echo times in one series"
     return None
 
 

@@ -9,11 +9,12 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from pydicom.dataset import Dataset
-from pydicom.errors import InvalidDicomError
+from pydicom.errors import BytesLengthException, InvalidDicomError
 from pydicom.multival import MultiValue
 from pydicom.sequence import Sequence
 
 PARSE_ERRORS = (
+    BytesLengthException,
     InvalidDicomError,
     ArithmeticError,
     AssertionError,
@@ -86,10 +87,13 @@ def number(ds: Dataset, key: str | tuple[int, int]) -> float | None:
     return found[0] if found else None
 
 
-def items(ds: Dataset, key: str) -> tuple[Dataset, ...]:
-    """The items of a sequence; empty where it is absent or not a sequence."""
+_PER_FRAME = "PerFrameFunctionalGroupsSequence"
+
+
+def item(ds: Dataset, key: str, index: int = 0) -> Dataset | None:
+    """An item of a sequence; None where there is none."""
     found = value(ds, key)
-    return tuple(found) if isinstance(found, Sequence) else ()
+    return found[index] if isinstance(found, Sequence) and index < len(found) else None
 
 
 def functional_group(ds: Dataset, frame: int, key: str) -> Dataset:
@@ -97,20 +101,20 @@ def functional_group(ds: Dataset, frame: int, key: str) -> Dataset:
 
     frame : from 0. For a classic single-frame image the data set itself is the answer.
     """
-    per_frame = items(ds, "PerFrameFunctionalGroupsSequence")
-    shared = items(ds, "SharedFunctionalGroupsSequence")
-    if not per_frame and not shared:
+    per_frame, shared = item(ds, _PER_FRAME, frame), item(ds, "SharedFunctionalGroupsSequence")
+    if per_frame is None and shared is None:
         return ds
-    for group in (*per_frame[frame : frame + 1], *shared[:1]):
-        found = items(group, key)
-        if found:
-            return found[0]
+    for group in (per_frame, shared):
+        found = None if group is None else item(group, key)
+        if found is not None:
+            return found
     return Dataset()
 
 
-def frame_count(ds: Dataset) -> int:
-    """How many frames the header describes one by one; 1 for a classic image."""
-    return max(1, len(items(ds, "PerFrameFunctionalGroupsSequence")))
+def described_frames(ds: Dataset) -> int:
+    """How many frames the header describes one by one; 0 for a classic image."""
+    found = value(ds, _PER_FRAME)
+    return len(found) if isinstance(found, Sequence) else 0
 
 
 _SIEMENS_B = (0x0019, 0x100C)
@@ -134,6 +138,6 @@ def b_value(ds: Dataset, frame: int = 0) -> float | None:
 
 
 def image_kinds(ds: Dataset, frame: int = 0) -> tuple[str, ...]:
-    """The values of Image Type, of the frame where there are frames (PS3.3 C.7.6.1.1.2, C.8.13.3.1)."""
+    """The values of Image Type and Complex Image Component, of the frame where there are frames (PS3.3 C.8.13.3.1)."""
     group = functional_group(ds, frame, "MRImageFrameTypeSequence")
-    return tokens(group, "FrameType") or tokens(ds, "ImageType")
+    return (tokens(group, "FrameType") or tokens(ds, "ImageType")) + tokens(group, "ComplexImageComponent")

@@ -9,10 +9,10 @@ from pydicom.dataset import Dataset
 
 from workers.imaging.headers import (
     b_value,
-    frame_count,
+    described_frames,
     functional_group,
     image_kinds,
-    items,
+    item,
     number,
     numbers,
     text,
@@ -22,11 +22,13 @@ from workers.imaging.headers import (
 _NO_AGENT = frozenset({"", "NO", "NONE", "N", "NIL", "0", "WITHOUT", "WO", "NO CONTRAST", "NON CONTRAST"})
 """What technicians type into ContrastBolusAgent to say that there was none."""
 _POST = re.compile(
-    r"(?<![a-z])(post|postcontrast|gad|gado|gadolinium|gd|ce|km|contrast)(?![a-z])|\+ ?(c|gd|km)(?![a-z])|(?<![a-z])c\+"
+    r"(?<![a-z])(post(?![ _]?fossa)|postcontrast|gad|gado|gadolinium|gd|ce|km|contrast)(?![a-z])|\+ ?(c|gd|km)(?![a-z])|(?<![a-z])c\+"
 )
 _PRE = re.compile(
     r"(?<![a-z])(without|w/?o|non?|pre|nativ|native|ohne)[ _./-]*(contrast|gado?|gd|km|c)?(?![a-z])"
 )
+_SAME_ECHO = 1.1
+"""Echo times whose ratio is less belong to one echo; some scanners vary them a little between slices."""
 _B_IN_SEQUENCE_NAME = re.compile(r"ep_b(\d+)", re.IGNORECASE)
 
 
@@ -47,8 +49,7 @@ class Physics:
     te_ms: float | None
     tr_ms: float | None
     ti_ms: float | None
-    echoes: int
-    """How many different echo times."""
+    has_several_echoes: bool
     b_values: frozenset[float]
     planes: int
     """How many of the three main planes the images lie in."""
@@ -111,7 +112,7 @@ def physics_of(headers: Sequence[Dataset]) -> Physics:
         te_ms=_median(echo_times),
         tr_ms=_median([time for ds in headers if (time := _repetition_time(ds))]),
         ti_ms=_median([time for ds in headers if (time := _inversion_time(ds))]),
-        echoes=len({round(time, 1) for time in echo_times}),
+        has_several_echoes=bool(echo_times) and max(echo_times) > _SAME_ECHO * min(echo_times),
         b_values=frozenset(_b_values(headers)),
         planes=len({plane for ds, n in _frames(headers) if (plane := _plane(ds, n)) is not None}),
         has_agent=_has_agent(headers),
@@ -120,7 +121,7 @@ def physics_of(headers: Sequence[Dataset]) -> Physics:
 
 
 def _frames(headers: Sequence[Dataset]) -> Iterator[tuple[Dataset, int]]:
-    return ((ds, n) for ds in headers for n in range(frame_count(ds)))
+    return ((ds, n) for ds in headers for n in range(max(1, described_frames(ds))))
 
 
 def _median(times: Sequence[float]) -> float | None:
@@ -177,6 +178,6 @@ def _plane(ds: Dataset, frame: int) -> int | None:
 
 def _has_agent(headers: Sequence[Dataset]) -> bool:
     return any(
-        text(ds, "ContrastBolusAgent").upper() not in _NO_AGENT or items(ds, "ContrastBolusAgentSequence")
+        text(ds, "ContrastBolusAgent").upper() not in _NO_AGENT or item(ds, "ContrastBolusAgentSequence")
         for ds in headers
     )

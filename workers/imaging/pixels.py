@@ -16,7 +16,13 @@ from pydicom import dcmread
 from pydicom.dataset import Dataset, FileMetaDataset
 from pydicom.encaps import encapsulate, get_frame
 from pydicom.pixels.utils import iter_pixels
-from pydicom.uid import JPEGExtended12Bit, JPEGLossless, JPEGLosslessSV1, SecondaryCaptureImageStorage
+from pydicom.uid import (
+    AllTransferSyntaxes,
+    JPEGExtended12Bit,
+    JPEGLossless,
+    JPEGLosslessSV1,
+    SecondaryCaptureImageStorage,
+)
 
 from rules.findings import Why
 from workers.errors import CannotAssess
@@ -92,16 +98,19 @@ def _bare(ds: Dataset, frame: bytes) -> Dataset:
 def _trouble(error: BaseException, ds: Dataset) -> str:
     """One clause for people; the libraries' own messages may quote file names."""
     syntax = ds.file_meta.get("TransferSyntaxUID")
-    if syntax is None:
-        return "a file without a transfer syntax"
-    is_unknown = isinstance(error, NotImplementedError) or "missing dependencies" in str(error)
-    if is_unknown or syntax == JPEGExtended12Bit:
-        return f"pixel data in {syntax.name} cannot be decoded here"
+    if syntax not in AllTransferSyntaxes:
+        return "no known transfer syntax"
     if not any(keyword in ds for keyword in ("PixelData", "FloatPixelData", "DoubleFloatPixelData")):
         return "an image without pixel data"
     if isinstance(error, AttributeError | KeyError):
         return "an image with an incomplete description of its pixels"
-    return f"damaged pixel data in {syntax.name}" if syntax.is_compressed else "truncated pixel data"
+    if not syntax.is_compressed:
+        is_short = "less than expected" in str(error)
+        return "truncated pixel data" if is_short else "pixel data that do not fit their description"
+    is_unsupported = isinstance(error, NotImplementedError) or "missing dependencies" in str(error)
+    if is_unsupported or syntax == JPEGExtended12Bit:
+        return f"pixel data in {syntax.name} cannot be decoded here"
+    return f"damaged pixel data in {syntax.name}"
 
 
 def inverted_if_monochrome1(stored: NDArray[np.float64], ds: Dataset) -> NDArray[np.float64]:
@@ -114,3 +123,14 @@ def inverted_if_monochrome1(stored: NDArray[np.float64], ds: Dataset) -> NDArray
     bits = int(number(ds, "BitsStored") or 16)
     is_signed = bool(number(ds, "PixelRepresentation"))
     return (-1.0 if is_signed else 2.0**bits - 1.0) - stored
+
+
+def padded(stored: NDArray[np.generic], ds: Dataset) -> NDArray[np.bool_]:
+    """Where an image says that it holds no pixel but padding."""
+    first = number(ds, "PixelPaddingValue")
+    if first is None:
+        return np.zeros(stored.shape, dtype=np.bool_)
+    last = number(ds, "PixelPaddingRangeLimit")
+    ends = (first, first if last is None else last)
+    values = stored.astype(np.float64)
+    return np.asarray((values >= min(ends)) & (values <= max(ends)), dtype=np.bool_)

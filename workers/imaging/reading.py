@@ -14,7 +14,7 @@ from pydicom.dataset import Dataset
 from rules.findings import Why
 from workers.errors import CannotAssess
 from workers.imaging.headers import quiet
-from workers.imaging.pixels import inverted_if_monochrome1, stored_planes
+from workers.imaging.pixels import inverted_if_monochrome1, padded, stored_planes
 from workers.imaging.series import Series
 from workers.imaging.stack import Frame, Stack, stack_of
 from workers.imaging.volume import Volume
@@ -60,9 +60,15 @@ def _pixels_of(series: Series, stack: Stack) -> NDArray[np.float32]:
 
 
 def _modality_values(ds: Dataset, frame: Frame, plane: NDArray[np.generic]) -> NDArray[np.float64]:
-    """Stored value x RescaleSlope + RescaleIntercept, of this very image: Philips scales each slice on its own."""
-    stored = inverted_if_monochrome1(plane.astype(np.float64), ds)
-    return stored * frame.slope + frame.intercept
+    """Stored value x RescaleSlope + RescaleIntercept, of this very image: Philips scales each slice on its own.
+
+    Padding (PS3.3 C.7.5.1.1.2) is no signal and gets the lowest value of the image's own pixels.
+    """
+    values = inverted_if_monochrome1(plane.astype(np.float64), ds) * frame.slope + frame.intercept
+    padding = padded(plane, ds)
+    if padding.any() and not padding.all():
+        values[padding] = values[~padding].min()
+    return values
 
 
 def _refuse_worthless(array: NDArray[np.float32]) -> None:

@@ -42,7 +42,7 @@ def role_of(headers: Sequence[Dataset]) -> Verdict:
         verdict = rule(physics)
         if verdict is not None:
             return verdict
-    return Role.UNKNOWN, f"{_family(physics)}{', ' + physics.times if physics.times else ''} fits no role"
+    return Role.UNKNOWN, f"{_joined(_family(physics), physics.times)} fits no role"
 
 
 def _inversion_recovery(physics: Physics) -> Verdict | None:

@@ -21,6 +21,8 @@ from workers.imaging.stack import Stack, stack_of
 
 _DEFER_BYTES = 1 << 20
 """Elements larger than this stay on disk until somebody asks for them: private blobs of hundreds of megabytes exist."""
+_LEAST_COVERAGE_MM = 100.0
+"""A lower stack holds no whole brain in any plane."""
 _ENOUGH_COVERAGE_MM = 140.0
 """A stack this high holds a brain in any plane; more of it does not make a series better."""
 _COVERAGE_STEP_MM = 10.0
@@ -111,8 +113,8 @@ def _place(ds: Dataset) -> tuple[float, str]:
 def choose(series: Sequence[Series], role: Role) -> Series:
     """The best series of a role.
 
-    In this order: one whose geometry holds, before contrast, more of the brain, original images, finer resolution (the
-    coarsest axis counts first), and of equals the later one, because a repeat was made for a reason.
+    In this order: one whose geometry holds, one that may hold a whole brain, before contrast, more of the brain, original
+    images, finer resolution (the coarsest axis counts first), and of equals the later one: a repeat was made for a reason.
     Raises CannotAssess(SERIES_MISSING) if no series has the role.
     """
     candidates = [one for one in series if one.role is role]
@@ -122,15 +124,15 @@ def choose(series: Sequence[Series], role: Role) -> Series:
         return max(candidates, key=_merit)
 
 
-def _merit(series: Series) -> tuple[bool, bool, float, bool, float, float, float, str]:
+def _merit(series: Series) -> tuple[bool, bool, bool, float, bool, float, float, float, str]:
     """Larger is better, field by field."""
     physics = physics_of(series.headers)
     stack = _stack(series)
     spacing = np.linalg.norm(stack.affine[:3, :3], axis=0) if stack else np.full(3, np.inf)
     height = spacing[2] * len(stack.frames) if stack else 0.0
-    # T1C is after contrast by definition: there the preference is the same for all.
     return (
         stack is not None,
+        height >= _LEAST_COVERAGE_MM,
         not physics.is_after_contrast,
         float(min(height, _ENOUGH_COVERAGE_MM) // _COVERAGE_STEP_MM),
         "DERIVED" not in physics.any_kinds,

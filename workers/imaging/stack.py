@@ -20,7 +20,16 @@ from workers.imaging.geometry import (
     order_along,
     step_of,
 )
-from workers.imaging.headers import b_value, functional_group, image_kinds, items, number, numbers, text
+from workers.imaging.headers import (
+    b_value,
+    described_frames,
+    functional_group,
+    image_kinds,
+    item,
+    number,
+    numbers,
+    text,
+)
 
 MIN_SLICES = 8
 """Fewer slices do not cover a brain: at 6 mm, eight make 48 mm."""
@@ -90,7 +99,7 @@ def _refuse_conflicting(headers: Sequence[Dataset]) -> None:
 
 
 def _frames_of(path: Path, ds: Dataset) -> Iterator[Frame]:
-    per_frame = len(items(ds, "PerFrameFunctionalGroupsSequence"))
+    per_frame = described_frames(ds)
     stated = int(number(ds, "NumberOfFrames") or 1)
     if stated > 1 and per_frame != stated:
         raise CannotAssess(Why.GEOMETRY, "several frames in one file without a position for each")
@@ -99,7 +108,7 @@ def _frames_of(path: Path, ds: Dataset) -> Iterator[Frame]:
 
 
 def _frame(path: Path, ds: Dataset, n: int) -> Frame:
-    if items(ds, "ModalityLUTSequence"):
+    if item(ds, "ModalityLUTSequence") is not None:
         raise CannotAssess(Why.SERIES_UNREADABLE, "values are given by a lookup table")
     scale = functional_group(ds, n, "PixelValueTransformationSequence")
     slope, intercept = number(scale, "RescaleSlope"), number(scale, "RescaleIntercept")

@@ -79,7 +79,7 @@ def test_slices_run_along_the_normal_whatever_the_instance_numbers(tmp_path):
 
 
 @given(st.permutations(range(10)))
-@settings(max_examples=12, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=6, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_the_volume_does_not_depend_on_the_order_of_files(tmp_path, order):
     slices = Phantom(OBLIQUE).slices()
     files = store(slices, tmp_path)
@@ -149,6 +149,18 @@ def test_monochrome1_is_turned_so_that_larger_is_brighter(bits, tmp_path):
         fill_pixels(ds, (2**bits - 1 - Phantom().plane(k)).astype(np.uint16))
         ds.PhotometricInterpretation, ds.BitsStored, ds.HighBit = "MONOCHROME1", bits, bits - 1
     assert_in_place(read(slices, tmp_path))
+
+
+def test_padding_gets_the_lowest_value_of_its_image(tmp_path):
+    slices = Phantom().slices()
+    for ds, k in zip(slices, range(10), strict=True):
+        stored = Phantom().plane(k).astype(np.int16)
+        stored[0, :3] = -32768
+        fill_pixels(ds, stored)
+        ds.PixelPaddingValue = -32768
+    volume = read(slices, tmp_path)
+    assert volume.array.min() == min(Phantom().plane(k).min() for k in range(10)) + 3
+    assert volume.array[2, 0, 0] == volume.array[2, 0, 3]
 
 
 @pytest.mark.parametrize("order", [range(10), [3, 0, 9, 1, 2, 8, 4, 7, 5, 6]], ids=["in order", "mixed"])
@@ -364,7 +376,7 @@ def test_damaged_compressed_pixels_are_refused(tmp_path):
 
 
 @given(st.integers(0, 2**32 - 1))
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_damaged_files_never_crash_the_reading(tmp_path, seed):
     """Bytes of one file are overwritten or cut off at random: it is read, unreadable or refused, but nothing else."""
     dice = random.Random(seed)

@@ -94,6 +94,7 @@ OTHERS = {
     "T1 after contrast": (mr("SE", 9, 550, name="t1_se_tra", ContrastBolusAgent="Gadovist"), Role.T1C),
     "T1 after contrast by name": (mr("SE", 9, 550, name="t1_se_tra +C"), Role.T1C),
     "T1 named post": (mr("GR\\IR", 3, 2300, 900, name="T1 POST"), Role.T1C),
+    "T1 of the posterior fossa": (mr("SE", 9, 550, name="T1 post fossa"), Role.T1),
     "T1 without contrast by name": (mr("SE", 9, 550, name="t1 w/o contrast"), Role.T1),
     "T1 with agent NONE": (mr("SE", 9, 550, ContrastBolusAgent="NONE"), Role.T1),
     "T2 SPACE": (mr("SE", 408, 3200, name="t2_spc_sag"), Role.T2),
@@ -186,6 +187,10 @@ def test_images_in_several_planes_are_a_localizer():
 
 def test_several_echoes_in_one_series_are_not_guessed():
     assert role_of([mr("SE", te, 3000) for te in (20, 100)])[0] is Role.UNKNOWN
+
+
+def test_an_echo_time_that_varies_a_little_is_one_echo():
+    assert role_of([mr("SE\\IR", te, 9000, 2500) for te in (117.4, 118.2)])[0] is Role.FLAIR
 
 
 def test_an_enhanced_flair_is_known_by_its_functional_groups():

@@ -118,6 +118,12 @@ def test_a_flair_before_contrast_is_better_than_a_finer_one_after(tmp_path):
     assert chosen(tmp_path, after, WHOLE) == "1.2.3.1"
 
 
+def test_a_whole_brain_after_contrast_is_better_than_a_part_before(tmp_path):
+    part = Phantom(uid="1.2.3.2", step_mm=5.0)
+    after = WHOLE.but(attributes={**FLAIR, "ContrastBolusAgent": "GADOTERATE"})
+    assert chosen(tmp_path, part, after) == "1.2.3.1"
+
+
 def test_more_of_the_brain_is_better_than_finer_slices(tmp_path):
     assert chosen(tmp_path, Phantom(uid="1.2.3.2", shape=(60, 8, 6), step_mm=1.0), WHOLE) == "1.2.3.1"
 
