@@ -1,5 +1,6 @@
 """The courier: brings the workers' results home, into rows, outbox and trail, in one transaction."""
 
+import socket
 import threading
 from datetime import UTC, datetime
 from enum import StrEnum
@@ -128,7 +129,12 @@ def run_courier(settings: Settings, stop: threading.Event) -> None:
     # With a receiver, Celery leaves logging as service.logs set it up.
     setup_logging.connect(_leave_logging, weak=False)
     threading.Thread(target=_end_worker, args=(stop,), daemon=True).start()
-    arguments = {"pool": "solo", "loglevel": "INFO", "quiet": True, "hostname": f"{ACTOR}@%h"}
+    arguments = {
+        "pool": "solo",
+        "loglevel": "INFO",
+        "quiet": True,
+        "hostname": f"{ACTOR}@{socket.gethostname()}",
+    }
     worker = app.Worker(without_gossip=True, without_mingle=True, without_heartbeat=True, **arguments)
     worker.start()
     store.close()

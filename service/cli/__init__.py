@@ -10,10 +10,14 @@ _COMMANDS = {
     "audit": ("service.cli.audit:audit", "Show the trail of a study."),
     "cohort": ("service.cli.cohort:cohort", "Flag patients as CAR-T recipients, with their context."),
     "demo": ("service.cli.demo:demo", "Run the main job on a simulated patient, on this machine."),
+    "run": ("service.cli.run:run", "Run one process of the service in the foreground."),
     "up": ("service.cli.up:up", "Run the whole service until stopped."),
     "worklist": ("service.cli.worklist:worklist", "Show the studies of flagged patients, most urgent first."),
 }
 """Name to (where it lives, its sentence in `--help`)."""
+
+_HIDDEN = frozenset({"run"})
+"""For systemd, containers and the supervisor; not shown in `--help`."""
 
 _PLUGINS = "cartriage.commands"
 
@@ -42,6 +46,7 @@ class _LazyGroup(click.Group):
         rows = [
             (name, _COMMANDS[name][1] if name in _COMMANDS else self._help(ctx, name))
             for name in self.list_commands(ctx)
+            if name not in _HIDDEN
         ]
         with formatter.section("Commands"):
             formatter.write_dl(rows)

@@ -1,0 +1,97 @@
+"""The table of processes that make the service, and how each is started."""
+
+import importlib.util
+import json
+import os
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from service.broker import server_command, socket_url
+from service.settings import Settings
+
+BROKER = "broker"
+WORKER = "worker"
+RUNNERS = {
+    "courier": "service.courier:run_courier",
+    "delivery": "service.delivery:run_delivery",
+    "bell": "service.bell:run_bell",
+    "assembly": "service.assembly:run_assembly",
+    "node": "service.node:run_node",
+}
+"""Name of a process of the service to the function that runs it, `run(settings, stop)`."""
+
+_HEAVY = ("numpy", "SimpleITK", "highdicom")
+"""What the workers need; looked for, never imported."""
+
+
+@dataclass(frozen=True, slots=True)
+class Process:
+    """One process: what to run, and when to stop it."""
+
+    name: str
+    command: Callable[[Settings], list[str]]
+    wave: int
+    """Order of stopping, lowest first: what takes new work in goes before what carries it out."""
+    grace_s: float
+    """Time to end by itself after SIGTERM."""
+    environment: dict[str, str] = field(default_factory=dict)
+
+
+def _ours(name: str) -> Callable[[Settings], list[str]]:
+    return lambda _: [sys.executable, "-m", "service.cli", "run", name]
+
+
+PROCESSES = (
+    Process(BROKER, server_command, wave=3, grace_s=5.0),
+    Process("courier", _ours("courier"), wave=2, grace_s=10.0),
+    Process("delivery", _ours("delivery"), wave=2, grace_s=10.0),
+    Process(
+        WORKER,
+        lambda _: [sys.executable, "-m", "workers"],
+        wave=1,
+        grace_s=10.0,
+        # Celery would let a task of minutes finish; it is idempotent and owed in the database, so it may be cut off.
+        environment={"REMAP_SIGTERM": "SIGQUIT"},
+    ),
+    Process("bell", _ours("bell"), wave=1, grace_s=10.0),
+    Process("assembly", _ours("assembly"), wave=1, grace_s=10.0),
+    Process("node", _ours("node"), wave=1, grace_s=10.0),
+)
+"""In order of starting: whoever hands on starts after whoever takes."""
+
+
+def has_workers() -> bool:
+    """Whether the workers' extra is installed on this machine."""
+    return all(importlib.util.find_spec(name) for name in _HEAVY)
+
+
+def embedded(settings: Settings) -> Settings:
+    """The settings with an absolute data folder and the embedded broker named, if no other is set."""
+    data = settings.data.resolve()
+    return settings.model_copy(update={"data": data, "redis_url": settings.redis_url or socket_url(data)})
+
+
+def planned(settings: Settings, *, has_worker: bool) -> tuple[Process, ...]:
+    """The processes to run: without a broker if one is set, without a worker if none is wanted here."""
+    left_out = {WORKER} if not has_worker else set()
+    if settings.redis_url and settings.redis_url != socket_url(settings.data):
+        left_out.add(BROKER)
+    return tuple(process for process in PROCESSES if process.name not in left_out)
+
+
+def environment_of(settings: Settings) -> dict[str, str]:
+    """Our environment with all settings in it, so that every process runs on the same ones."""
+    values = settings.model_dump(mode="json") | {"log_format": "json"}
+    return dict(os.environ) | {f"CARTRIAGE_{name.upper()}": _text(value) for name, value in values.items()}
+
+
+def log_of(settings: Settings, name: str) -> Path:
+    """Where a process logs to, one JSON object a line."""
+    return settings.data / "logs" / f"{name}.jsonl"
+
+
+def _text(value: Any) -> str:
+    return value if isinstance(value, str) else json.dumps(value)
