@@ -20,6 +20,8 @@ class DeclineCode(StrEnum):
     NOT_FLAGGED = "not_flagged"
     NOT_MR_HEAD = "not_mr_head"
     TOO_YOUNG = "too_young"
+    IDENTITY_MISMATCH = "identity_mismatch"
+    """The identifiers contradict each other: no context may be fused (found by the service's assembly)."""
 
 
 @dataclass(frozen=True, slots=True)
