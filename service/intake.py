@@ -114,7 +114,9 @@ def _agree(header: Header, received: Received) -> None:
 def _enter(session: Session, header: Header, stored: StoredFile, received: Received, now: datetime) -> None:
     known = select(Instance).where(Instance.sop_instance_uid == header.sop_instance_uid)
     twins = session.scalars(known).all()
-    if any(twin.sha256 == stored.sha256 for twin in twins):
+    twin = next((twin for twin in twins if twin.sha256 == stored.sha256), None)
+    if twin is not None:
+        _tell(session, "instance_repeated", twin, received.calling_ae_title, now)
         return
     study = _study(session, header, now)
     is_ours = session.get(Report, header.sop_instance_uid) is not None
@@ -135,7 +137,9 @@ def _enter(session: Session, header: Header, stored: StoredFile, received: Recei
         is_conflict=bool(twins),
     )
     session.add(instance)
-    _tell(session, instance, now, is_ours=is_ours)
+    conflict_or_not = "instance_conflict" if instance.is_conflict else "instance_stored"
+    event = "own_report_received" if is_ours else conflict_or_not
+    _tell(session, event, instance, received.calling_ae_title, now)
     if not is_ours:  # our own result, sent back by the PACS, is no news about the patient
         study.last_received_at = now
         study.is_open = True
@@ -165,13 +169,12 @@ def _study(session: Session, header: Header, now: datetime) -> Study:
     return study
 
 
-def _tell(session: Session, instance: Instance, now: datetime, *, is_ours: bool) -> None:
-    event = "instance_conflict" if instance.is_conflict else "instance_stored"
+def _tell(session: Session, event: str, instance: Instance, actor: str, now: datetime) -> None:
     audit.record(
         session,
-        "own_report_received" if is_ours else event,
+        event,
         instance.study_instance_uid,
-        instance.calling_ae_title,
+        actor,
         now,
         sop_instance_uid=instance.sop_instance_uid,
         series_instance_uid=instance.series_instance_uid,
@@ -182,23 +185,19 @@ def _tell(session: Session, instance: Instance, now: datetime, *, is_ours: bool)
 def _compare_patient(
     session: Session, study: Study, header: Header, received: Received, now: datetime
 ) -> None:
-    """A study whose objects name two patients is never fused with anybody's context."""
-    is_same = (study.patient_id, study.issuer, study.birth_date) == (
-        header.patient_id,
-        header.issuer,
-        header.birth_date,
-    )
-    if is_same or study.has_identity_conflict:
-        return
-    study.has_identity_conflict = True
-    audit.record(
-        session,
-        "identity_conflict",
-        study.study_instance_uid,
-        received.calling_ae_title,
-        now,
-        sop_instance_uid=header.sop_instance_uid,
-    )
+    """A study whose objects name two patients is never fused with anybody's context.
+
+    Derived objects often lack an issuer or a birth date: what is missing contradicts nothing, and is filled in.
+    """
+    for name in ("patient_id", "issuer", "birth_date"):
+        known, said = getattr(study, name), getattr(header, name)
+        if said and not known:
+            setattr(study, name, said)
+        elif said and known != said and not study.has_identity_conflict:
+            study.has_identity_conflict = True
+            uid = study.study_instance_uid
+            detail = {"sop_instance_uid": header.sop_instance_uid, "differs": name}
+            audit.record(session, "identity_conflict", uid, received.calling_ae_title, now, **detail)
 
 
 def open_intake(store: Store, settings: Settings) -> Intake:

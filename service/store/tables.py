@@ -149,6 +149,9 @@ class Job(Base):
     study_instance_uid: Mapped[str] = mapped_column(ForeignKey("study.study_instance_uid"), index=True)
     snapshot: Mapped[int]
     state: Mapped[str] = mapped_column(String(16))
+    decline_code: Mapped[str] = mapped_column(
+        String(32), default="", comment="why the gate declined (rules.cohort.DeclineCode), else empty"
+    )
     ready: Mapped[dict[str, Any] | None] = mapped_column(comment="StudyReady as plain data; null if declined")
     triaged: Mapped[dict[str, Any] | None] = mapped_column(comment="StudyTriaged as plain data, once done")
     priority: Mapped[str | None] = mapped_column(String(2), index=True)

@@ -124,7 +124,7 @@ def test_beyond_the_limit_associations_are_rejected(listen, settings: Settings, 
         ("127.0.0.1", ("A",), False),
     ],
 )
-def test_any_caller_is_accepted_only_on_loopback(host: str, peers: tuple[str, ...], is_open: bool):
+def test_any_caller_is_accepted_only_on_loopback(host: str, peers: tuple[str, ...], is_open):
     assert accepts_any_caller(Settings(host=host, peers=peers)) is is_open
 
 

@@ -145,6 +145,12 @@ def _job() -> None:
         sa.Column("study_instance_uid", sa.String(length=64), nullable=False),
         sa.Column("snapshot", sa.Integer(), nullable=False),
         sa.Column("state", sa.String(length=16), nullable=False),
+        sa.Column(
+            "decline_code",
+            sa.String(length=32),
+            nullable=False,
+            comment="why the gate declined (rules.cohort.DeclineCode), else empty",
+        ),
         sa.Column("ready", sa.JSON(), nullable=True, comment="StudyReady as plain data; null if declined"),
         sa.Column("triaged", sa.JSON(), nullable=True, comment="StudyTriaged as plain data, once done"),
         sa.Column("priority", sa.String(length=2), nullable=True),

@@ -1,0 +1,155 @@
+"""Assembly: a study that has been quiet becomes a snapshot, passes the gate, and is owed to the workers - or declined."""
+
+import threading
+from collections.abc import Sequence
+from datetime import UTC, datetime, timedelta
+
+import structlog
+from sqlalchemy import or_, select
+from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy.orm import Session
+
+from rules.identity import input_digest
+from rules.messages import Basis
+from service import audit
+from service.errors import ServiceError, StoreUnavailableError
+from service.gate import ACTOR, Snapshot, decide, files_of
+from service.settings import Settings
+from service.store.session import Store, open_store, upgrade
+from service.store.tables import Instance, Report, Study
+
+REOPEN_DAYS = 30
+"""A patient who is flagged, or whose context changes, gets the studies of this many days decided again."""
+
+_TICK_S = 1.0
+_TICK_MAX_S = 30.0
+"""Longest wait for a database that is down."""
+_STUDY_RETRY_S = 60.0
+"""A study that failed is tried again after this; the others do not wait for it."""
+
+_log = structlog.get_logger(__name__)
+
+
+def settle(session: Session, settings: Settings, now: datetime) -> list[Snapshot]:
+    """Settle every study that is due at `now`, in the session's transaction."""
+    return [settle_study(session, uid, settings, now) for uid in due(session, settings, now)]
+
+
+def due(session: Session, settings: Settings, now: datetime) -> Sequence[str]:
+    """Open studies that nothing arrived for since `quiet_time_s`, oldest first.
+
+    A study that was last received in the future tells of a clock that went back; it is due at once, to be dated anew.
+    """
+    quiet_since = now - timedelta(seconds=settings.quiet_time_s)
+    is_due = or_(Study.last_received_at <= quiet_since, Study.last_received_at > now)
+    found = select(Study.study_instance_uid).where(Study.is_open, is_due)
+    return session.scalars(found.order_by(Study.last_received_at)).all()
+
+
+def settle_study(session: Session, study_instance_uid: str, settings: Settings, now: datetime) -> Snapshot:
+    """Make the next snapshot of one study if its inputs changed, and decide at the gate what is owed for it.
+
+    The same inputs with the same context change nothing.
+    """
+    study = session.get_one(Study, study_instance_uid, with_for_update=True, populate_existing=True)
+    if study.last_received_at > now:
+        # Waiting for the clock to come back to that moment could take hours: the quiet time starts now instead.
+        audit.record(session, "clock_went_back", study_instance_uid, ACTOR, now, was=study.last_received_at)
+        study.last_received_at = now
+        return Snapshot(study_instance_uid, study.settled_snapshot)
+    instances = _instances(session, study)
+    digest = input_digest(files_of(instances))
+    if digest != study.settled_digest:
+        study.settled_snapshot += 1
+        study.settled_digest = digest
+        _tell_settled(session, study, instances, settings, now)
+    study.is_open = False
+    return decide(session, study, instances, settings, now)
+
+
+def reopen_for_context(
+    session: Session, patient_id: str, settings: Settings, now: datetime
+) -> list[Snapshot]:
+    """Decide the settled studies of a patient again, with the context that the registry now holds.
+
+    Open studies are left to settle. Studies older than `REOPEN_DAYS` keep what was decided.
+    """
+    found = select(Study.study_instance_uid).where(
+        Study.patient_id == patient_id,
+        Study.settled_snapshot > 0,
+        Study.is_open.is_(False),
+        Study.last_received_at >= now - timedelta(days=REOPEN_DAYS),
+    )
+    settled = []
+    for uid in session.scalars(found.order_by(Study.last_received_at)).all():
+        study = session.get_one(Study, uid, with_for_update=True, populate_existing=True)
+        settled.append(decide(session, study, _instances(session, study), settings, now))
+    return [one for one in settled if one.state]
+
+
+def run_assembly(settings: Settings, stop: threading.Event) -> None:
+    """Settle studies until `stop` is set; outlives a database that is down and a study that fails."""
+    store = open_store(settings)
+    upgrade(store)
+    not_before: dict[str, datetime] = {}
+    wait_s = _TICK_S
+    while not stop.wait(wait_s):
+        try:
+            settle_due(store, settings, datetime.now(UTC), not_before)
+            wait_s = _TICK_S
+        except StoreUnavailableError as error:
+            wait_s = min(wait_s * 2, _TICK_MAX_S)
+            _log.warning("settling_postponed", error=error.detail, wait_s=wait_s)
+    store.close()
+
+
+def settle_due(store: Store, settings: Settings, now: datetime, not_before: dict[str, datetime]) -> None:
+    """Settle what is due, each study in its own transaction; a study that fails waits in `not_before`.
+
+    Raises StoreUnavailableError if the database does not answer.
+    """
+    with store.reading() as session:
+        uids = due(session, settings, now)
+    for uid in uids:
+        if not_before.get(uid, now) > now:
+            continue
+        try:
+            with store.session() as session:
+                settled = settle_study(session, uid, settings, now)
+        except StoreUnavailableError:
+            raise
+        except (ServiceError, SQLAlchemyError, ValueError) as error:
+            not_before[uid] = now + timedelta(seconds=_STUDY_RETRY_S)
+            _log.error("settling_failed", study_instance_uid=uid, error=type(error).__name__)
+        else:
+            not_before.pop(uid, None)
+            _log.info("study_settled", study_instance_uid=uid, snapshot=settled.number, state=settled.state)
+
+
+def _instances(session: Session, study: Study) -> Sequence[Instance]:
+    """What a snapshot holds: objects as they first came, without conflicting copies and without our own reports."""
+    ours = select(Report.sop_instance_uid)
+    found = select(Instance).where(
+        Instance.study_instance_uid == study.study_instance_uid,
+        Instance.is_conflict.is_(False),
+        Instance.sop_instance_uid.not_in(ours),
+    )
+    return session.scalars(found.order_by(Instance.sop_instance_uid, Instance.sha256)).all()
+
+
+def _tell_settled(
+    session: Session, study: Study, instances: Sequence[Instance], settings: Settings, now: datetime
+) -> None:
+    audit.record(
+        session,
+        "study_settled",
+        study.study_instance_uid,
+        ACTOR,
+        now,
+        snapshot=study.settled_snapshot,
+        instances=len(instances),
+        series=len({instance.series_instance_uid for instance in instances}),
+        input_digest=study.settled_digest,
+        basis=Basis.QUIET_TIME,
+        quiet_time_s=settings.quiet_time_s,
+    )

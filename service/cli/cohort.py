@@ -1,0 +1,164 @@
+"""`cartriage cohort`: flag patients as CAR-T recipients, with their context."""
+
+import json
+from datetime import UTC, datetime
+from pathlib import Path
+
+import click
+from rich.console import Console
+from rich.table import Table
+
+from rules.codec import to_plain
+from rules.context import PatientContext, Recorded
+from service import cohort as registry
+from service.cli.options import data_option, opened, settings_of, user_name
+from service.cohort_file import CohortFile, entry_of, read_cohort_file
+from service.settings import Settings
+from service.store.session import Store
+
+_SOURCE = "cartriage cohort add"
+
+
+@click.group()
+def cohort() -> None:
+    """Flag patients as CAR-T recipients, with their context."""
+
+
+@cohort.command()
+@click.argument("patient_id")
+@click.option("--issuer", default="", help="Issuer of the patient ID (0010,0021).")
+@click.option("--birth-date", help="YYYY-MM-DD; with it, two identifiers have to agree.")
+@click.option("--infusion-date", help="YYYY-MM-DD of the CAR-T infusion.")
+@click.option("--product", help="As in axi-cel.")
+@click.option("--icans-grade", help="0-4.")
+@click.option("--ice", "ice_score", help="ICE score, 0-10.")
+@click.option("--capd", "capd_score", help="CAPD score, 0-32.")
+@click.option("--crs-grade", help="0-4.")
+@click.option("--blood-pressure", help="Highest of 24 hours, as in 187/109.")
+@click.option("--seizure", help="none, seizure, status or nonconvulsive.")
+@click.option("--motor", help="none, hemiparesis, paraparesis or quadriparesis.")
+@click.option("--platelets", help="In G/L.")
+@click.option(
+    "--at", "recorded_at", help="When the grades were observed, as 2026-05-31T14:30+02:00 [default: now]."
+)
+@data_option
+def add(patient_id: str, data: Path | None, **values: str | None) -> None:
+    """Flag a patient, or add to what is known of one."""
+    settings, now = settings_of(data), datetime.now(UTC)
+    given = {name: value for name, value in values.items() if value}
+    with opened(settings) as store, store.session() as session:
+        entry = entry_of(
+            {"patient_id": patient_id, **given},
+            source=f"{_SOURCE} ({user_name()})",
+            now=now,
+            is_observation=True,
+        )
+        change = registry.add(session, entry, settings, user_name(), now)
+    click.echo(_told(change))
+
+
+@cohort.command()
+@click.argument("patient_id")
+@click.option("--issuer", default="", help="Issuer of the patient ID.")
+@data_option
+def remove(patient_id: str, issuer: str, data: Path | None) -> None:
+    """Take a patient off the registry; what was decided stays."""
+    with opened(settings_of(data)) as store, store.session() as session:
+        registry.remove(session, patient_id, issuer, user_name(), datetime.now(UTC))
+    click.echo("Removed from the registry. Studies that come from now on are not analysed.")
+
+
+@cohort.command(name="list")
+@click.option("--json", "as_json", is_flag=True, help="For programs.")
+@data_option
+def list_(data: Path | None, *, as_json: bool) -> None:
+    """Show the flagged patients."""
+    with opened(settings_of(data)) as store, store.reading() as session:
+        contexts = [registry.context_of(patient) for patient in registry.flagged(session)]
+    if as_json:
+        click.echo(json.dumps([to_plain(context) for context in contexts], indent=2))
+    elif contexts:
+        Console(highlight=False).print(_table(contexts))
+    else:
+        click.echo("No patient is flagged. `cartriage cohort add PATIENT_ID` flags one.")
+
+
+@cohort.command(name="import")
+@click.argument("file", type=click.Path(exists=True, dir_okay=False, path_type=Path))
+@click.option("--dry-run", is_flag=True, help="Check the file and tell what would change.")
+@data_option
+def import_(file: Path, data: Path | None, *, dry_run: bool) -> None:
+    """Flag the patients of a CSV FILE, all of them or (on any error) none.
+
+    The header row names fields of docs/context.md; patient_id is required.
+    """
+    settings, now = settings_of(data), datetime.now(UTC)
+    try:
+        text = file.read_text(encoding="utf-8")
+    except UnicodeDecodeError as error:
+        raise click.ClickException(f"{file.name} is not UTF-8") from error
+    read = read_cohort_file(text, source=file.name, now=now)
+    if read.problems:
+        for problem in read.problems:
+            click.echo(f"line {problem.line}: {problem.text}", err=True)
+        raise click.ClickException(f"Nothing was imported: {len(read.problems)} of the rows cannot be taken.")
+    with opened(settings) as store:
+        changes = _enter(store, read, settings, now, is_dry=dry_run)
+    click.echo(_counted(changes, is_dry=dry_run))
+
+
+def _enter(
+    store: Store, read: CohortFile, settings: Settings, now: datetime, *, is_dry: bool
+) -> list[registry.Change]:
+    with store.session() as session:
+        changes = [registry.add(session, entry, settings, user_name(), now) for entry in read.entries]
+        if is_dry:
+            session.rollback()
+    return changes
+
+
+def _told(change: registry.Change) -> str:
+    if not change.is_changed:
+        return "The registry held exactly this; nothing changed."
+    said = "Flagged." if change.is_new else "Changed."
+    owed = sum(one.state == "owed" for one in change.reopened)
+    return (
+        f"{said} {owed} recent {'study is' if owed == 1 else 'studies are'} decided again." if owed else said
+    )
+
+
+def _counted(changes: list[registry.Change], *, is_dry: bool) -> str:
+    new = sum(change.is_new for change in changes)
+    changed = sum(change.is_changed for change in changes) - new
+    owed = sum(one.state == "owed" for change in changes for one in change.reopened)
+    said = f"{new} new, {changed} changed, {len(changes) - new - changed} unchanged; {owed} recent studies decided again."
+    return f"Dry run, nothing was imported: {said}" if is_dry else f"Imported: {said}"
+
+
+def _table(contexts: list[PatientContext]) -> Table:
+    table = Table(title=f"Flagged patients: {len(contexts)}", title_justify="left")
+    for column in ("Patient ID", "Issuer", "Born", "Infusion", "Product", "ICANS", "ICE", "CRS"):
+        table.add_column(column, overflow="fold")
+    for context in contexts:
+        table.add_row(
+            context.patient_id,
+            context.issuer,
+            _plain(context.birth_date),
+            _plain(context.infusion_date),
+            context.product or "?",
+            _recorded(context.icans_grade),
+            _recorded(context.ice_score),
+            _recorded(context.crs_grade),
+        )
+    return table
+
+
+def _plain(value: object) -> str:
+    return "?" if value is None else str(value)
+
+
+def _recorded(recorded: Recorded[int] | None) -> str:
+    """A grade with its day; a question mark is unknown, never zero."""
+    if recorded is None:
+        return "?"
+    return f"{recorded.value} ({recorded.at:%d %b})" if recorded.at else f"{recorded.value} (undated)"

@@ -1,0 +1,193 @@
+"""The gate of the service: a snapshot with the registry's context becomes a job that is owed, or one that is declined."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from functools import cache
+
+from sqlalchemy import func, select
+from sqlalchemy.orm import Session
+
+from rules import identity, policy
+from rules.codec import to_plain
+from rules.cohort import Admitted, DeclineCode, Declined, admit
+from rules.decision import PolicyIdentity
+from rules.facts import StudyHeaders
+from rules.messages import Basis, Completeness, InstanceFile, StudyReady
+from service import audit
+from service.matching import Contradiction, Match, Matched, NotFlagged, find_patient
+from service.settings import Settings
+from service.store.tables import Instance, Job, Study
+
+ACTOR = "assembly"
+
+
+@dataclass(frozen=True, slots=True)
+class Snapshot:
+    """A study as it stood when it settled, and what is owed for it."""
+
+    study_instance_uid: str
+    number: int
+    job_id: str = ""
+    state: str = ""
+    """`owed` or `declined`; empty if nothing new is owed."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Door:
+    """One study at the gate."""
+
+    session: Session
+    study: Study
+    instances: Sequence[Instance]
+    settings: Settings
+    now: datetime
+
+    def admitted(self, job_id: str, found: Matched, answer: Admitted) -> Job:
+        ready = StudyReady(
+            job_id=job_id,
+            study_instance_uid=self.study.study_instance_uid,
+            snapshot=self.study.settled_snapshot,
+            instances=files_of(self.instances),
+            completeness=self._completeness(),
+            context=found.context,
+            policy_digest=_policy().digest,
+            requested_at=self.now,
+            predecessor_job_id=self._predecessor(),
+        )
+        self._tell(
+            "study_admitted",
+            job_id=job_id,
+            snapshot=ready.snapshot,
+            reason=answer.reason,
+            remarks=answer.remarks,
+            matched_by=found.identifiers,
+            context_digest=identity.digest_of(found.context),
+            policy=_policy(),
+            predecessor_job_id=ready.predecessor_job_id,
+        )
+        return self._job(job_id, state="owed", ready=to_plain(ready), ring_at=self.now)
+
+    def declined(self, job_id: str, answer: Declined) -> Job:
+        self._tell(
+            "study_declined",
+            job_id=job_id,
+            snapshot=self.study.settled_snapshot,
+            code=answer.code,
+            reason=answer.reason,
+            policy=_policy(),
+        )
+        return self._job(job_id, state="declined", decline_code=answer.code.value)
+
+    def _job(self, job_id: str, **columns: object) -> Job:
+        return Job(
+            job_id=job_id,
+            study_instance_uid=self.study.study_instance_uid,
+            snapshot=self.study.settled_snapshot,
+            created_at=self.now,
+            **columns,
+        )
+
+    def _tell(self, event: str, **detail: object) -> None:
+        audit.record(self.session, event, self.study.study_instance_uid, ACTOR, self.now, **detail)
+
+    def _completeness(self) -> Completeness:
+        beside = select(func.count()).where(
+            Instance.study_instance_uid == self.study.study_instance_uid, Instance.is_conflict
+        )
+        conflicts = self.session.scalar(beside) or 0
+        detail = f"no new object for {self.settings.quiet_time_s:g} s"
+        if conflicts:
+            detail += f"; {conflicts} conflicting copies kept beside, not analysed"
+        return Completeness(Basis.QUIET_TIME, len(self.instances), detail)
+
+    def _predecessor(self) -> str:
+        """The job whose result the new one supersedes."""
+        earlier = select(Job.job_id).where(
+            Job.study_instance_uid == self.study.study_instance_uid, Job.state.in_(("done", "owed"))
+        )
+        return self.session.scalar(earlier.order_by(Job.id.desc()).limit(1)) or ""
+
+
+def decide(
+    session: Session, study: Study, instances: Sequence[Instance], settings: Settings, now: datetime
+) -> Snapshot:
+    """Admit or decline the latest snapshot with the registry's present context; what is known already stays."""
+    found = _with_order(find_patient(session, study), study)
+    job_id = _job_id(study, found)
+    number = study.settled_snapshot
+    if session.scalar(select(Job.id).where(Job.job_id == job_id)) is not None:
+        return Snapshot(study.study_instance_uid, number, job_id)
+    door = _Door(session, study, instances, settings, now)
+    answer = _answer(found, _headers(study, instances))
+    job = door.declined(job_id, answer) if isinstance(answer, Declined) else door.admitted(job_id, *answer)
+    session.add(job)
+    session.flush()
+    return Snapshot(study.study_instance_uid, number, job_id, job.state)
+
+
+def files_of(instances: Sequence[Instance]) -> tuple[InstanceFile, ...]:
+    """The instances as the workers get them, in the order that StudyReady promises."""
+    return tuple(
+        InstanceFile(
+            sop_instance_uid=instance.sop_instance_uid,
+            series_instance_uid=instance.series_instance_uid,
+            sop_class_uid=instance.sop_class_uid,
+            path=instance.path,
+            sha256=instance.sha256,
+        )
+        for instance in sorted(instances, key=lambda one: (one.sop_instance_uid, one.sha256))
+    )
+
+
+def _with_order(found: Match, study: Study) -> Match:
+    """The order's own priority stands in the images; the registry's entry, if any, wins."""
+    if not isinstance(found, Matched) or found.context.order_priority or not study.order_priority:
+        return found
+    return found.with_order_priority(study.order_priority)
+
+
+def _job_id(study: Study, found: Match) -> str:
+    """A contradiction is another outcome than `not flagged`, so it has another identity."""
+    match found:
+        case Matched(context=context):
+            known = identity.digest_of(context)
+        case Contradiction(reason=reason):
+            known = identity.digest_of(reason)
+        case NotFlagged():
+            known = identity.digest_of(None)
+    return identity.job_id(study.study_instance_uid, study.settled_digest, known, _policy().digest)
+
+
+def _answer(found: Match, headers: StudyHeaders) -> Declined | tuple[Matched, Admitted]:
+    match found:
+        case Contradiction():
+            return Declined(DeclineCode.IDENTITY_MISMATCH, found.reason)
+        case NotFlagged():
+            return Declined(
+                DeclineCode.NOT_FLAGGED, "The patient is not on the registry of CAR-T recipients."
+            )
+        case Matched():
+            answer = admit(headers, found.context)
+            return answer if isinstance(answer, Declined) else (found, answer)
+
+
+def _headers(study: Study, instances: Sequence[Instance]) -> StudyHeaders:
+    descriptions = (study.description, *sorted({instance.series_description for instance in instances}))
+    return StudyHeaders(
+        study_instance_uid=study.study_instance_uid,
+        patient_id=study.patient_id,
+        issuer=study.issuer,
+        patient_name=study.patient_name,
+        birth_date=study.birth_date,
+        study_date=study.study_date,
+        modalities=tuple(sorted({instance.modality for instance in instances} - {""})),
+        body_parts=tuple(sorted({instance.body_part for instance in instances} - {""})),
+        descriptions=tuple(text for text in descriptions if text),
+        order_priority=study.order_priority,
+    )
+
+
+@cache
+def _policy() -> PolicyIdentity:
+    return policy.load().identity
