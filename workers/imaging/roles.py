@@ -92,8 +92,8 @@ def _gradient_t1(physics: Physics) -> Verdict | None:
     if not physics.is_gradient or te is None or te > 10 or physics.is_epi:
         return None
     if ti is not None:
-        is_t1 = T1_INVERSION_MS[0] <= ti < T1_INVERSION_MS[1]
-        return _t1(physics, f"prepared gradient echo, {physics.times}") if is_t1 else None
+        # GE prepares BRAVO with 300 to 450 ms. Beyond the range lies the second image of MP2RAGE, which is no T1.
+        return _t1(physics, f"prepared gradient echo, {physics.times}") if ti < T1_INVERSION_MS[1] else None
     if "MP" in physics.sequences or (physics.is_named(_T1) and (tr is None or tr <= 400)):
         return _t1(physics, f"gradient echo, {physics.times}")
     return None
@@ -114,7 +114,7 @@ def _spin_echo(physics: Physics) -> Verdict | None:
 
 def _by_name(physics: Physics) -> Verdict | None:
     """Headers without any time or sequence, as converters and anonymisers leave them: the name is all there is."""
-    if not physics.is_bare or physics.sequences & {"SE", "GR", "IR", "EP"}:
+    if not physics.is_bare or physics.sequences & {"GR", "IR", "EP"}:
         return None
     if _is_named_flair(physics):
         return _flair(physics, "by description only")

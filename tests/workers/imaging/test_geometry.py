@@ -1,3 +1,5 @@
+import doctest
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -6,6 +8,7 @@ from hypothesis import strategies as st
 from rules.findings import Why
 from tests.workers.imaging.phantoms import AXES, AXIAL, OBLIQUE
 from workers.errors import CannotAssess
+from workers.imaging import geometry
 from workers.imaging.geometry import affine_of, normal_of, order_along, step_of
 
 UP = np.array([0.0, 0.0, 1.0])
@@ -13,6 +16,10 @@ UP = np.array([0.0, 0.0, 1.0])
 
 def heights(*values: float) -> np.ndarray:
     return np.array([[10.0, -5.0, value] for value in values])
+
+
+def test_the_examples_in_the_docstrings_hold():
+    assert doctest.testmod(geometry).failed == 0
 
 
 @pytest.mark.parametrize("orientation", AXES.values(), ids=AXES.keys())

@@ -42,6 +42,9 @@ FLAIRS = {
     "older SPACE name": mr("SE", 388, 5000, None, name="t2_spc_da-fl_sag"),
     "only protocol named": mr("SE", 120, 9000, None, ProtocolName="t2_tirm_darkfluid"),
     "times missing": mr(name="FLAIR"),
+    "times missing, spin echo": mr("SE", name="T2W_FLAIR"),
+    "times missing, inversion recovery": mr("SE\\IR", name="flair_tra"),
+    "echo time missing": mr("SE", None, 9000, name="FLAIR"),
     "converter's derived secondary": mr("SE\\IR", 120, 9000, 2500, "DERIVED\\SECONDARY"),
 }
 
@@ -74,6 +77,7 @@ NOT_FLAIRS = {
     "reformat by name": (mr("SE\\IR", 397, 5000, 1800, "DERIVED\\PRIMARY", "Ax FLAIR MPR"), Role.OTHER),
     "subtraction": (mr("SE\\IR", 397, 5000, 1800, "DERIVED\\SECONDARY\\SUBTRACTION"), Role.OTHER),
     "phase image": (mr("IR", 120, 9000, 2500, "ORIGINAL\\PRIMARY\\PHASE MAP\\P\\IR"), Role.OTHER),
+    "gradient echo without times called FLAIR": (mr("GR", name="FLAIR"), Role.UNKNOWN),
     "only called T1 FLAIR": (mr(name="T1 FLAIR"), Role.T1),
 }
 
@@ -87,6 +91,7 @@ OTHERS = {
     "T1 spin echo": (mr("SE", 9, 550, name="t1_se_tra"), Role.T1),
     "T1 SPACE": (mr("SE", 4.2, 700, name="t1_spc"), Role.T1),
     "T1 3D gradient": (mr("GR", 2.4, 6.3, name="Sag T1 BRAVO"), Role.T1),
+    "T1 BRAVO of GE": (mr("GR", 3.2, 8.2, 450, name="Ax 3D BRAVO"), Role.T1),
     "T1 of Philips": (
         mr("GR", 3.7, 8.1, name="T1W_3D_TFE", SequenceVariant=["MP"], DiffusionBValue=0.0),
         Role.T1,

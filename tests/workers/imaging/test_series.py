@@ -97,6 +97,22 @@ def test_a_header_without_identity_is_unreadable(tmp_path):
     assert unreadable[0].detail == "a header without a SOP class or instance"
 
 
+@pytest.mark.filterwarnings("ignore")  # the phantom is written wrong on purpose
+def test_odd_values_of_a_patient_do_not_reach_the_log(tmp_path, caplog, recwarn):
+    slices = Phantom().slices()
+    for ds in slices:
+        ds.add_new("SeriesDescription", "LO", "PHI^SENTINEL " * 9)
+        ds.add_new("InstanceNumber", "IS", "1")
+        ds["InstanceNumber"]._value = "PHI^SENTINEL"
+        ds.add_new("SOPClassUID", "UI", "1.2.840.10008.5.1.4.1.1.4")
+    files = store(slices, tmp_path)
+    caplog.clear()
+    recwarn.clear()
+    read_study(files, tmp_path)
+    assert caplog.text == ""
+    assert not list(recwarn)
+
+
 def test_an_empty_study_has_no_series(tmp_path):
     assert read_study([], tmp_path) == ((), ())
 
