@@ -3,6 +3,7 @@
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
+from rules.anatomy import Side
 from rules.clinical import FIELD_WORDS, Fact, Field
 from rules.conditions import (
     AllOf,
@@ -100,7 +101,8 @@ def _finding_leaf(leaf: AtLeast | AtMost, facts: Facts) -> Outcome:
     if finding is None or isinstance(finding, NotAssessed):
         detail = "not measured" if finding is None else finding.detail
         text = f"{name}: not assessed, {detail} {asked}"
-        where = f" of {subject_words(subject.region, subject.side)}" if facts.is_assessed else ""
+        # By region: the reasons name the side, and two lines that differ in it only would be told as two gaps.
+        where = f" of {subject_words(subject.region, Side.WHOLE)}" if facts.is_assessed else ""
         return _line(text, Answer.UNKNOWN, f"{family_words(subject.quantity)}{where} ({detail})")
     value = value_words(finding.value, finding.unit, cut.value)
     return _line(f"{name}: {value} {asked}", Answer.of(_is_met(leaf, finding.value)))
