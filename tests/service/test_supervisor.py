@@ -20,13 +20,18 @@ OURS = {"courier", "delivery", "bell", "assembly", "node", "redis-server"}
 
 
 def processes_of(data: Path) -> dict[str, int]:
-    """Processes that run on a data folder, by name: the supervisor puts the folder into the environment of each."""
+    """Processes that run on a data folder, by name: the supervisor puts the folder into the environment of each.
+
+    Redis writes its title over its environment, and names its socket there.
+    """
     found = {}
     for entry in Path("/proc").glob("[0-9]*"):
         with suppress(OSError):
+            words = (entry / "cmdline").read_text().replace(" ", "\0").split("\0")
             if f"CARTRIAGE_DATA={data}\0".encode() in (entry / "environ").read_bytes():
-                words = (entry / "cmdline").read_text().split("\0")
-                found[words[-2] if "run" in words else Path(words[0]).name.split(" ")[0]] = int(entry.name)
+                found[words[words.index("run") + 1] if "run" in words else words[0]] = int(entry.name)
+            elif any(word.endswith(f"{data}/redis.sock") for word in words):
+                found["redis-server"] = int(entry.name)
     return found
 
 
