@@ -44,7 +44,7 @@ class Physics:
     any_kinds: frozenset[str]
     """Values of Image Type that some image carries."""
     sequences: frozenset[str]
-    """Values of ScanningSequence and SequenceVariant; the enhanced attributes are translated into them."""
+    """Values of ScanningSequence and SequenceVariant; ScanOptions and enhanced attributes are translated into them."""
     acquisition_contrast: str
     te_ms: float | None
     tr_ms: float | None
@@ -153,7 +153,8 @@ def _sequences(ds: Dataset) -> Iterator[str]:
         yield "GR"
     if "YES" in tokens(ds, "EchoPlanarPulseSequence"):
         yield "EP"
-    if "YES" in tokens(functional_group(ds, 0, "MRModifierSequence"), "InversionRecovery"):
+    modifier = functional_group(ds, 0, "MRModifierSequence")
+    if "YES" in tokens(modifier, "InversionRecovery") or "IR" in tokens(ds, "ScanOptions"):
         yield "IR"
 
 

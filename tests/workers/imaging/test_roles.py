@@ -28,6 +28,10 @@ FLAIRS = {
         "SE\\IR", 397, 5000, 1800, name="t2_space_dark-fluid_sag_p2", MRAcquisitionType="3D"
     ),
     "GE 2D": mr("SE\\IR", 117.5, 9002, 2250, name="Ax T2 FLAIR", ScanOptions=["FAST_GEMS", "FC"]),
+    "Siemens Prisma E11": mr(
+        "SE\\IR", 81, 8000, 2370, name="x", ScanOptions=["IR", "FS"], SequenceName="*tir2d1_16"
+    ),
+    "inversion in the scan options": mr("SE", 120, 9000, None, name="FLAIR", ScanOptions=["IR"]),
     "GE 3D CUBE": mr("SE\\IR", 119, 6302, 1862, name="Sag CUBE T2FLAIR FS", MRAcquisitionType="3D"),
     "Philips 2D": mr(
         "IR", 125, 11000, 2800, "ORIGINAL\\PRIMARY\\M_IR\\M\\IR", "FLAIR_longTR", DiffusionBValue=0.0
