@@ -12,13 +12,13 @@ _OEDEMA = Tissue.VASOGENIC
 
 _PRES = (
     LesionPlan(
-        Region.OCCIPITAL, (22, -84, 8), (17, 17, 17), _OEDEMA, 0.75, _GYRAL, bilateral=True, other_side=0.75
+        Region.OCCIPITAL, (22, -84, 8), (15, 16, 16), _OEDEMA, 0.62, _GYRAL, bilateral=True, other_side=0.75
     ),
     LesionPlan(
-        Region.PARIETAL, (26, -62, 42), (17, 19, 17), _OEDEMA, 0.70, _GYRAL, bilateral=True, other_side=0.8
+        Region.PARIETAL, (26, -62, 42), (15, 17, 16), _OEDEMA, 0.58, _GYRAL, bilateral=True, other_side=0.8
     ),
     LesionPlan(
-        Region.FRONTAL, (24, 20, 50), (8, 15, 9), _OEDEMA, 0.55, _GYRAL, bilateral=True, other_side=0.7
+        Region.FRONTAL, (24, 20, 50), (8, 15, 9), _OEDEMA, 0.48, _GYRAL, bilateral=True, other_side=0.7
     ),
 )
 

@@ -13,16 +13,17 @@ def smooth_field(rng: np.random.Generator, shape: tuple[int, ...], spacing: floa
     """
     bases = [_spline_basis(size, spacing) for size in shape]
     noise = rng.standard_normal([basis.shape[1] for basis in bases]).astype(np.float32)
-    field = expand(noise, bases)
-    return field / np.float32(max(float(field.std()), 1e-6))
+    variance = np.prod([np.square(basis).sum(axis=1).mean() for basis in bases])
+    return expand(noise / np.float32(np.sqrt(variance)), bases)
 
 
 def expand(coarse: Field, bases: list[Field]) -> Field:
     """Interpolate along each axis by its basis, (fine, coarse) each."""
     field = coarse
-    for axis, basis in enumerate(bases):
+    for axis, basis in enumerate(bases[:-1]):
         field = np.moveaxis(np.tensordot(basis, field, axes=(1, axis)), 0, axis)
-    return np.ascontiguousarray(field, dtype=np.float32)
+    rows = np.ascontiguousarray(field).reshape(-1, field.shape[-1])
+    return (rows @ bases[-1].T).reshape(*field.shape[:-1], -1)
 
 
 def linear_basis(size: int, step: int) -> tuple[NDArray[np.float64], Field]:

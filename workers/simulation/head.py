@@ -14,6 +14,9 @@ from workers.simulation.tissues import Tissue
 
 Labels = NDArray[np.uint8]
 
+_CLOSING_MM = 9
+"""Gaps of the template's brain up to twice this width (fissures, cisterns) are inside the skull."""
+
 
 @dataclass(frozen=True, slots=True)
 class HeadShape:
@@ -29,17 +32,17 @@ class HeadShape:
 
 def build_head(shape: HeadShape, rng: np.random.Generator) -> Labels:
     """Labels of Tissue over the head grid (z, y, x); the brain itself is left as CSF."""
-    cavity = _fine(_cavity_distance())
-    thickness = 1.0 + 0.13 * smooth_field(rng, SHAPE, 45.0)
-    csf, skull = shape.csf_mm * thickness, shape.skull_mm * thickness
+    thickness = 1.0 + 0.13 * smooth_field(rng, _cavity_distance().shape, 45.0 / COARSE)
+    beyond = _fine(_cavity_distance() - shape.csf_mm * thickness)
+    skull = _fine(shape.skull_mm * thickness)
     outline = _fine(_outline(shape, rng))
     labels = np.zeros(SHAPE, dtype=np.uint8)
     _soft_tissue(labels, outline, shape, rng)
-    _skull(labels, cavity - csf, skull)
+    _skull(labels, beyond, skull)
     _face(labels, shape, rng)
     _neck(labels)
-    labels[cavity < csf] = Tissue.CSF
-    _vessels(labels, cavity - csf)
+    labels[beyond < 0] = Tissue.CSF
+    _vessels(labels, beyond)
     labels[outline > 0] = Tissue.AIR
     return labels
 
@@ -48,10 +51,11 @@ def build_head(shape: HeadShape, rng: np.random.Generator) -> Labels:
 def _cavity_distance() -> Field:
     """Distance from the inside of the skull in mm, negative inside, on the coarse grid; cisterns and fissures closed."""
     brain = load_template().t1[::COARSE, ::COARSE, ::COARSE] > 0
-    inside = ndimage.distance_transform_edt(~np.pad(brain, 8)) <= 12 / COARSE
-    closed = (ndimage.distance_transform_edt(inside) > 12 / COARSE)[8:-8, 8:-8, 8:-8] | brain
-    signed = ndimage.distance_transform_edt(~closed) - ndimage.distance_transform_edt(closed)
-    return ndimage.gaussian_filter((signed * COARSE).astype(np.float32), 1.2)
+    outside = ndimage.distance_transform_edt(~brain)
+    grown = outside <= _CLOSING_MM / COARSE
+    depth = _CLOSING_MM / COARSE - ndimage.distance_transform_edt(grown)
+    signed = np.where(grown, depth, outside) * COARSE
+    return ndimage.gaussian_filter(signed.astype(np.float32), 1.2)
 
 
 def _fine(coarse: Field) -> Field:
@@ -65,7 +69,7 @@ def _outline(shape: HeadShape, rng: np.random.Generator) -> Field:
     """Distance from the skin in mm, negative inside, on the coarse grid: a smooth union of scalp, face and neck."""
     z, y, x = axes(COARSE)
     scalp = _cavity_distance() - (shape.csf_mm + shape.skull_mm + shape.scalp_mm)
-    scalp = scalp - 1.5 * smooth_field(rng, scalp.shape, 24.0)
+    scalp = scalp - 0.8 * smooth_field(rng, scalp.shape, 24.0)
     neck_y = -38.0 + 0.15 * (z + 100.0)
     neck = (np.sqrt((x / 56.0) ** 2 + ((y - neck_y) / 60.0) ** 2) - 1.0) * 56.0 + np.clip(z + 62.0, 0, None)
     face = [
@@ -73,13 +77,12 @@ def _outline(shape: HeadShape, rng: np.random.Generator) -> Field:
         (Ellipsoid((0, 100, -70), (13, 15, 20)), 14.0),
         (Ellipsoid((0, 10, -58), (76, 66, 52)), 66.0),
     ]
-    union = np.minimum(scalp, neck)
+    union: Field = np.minimum(scalp, neck).astype(np.float32)
     for part, size in face:
-        distance = np.sqrt(
-            sum(((c - m) / r) ** 2 for c, m, r in zip((x, y, z), part.centre, part.radii, strict=True))
-        )
-        union = _smooth_union(union, (distance - 1.0) * size, 9.0)
-    return np.asarray(union, dtype=np.float32)
+        terms = zip((x, y, z), part.centre, part.radii, strict=True)
+        distance = np.sqrt(sum(((c - m) / r) ** 2 for c, m, r in terms))
+        union = _smooth_union(union, np.asarray((distance - 1.0) * size, np.float32), 9.0)
+    return union
 
 
 def _smooth_union(a: Field, b: Field, width: float) -> Field:
@@ -93,7 +96,7 @@ def _soft_tissue(labels: Labels, outline: Field, shape: HeadShape, rng: np.rando
     z, y, x = axes()
     depth = -outline
     labels[depth > 0] = Tissue.FAT
-    weave = smooth_field(rng, SHAPE, 9.0) + 0.5 * smooth_field(rng, SHAPE, 4.0)
+    weave = smooth_field(rng, SHAPE, 7.0)
     labels[(depth > shape.scalp_mm + 2.0) & (weave > -0.7)] = Tissue.MUSCLE
     temporal = (np.abs(x) > 48) & (z < 22) & (y > -45) & (y < 55)
     nuchal = (z < -28) & (y < -40)
@@ -125,9 +128,16 @@ def _cells(labels: Labels, shape: Ellipsoid, field: Field, share: float) -> None
     labels[box][inside & (np.abs(field[box] - share) < 0.12)] = Tissue.MUCOSA
 
 
+_SKULL = (Tissue.BONE, Tissue.MARROW, Tissue.MUCOSA)
+
+_FACE = (slice(40, 140), slice(60, SHAPE[1]), slice(20, 190))
+"""The part of the head grid with air cells."""
+
+
 def _face(labels: Labels, shape: HeadShape, rng: np.random.Generator) -> None:
     """Orbits with eyes, nasal cavity, paranasal sinuses, mastoids and the skull base between them."""
-    fine = smooth_field(rng, SHAPE, 3.5)
+    fine = np.zeros(SHAPE, dtype=np.float32)
+    fine[_FACE] = smooth_field(rng, fine[_FACE].shape, 3.5)
     for part in both_sides(Ellipsoid((24, 10, -46), (34, 46, 12)), Ellipsoid((30, -30, -44), (30, 14, 14))):
         _paint(labels, part, Tissue.BONE, over=(Tissue.MUSCLE, Tissue.FAT))
     _paint(labels, Ellipsoid((0, -8, -48), (11, 12, 22)), Tissue.MARROW)
@@ -138,17 +148,18 @@ def _face(labels: Labels, shape: HeadShape, rng: np.random.Generator) -> None:
     _air_space(labels, Ellipsoid((0, 16, -46), (15, 15, 11)))
     if shape.frontal_sinus > 0:
         size = shape.frontal_sinus
-        _air_space(labels, Ellipsoid((0, 79, -14), (22 * size, 6, 13 * size)))
+        _air_space(labels, Ellipsoid((0, 77, -14), (22 * size, 6, 13 * size)), over=_SKULL)
     _cells(labels, Ellipsoid((0, 45, -44), (13, 26, 12)), fine, -0.2)
     _nose(labels, fine)
     _orbits(labels)
 
 
-def _air_space(labels: Labels, shape: Ellipsoid) -> None:
+def _air_space(labels: Labels, shape: Ellipsoid, *, over: tuple[Tissue, ...] = ()) -> None:
     """An air-filled sinus: thin bone, mucosa, air."""
     for grown, tissue in ((2.6, Tissue.BONE), (1.2, Tissue.MUCOSA), (0.0, Tissue.AIR)):
         x, y, z = shape.radii
-        _paint(labels, Ellipsoid(shape.centre, (x + grown, y + grown, z + grown)), tissue)
+        grown_shape = Ellipsoid(shape.centre, (x + grown, y + grown, z + grown))
+        _paint(labels, grown_shape, tissue, over=over)
 
 
 def _nose(labels: Labels, fine: Field) -> None:

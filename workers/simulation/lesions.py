@@ -8,9 +8,9 @@ from numpy.typing import NDArray
 from scipy import ndimage
 
 from rules.anatomy import Region, Side
-from workers.simulation.brain import BOX, GREY, WHITE, Brain
+from workers.simulation.brain import GREY, WHITE, Brain, clipped, relative
 from workers.simulation.fields import smooth_field
-from workers.simulation.space import LOW, SHAPE, Ellipsoid, Point
+from workers.simulation.space import LOW, Box, Ellipsoid, Point
 from workers.simulation.tissues import Tissue
 
 
@@ -70,6 +70,11 @@ class Lesion:
     roughness: float
 
 
+_EDGE_MM = 2.6
+"""Half width of a lesion's edge."""
+
+_CORTEX = (Tissue.CORTEX, Tissue.LIMBIC)
+
 _SOURCES: dict[Target, tuple[Tissue, ...]] = {
     Target.CORTEX_AND_SUBCORTEX: GREY + WHITE,
     Target.GREY: GREY,
@@ -128,12 +133,9 @@ def _foci(plan: FociPlan, brain: Brain, rng: np.random.Generator) -> list[Lesion
 
 def _room(plan: FociPlan, brain: Brain) -> NDArray[np.float64]:
     """Template mm of the voxels where a focus may sit, (n, 3) as x, y, z."""
-    fraction = sum((brain.fractions[t] for t in _SOURCES[plan.target] if t in brain.fractions), np.zeros(1))
-    whole = np.zeros(SHAPE, dtype=np.float32)
-    whole[BOX] = fraction
-    box = plan.within.box()
-    inside = (plan.within.radius(box) < 1.0) & (whole[box] > 0.9)
-    index = np.argwhere(inside)[:, ::-1] + [box[2].start, box[1].start, box[0].start]
+    grid = clipped(plan.within.box())
+    inside = (plan.within.radius(grid) < 1.0) & (brain.share(_SOURCES[plan.target], relative(grid)) > 0.9)
+    index = np.argwhere(inside)[:, ::-1] + [grid[2].start, grid[1].start, grid[0].start]
     return index + np.asarray(LOW)
 
 
@@ -152,53 +154,31 @@ def grow(
     """Change the brain's tissues; returns over BOX the share that is lesion (0..1) and the lesion's number (1-based)."""
     burden = np.zeros_like(brain.inside)
     number = np.zeros(brain.inside.shape, dtype=np.int16)
-    if not lesions:
-        return burden, number
-    rough = 0.75 * smooth_field(rng, brain.inside.shape, 7.0) + 0.5 * smooth_field(
-        rng, brain.inside.shape, 3.5
-    )
+    shape = brain.inside.shape
+    rough = 0.75 * smooth_field(rng, shape, 7.0) + 0.5 * smooth_field(rng, shape, 3.5)
     for index, lesion in enumerate(lesions, start=1):
-        weight, box = _weight(lesion, rough)
-        moved = _move(brain, lesion, weight, box)
-        relative = moved / max(lesion.strength, 1e-6)
-        number[box][relative > np.maximum(burden[box], 0.05)] = index
-        burden[box] = np.maximum(burden[box], relative)
+        reach = 1.0 + 3.0 * lesion.roughness + 2.0 / min(lesion.shape.radii)
+        grid = clipped(lesion.shape.box(reach))
+        box = relative(grid)
+        weight = _weight(lesion, grid, rough[box], brain)
+        moved = brain.move(weight * lesion.strength, box, lesion.kind, _SOURCES[lesion.target])
+        share = moved / max(lesion.strength, 1e-6)
+        number[box][share > np.maximum(burden[box], 0.05)] = index
+        burden[box] = np.maximum(burden[box], share)
     return burden, number
 
 
-def _weight(
-    lesion: Lesion, rough: NDArray[np.float32]
-) -> tuple[NDArray[np.float32], tuple[slice, slice, slice]]:
-    """Membership of a lesion within its part of BOX, with a random-field edge."""
-    whole = lesion.shape.box(1.0 + 3.0 * lesion.roughness + 2.0 / min(lesion.shape.radii))
-    clipped = [
-        (max(w.start, b.start), max(min(w.stop, b.stop), max(w.start, b.start) + 1))
-        for w, b in zip(whole, BOX, strict=True)
-    ]
-    grid = tuple(slice(low, high) for low, high in clipped)
-    box = tuple(slice(g.start - b.start, g.stop - b.start) for g, b in zip(grid, BOX, strict=True))
-    radius = lesion.shape.radius((grid[0], grid[1], grid[2])) - lesion.roughness * rough[box]
-    edge = 1.6 / float(np.mean(lesion.shape.radii))
-    return np.clip(0.5 + (1.0 - radius) / (2.0 * edge), 0.0, 1.0), (box[0], box[1], box[2])
-
-
-def _move(
-    brain: Brain, lesion: Lesion, weight: NDArray[np.float32], box: tuple[slice, slice, slice]
-) -> NDArray[np.float32]:
-    part = Brain(brain.inside[box], {tissue: fraction[box] for tissue, fraction in brain.fractions.items()})
-    sources = _SOURCES[lesion.target]
+def _weight(lesion: Lesion, grid: Box, rough: NDArray[np.float32], brain: Brain) -> NDArray[np.float32]:
+    """Membership of a lesion in a head-grid box, 0..1, with a random-field edge."""
+    radius = lesion.shape.radius(grid) - lesion.roughness * rough
+    edge = _EDGE_MM / float(np.mean(lesion.shape.radii))
+    weight = np.asarray(np.clip(0.5 + (1.0 - radius) / (2.0 * edge), 0.0, 1.0), dtype=np.float32)
     if lesion.target is Target.CORTEX_AND_SUBCORTEX:
-        weight = weight * _near_cortex(part)
-    moved = part.move(weight * lesion.strength, lesion.kind, sources)
-    for tissue, fraction in part.fractions.items():
-        if tissue not in brain.fractions:
-            brain.fractions[tissue] = np.zeros_like(brain.inside)
-        brain.fractions[tissue][box] = fraction
-    return moved
+        weight = weight * _near_cortex(brain.share(_CORTEX, relative(grid)))
+    return weight
 
 
-def _near_cortex(part: Brain) -> NDArray[np.float32]:
+def _near_cortex(cortex: NDArray[np.float32]) -> NDArray[np.float32]:
     """1 in cortex and the white matter within about 8 mm of it, falling to 0.25 deeper."""
-    cortex = part.fractions[Tissue.CORTEX] + part.fractions.get(Tissue.LIMBIC, np.float32(0))
-    nearness = ndimage.gaussian_filter(cortex, 4.0)
-    return np.clip(0.25 + 4.0 * nearness, 0.0, 1.0).astype(np.float32)
+    nearness = np.asarray(ndimage.gaussian_filter(cortex, 4.0, truncate=2.5), dtype=np.float32)
+    return np.asarray(np.clip(0.25 + 4.0 * nearness, 0.0, 1.0), dtype=np.float32)

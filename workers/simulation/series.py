@@ -1,7 +1,7 @@
 """The pixels of each series of a protocol, from one person in one scanner."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.typing import NDArray
@@ -37,6 +37,8 @@ class Session:
     tilt: Matrix
     """(3, 3) rotation of the oblique axial slices, about AC-PC parallel to the person's head."""
     seed: int
+    kept: dict[Role, NDArray[np.uint16]] = field(default_factory=dict)
+    """Stored values of b0 and trace images, from which the scanner makes its ADC map."""
 
 
 def plan_session(case: Case, subject: Subject, scanner: Scanner, seed: int) -> Session:
@@ -73,8 +75,13 @@ def _stored(session: Session, plan: SeriesPlan, weighting: Weighting, stack: Sta
     """Stored values; those of a diffusion series keep the scale of its b0, so that the ADC follows from them."""
     if weighting.role is Role.ADC:
         return _adc_map(session, stack)
+    if weighting.role in session.kept:
+        return session.kept[weighting.role]
     scale_by = session.scanner.full_scale / _brightness(session, weighting)
-    return _rounded(_image(session, plan, weighting, stack) * scale_by)
+    pixels = _rounded(_image(session, plan, weighting, stack) * scale_by)
+    if weighting.role in {Role.B0, Role.DWI}:
+        session.kept[weighting.role] = pixels
+    return pixels
 
 
 def _rounded(pixels: Pixels) -> NDArray[np.uint16]:

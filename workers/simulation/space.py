@@ -7,6 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 Point = tuple[float, float, float]
+Box = tuple[slice, slice, slice]
 
 LOW: Point = (-104.0, -136.0, -140.0)
 """Centre of the first voxel (x, y, z), in mm: room for face and neck around the template's brain."""
@@ -36,7 +37,7 @@ class Ellipsoid:
         x, y, z = self.centre
         return Ellipsoid((-x, y, z), self.radii)
 
-    def box(self, reach: float = 1.0) -> tuple[slice, slice, slice]:
+    def box(self, reach: float = 1.0) -> Box:
         """The part of the grid (z, y, x) that holds the ellipsoid enlarged by `reach`."""
         spans = []
         for axis in (2, 1, 0):
@@ -46,13 +47,15 @@ class Ellipsoid:
             spans.append(slice(low, min(max(int(np.ceil(middle + radius)) + 1, low + 1), size)))
         return spans[0], spans[1], spans[2]
 
-    def radius(self, box: tuple[slice, slice, slice]) -> NDArray[np.float32]:
+    def radius(self, box: Box) -> NDArray[np.float32]:
         """Normalised distance from the centre, 1 on the surface, over a box of the grid."""
         total: NDArray[np.float32] = np.zeros((1, 1, 1), dtype=np.float32)
         for axis, span in zip((2, 1, 0), box, strict=True):
             mm = LOW[axis] + np.arange(span.start, span.stop, dtype=np.float32)
-            term = ((mm - np.float32(self.centre[axis])) / np.float32(self.radii[axis])) ** 2
-            total = total + term.reshape([-1 if n == 2 - axis else 1 for n in range(3)])
+            term = np.square((mm - np.float32(self.centre[axis])) / np.float32(self.radii[axis]))
+            total = np.asarray(
+                total + term.reshape([-1 if n == 2 - axis else 1 for n in range(3)]), np.float32
+            )
         return np.sqrt(total)
 
 

@@ -7,6 +7,7 @@ from datetime import date
 from pathlib import Path
 
 import numpy as np
+from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
 
 from rules.anatomy import Role
 from rules.identity import derived_uid
@@ -72,7 +73,17 @@ def simulate_study(
 
     The same case, seed and options give the same files. `on_series` is told of each series when it is written.
     """
-    options = options or StudyOptions()
+    with threadpool_limits(1, user_api="blas"):  # many small products: threads would only wait for each other
+        return _simulate(case, seed, out, options or StudyOptions(), on_series)
+
+
+def _simulate(
+    case: Case,
+    seed: int,
+    out: Path,
+    options: StudyOptions,
+    on_series: Callable[[SimulatedSeries], None] | None,
+) -> SimulatedStudy:
     scanner = SCANNERS[options.vendor]
     subject = build_subject(case, np.random.default_rng([seed, 1]))
     session = plan_session(case, subject, scanner, seed)

@@ -64,7 +64,7 @@ class Subject:
 
     def signal(self, signals: NDArray[np.float32]) -> NDArray[np.float32]:
         """Signal (z, y, x) over the head grid for the signal of each tissue."""
-        image = ndimage.gaussian_filter(signals[self.labels], 0.5, truncate=2.0)
+        image = np.take(signals, self.labels)
         inner = self.brain.inside
         image[BOX] = image[BOX] * (1.0 - inner) + self.brain.signal(signals)
         return image
@@ -80,7 +80,7 @@ def build_subject(case: Case, rng: np.random.Generator) -> Subject:
     burden, number = grow(lesions, brain, rng)
     ventricles = case.ventricles * (0.94 + 0.22 * years) * rng.uniform(0.92, 1.1)
     shape = HeadShape(
-        csf_mm=min(case.csf_gain, 1.0) * (1.6 + 2.2 * years),
+        csf_mm=min(case.csf_gain, 1.0) * (0.3 + 1.8 * years),
         skull_mm=rng.uniform(5.5, 8.0),
         scalp_mm=rng.uniform(4.5, 7.0),
         frontal_sinus=rng.uniform(0.5, 1.15),

@@ -1,0 +1,52 @@
+import numpy as np
+import pytest
+
+from rules.anatomy import Side
+from workers.simulation.brain import Brain
+from workers.simulation.case import Body
+from workers.simulation.cases import case_named, cases
+from workers.simulation.lesions import grow, place
+from workers.simulation.limb import build_limb
+from workers.simulation.tissues import Tissue
+
+WITH_LESIONS = [case for case in cases() if case.lesions]
+
+
+def _copy(brain: Brain) -> Brain:
+    return Brain(brain.inside, {tissue: part.copy() for tissue, part in brain.fractions.items()})
+
+
+def test_names_are_unique_and_every_case_says_what_it_is():
+    names = [case.name for case in cases()]
+    assert len(set(names)) == len(names)
+    assert all(case.sentence.endswith(".") for case in cases())
+
+
+def test_unknown_case_is_refused():
+    with pytest.raises(KeyError):
+        case_named("unheard_of")
+
+
+@pytest.mark.parametrize("case", WITH_LESIONS, ids=lambda case: case.name)
+def test_every_lesion_of_every_case_changes_tissue(case, healthy_subject):
+    brain = _copy(healthy_subject.brain)
+    rng = np.random.default_rng(11)
+    lesions = place(case.lesions, brain, rng)
+    burden, number = grow(lesions, brain, rng)
+    assert lesions
+    assert burden.min() >= 0 and burden.max() <= 1.001  # noqa: PT018 - one range
+    assert len(set(np.unique(number)) - {0}) >= 0.9 * len(lesions)
+    total = sum(brain.fractions.values())
+    assert np.abs(total - brain.inside).max() < 1e-3
+
+
+def test_pres_lies_on_both_sides(healthy_subject):
+    lesions = place(case_named("pres").lesions, healthy_subject.brain, np.random.default_rng(1))
+    assert {lesion.side for lesion in lesions} == {Side.LEFT, Side.RIGHT}
+
+
+def test_limb_has_marrow_and_no_brain():
+    labels = build_limb(np.random.default_rng(1))
+    assert (labels == Tissue.MARROW).sum() > 10_000
+    assert not (labels == Tissue.CORTEX).any()
+    assert case_named("knee").body is Body.LIMB
