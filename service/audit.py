@@ -8,7 +8,7 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from rules.codec import to_plain
-from service.store.tables import AuditEvent
+from service.store.tables import AuditEvent, Study
 
 
 def record(
@@ -33,3 +33,18 @@ def trail(session: Session, study_instance_uid: str) -> Sequence[AuditEvent]:
     """All events of a study, oldest first."""
     found = select(AuditEvent).where(AuditEvent.study_instance_uid == study_instance_uid)
     return session.scalars(found.order_by(AuditEvent.id)).all()
+
+
+def find_studies(session: Session, asked: str) -> Sequence[Study]:
+    """The study of that UID; else those of that accession number; else those whose UID starts so."""
+    for condition in (
+        Study.study_instance_uid == asked,
+        Study.accession_number == asked,
+        Study.study_instance_uid.startswith(asked, autoescape=True),
+    ):
+        found = session.scalars(
+            select(Study).where(condition).order_by(Study.study_instance_uid).limit(10)
+        ).all()
+        if found:
+            return found
+    return ()

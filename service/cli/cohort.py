@@ -5,6 +5,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import click
+from rich import box
 from rich.console import Console
 from rich.table import Table
 
@@ -136,9 +137,11 @@ def _counted(changes: list[registry.Change], *, is_dry: bool) -> str:
 
 
 def _table(contexts: list[PatientContext]) -> Table:
-    table = Table(title=f"Flagged patients: {len(contexts)}", title_justify="left")
-    for column in ("Patient ID", "Issuer", "Born", "Infusion", "Product", "ICANS", "ICE", "CRS"):
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
+    for column in ("Patient", "Issuer"):
         table.add_column(column, overflow="fold")
+    for column in ("Born", "Infusion", "Product", "ICANS", "ICE", "CRS"):
+        table.add_column(column, no_wrap=True)
     for context in contexts:
         table.add_row(
             context.patient_id,
@@ -161,4 +164,4 @@ def _recorded(recorded: Recorded[int] | None) -> str:
     """A grade with its day; a question mark is unknown, never zero."""
     if recorded is None:
         return "?"
-    return f"{recorded.value} ({recorded.at:%d %b})" if recorded.at else f"{recorded.value} (undated)"
+    return f"{recorded.value} on {recorded.at:%d %b}" if recorded.at else f"{recorded.value} undated"

@@ -2,10 +2,11 @@ import threading
 from datetime import datetime, timedelta
 
 import pytest
+from pydicom import Dataset
 from sqlalchemy import select, text
 
-from rules.cohort import DeclineCode
 from rules.codec import from_plain
+from rules.cohort import DeclineCode
 from rules.messages import Basis, StudyReady
 from service import cohort
 from service.assembly import REOPEN_DAYS, run_assembly, settle, settle_due
@@ -37,6 +38,17 @@ def run(store: Store, settings: Settings):
             return settle(session, settings, now)
 
     return run
+
+
+@pytest.fixture
+def take(intake: Intake, run):
+    """Receive one slice and let its study settle."""
+
+    def take(ds: Dataset) -> None:
+        intake.take(received(ds), NOON)
+        run()
+
+    return take
 
 
 def jobs(store: Store) -> list[Job]:
@@ -194,12 +206,9 @@ def test_an_open_study_takes_the_new_context_when_it_settles(intake: Intake, sto
         ({"Modality": "CT"}, {}, "not_mr_head"),
     ],
 )
-def test_identifiers_decide_whose_study_it_is(
-    intake, store, flag, run, study: dict, registry: dict, outcome: str
-):
+def test_identifiers_decide_whose_study_it_is(store, take, flag, study: dict, registry: dict, outcome: str):
     flag(**registry)
-    intake.take(received(mr_slice(**study)), NOON)
-    run()
+    take(mr_slice(**study))
     (job,) = jobs(store)
     assert (job.decline_code, job.state) == (outcome, "declined" if outcome else "owed")
 
