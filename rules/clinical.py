@@ -101,7 +101,18 @@ class Clinic:
 
     facts: Mapping[Field, Fact]
     conflicts: tuple[str, ...]
-    """Contradictions between fields, one sentence each."""
+    """Contradictions between fields, and values too old to count; one sentence each."""
+
+
+_NAMES = {
+    "icans_grade": "ICANS grade",
+    "ice_score": "ICE score",
+    "capd_score": "CAPD score",
+    "crs_grade": "CRS grade",
+    "motor": "motor weakness",
+    "raised_icp_signs": "signs of raised intracranial pressure",
+}
+"""Fields of PatientContext that are not written as they are named."""
 
 
 def observe(context: PatientContext, limits: Limits, now: datetime, study_date: date | None) -> Clinic:
@@ -125,7 +136,7 @@ def observe(context: PatientContext, limits: Limits, now: datetime, study_date: 
         Field.TAPER: _choice(items["steroid_taper"]),
         Field.INDICATION: _indication(context),
     }
-    return Clinic(facts, grading.conflicts)
+    return Clinic(facts, (*grading.conflicts, *_too_old(items)))
 
 
 def is_recipient(context: PatientContext) -> bool:
@@ -150,6 +161,14 @@ def _grade(grading: Grading, recorded: Current | Missing) -> Fact:
     if grading.worst is not None:
         return Known(grading.worst.grade, grading.worst.words)
     return recorded if isinstance(recorded, Missing) else Missing("not recorded")
+
+
+def _too_old(items: Mapping[str, Current | Missing]) -> list[str]:
+    return [
+        f"The recorded {_NAMES.get(name, name.replace('_', ' '))} was not used: {item.detail}."
+        for name, item in items.items()
+        if isinstance(item, Missing) and item.is_too_old
+    ]
 
 
 def _flag(value: object) -> str:

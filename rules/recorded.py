@@ -13,6 +13,8 @@ class Missing:
     """No value that counts now, and why. Never reads as negative."""
 
     detail: str
+    is_too_old: bool = False
+    """There is a value, and it counts no longer; said aloud, so that nobody believes it was used."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,8 +49,8 @@ def recorded_words(at: datetime | None, now: datetime) -> str:
     """
     if at is None:
         return "time not recorded"
-    age = max(now - at, timedelta())
-    return f"recorded {age.total_seconds() / 3600:.0f} h before"
+    hours = max(now - at, timedelta()).total_seconds() / 3600
+    return f"recorded {hours:.0f} h before" if hours < 96 else f"recorded {hours / 24:.0f} days before"
 
 
 def _current(item: Recorded[Any] | None, name: str, limits: AgeLimits, now: datetime) -> Current | Missing:
@@ -59,6 +61,6 @@ def _current(item: Recorded[Any] | None, name: str, limits: AgeLimits, now: date
         return Current(item.value, f"{when}, may be stale")
     age = now - item.at
     if age > timedelta(hours=limits.counts_h[name]):
-        return Missing(f"{when}, too old to count")
+        return Missing(f"{when}, too old to count", is_too_old=True)
     is_fresh = age <= timedelta(hours=limits.fresh_h[name])
     return Current(item.value, when if is_fresh else f"{when}, stale")

@@ -82,7 +82,7 @@ def statuses(decision: Decision) -> dict[str, Status]:
     return {pattern.rule: pattern.status for pattern in decision.patterns}
 
 
-@settings(max_examples=120, deadline=None)
+@settings(max_examples=80, deadline=None)
 @given(case=CASES, other=CONTEXTS, name=st.sampled_from(ADDED_LATER))
 def test_learning_more_of_the_patient_never_lowers(case: Case, other: PatientContext, name: str):
     default = PatientContext.__dataclass_fields__[name].default
@@ -91,7 +91,7 @@ def test_learning_more_of_the_patient_never_lowers(case: Case, other: PatientCon
     assert not decide(POLICY, before).priority.is_above(decide(POLICY, after).priority)
 
 
-@settings(max_examples=120, deadline=None)
+@settings(max_examples=80, deadline=None)
 @given(case=CASES, data=st.data())
 def test_a_larger_measurement_never_lowers(case: Case, data: st.DataObject):
     places = [i for i, finding in enumerate(case.findings) if isinstance(finding, Measured)]
@@ -105,7 +105,7 @@ def test_a_larger_measurement_never_lowers(case: Case, data: st.DataObject):
     assert not decide(POLICY, case).priority.is_above(decide(POLICY, after).priority)
 
 
-@settings(max_examples=120, deadline=None)
+@settings(max_examples=80, deadline=None)
 @given(case=CASES, data=st.data())
 def test_a_missing_finding_never_makes_a_question_read_as_absent(case: Case, data: st.DataObject):
     kept = tuple(finding for finding in case.findings if data.draw(st.booleans()))
@@ -116,14 +116,14 @@ def test_a_missing_finding_never_makes_a_question_read_as_absent(case: Case, dat
             assert after[rule] is not Status.ABSENT
 
 
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=40, deadline=None)
 @given(case=CASES, data=st.data())
 def test_the_order_of_findings_changes_nothing(case: Case, data: st.DataObject):
     shuffled = tuple(data.draw(st.permutations(case.findings)))
     assert decide(POLICY, replace(case, findings=shuffled)) == decide(POLICY, case)
 
 
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=40, deadline=None)
 @given(case=CASES)
 def test_a_decision_is_deterministic_whole_and_bounded_by_its_floors(case: Case):
     decision = decide(POLICY, case)
@@ -136,7 +136,7 @@ def test_a_decision_is_deterministic_whole_and_bounded_by_its_floors(case: Case)
     assert decision.could_be is None or decision.could_be.is_above(decision.priority)
 
 
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=40, deadline=None)
 @given(case=CASES)
 def test_without_a_single_measurement_nothing_reads_as_negative(case: Case):
     decision = decide(POLICY, replace(case, findings=()))
