@@ -33,7 +33,7 @@ NOT_FOR_DIAGNOSIS = "Triage aid. Not for diagnosis. Investigational, research us
 _MARGIN = 48
 _BAND_BOTTOM = 208
 _STRIP_BOTTOM = 354
-_FOOTER_TOP = 856
+_FOOTER_TOP = 852
 _SIGN_TOP = 24
 _EDGE = 16
 _TEXT_LEFT = 216
@@ -66,7 +66,7 @@ def page_lines(content: ReportContent) -> list[Line]:
         *_band_lines(content.decision),
         *_strip_lines(content.decision),
         *flow(_body(content), Column(_MARGIN, _STRIP_BOTTOM + 24, SIZE - _MARGIN, _FOOTER_TOP)),
-        *flow(_footer(content), Column(_MARGIN, _FOOTER_TOP + 16, SIZE - _MARGIN, SIZE - 8)),
+        *flow(_footer(content), Column(_MARGIN, _FOOTER_TOP + 12, SIZE - _MARGIN, SIZE - 8)),
     ]
 
 
@@ -162,12 +162,13 @@ def _footer(content: ReportContent) -> list[Section]:
     small = Style(18, SOFT_INK, PAGE)
     others = " ".join(text for text in decision.disclaimers if text not in NOT_FOR_DIAGNOSIS)
     moment = local_time(content, anchor_header(content)).isoformat(sep=" ", timespec="seconds")
-    evidence = f"{content.completeness} · decided {moment}"
     identity = (
         f"{content.device.name} {content.device.version} · policy {policy.name} {policy.version} "
         f"sha256 {policy.digest[:_DIGEST_DIGITS]} · snapshot {content.snapshot}"
     )
     return [
-        Section((NOT_FOR_DIAGNOSIS,), Style(25, WARNING_INK, PAGE, is_bold=True)),
-        Section(tuple(filter(None, (others, evidence, identity))), small, keep=3),
+        Section((NOT_FOR_DIAGNOSIS,), Style(25, WARNING_INK, PAGE, is_bold=True), gap=4),
+        Section((others,), small, lines_at_most=2, gap=2),
+        Section((f"Decided {moment} · {content.completeness}",), small, lines_at_most=2, gap=2),
+        Section((identity,), small, lines_at_most=1, gap=0),
     ]

@@ -11,6 +11,7 @@ from highdicom.sr import (
     UIDRefContentItem,
 )
 from pydicom import Dataset
+from pydicom.uid import UID
 
 from workers.reports import codes
 from workers.reports.content import ReportContent
@@ -38,7 +39,8 @@ def image_library(headers: Sequence[Dataset]) -> ContainerContentItem:
     )
     groups: dict[tuple[str, str], list[Dataset]] = {}
     for header in headers:
-        key = (str(header.get("Modality") or ""), str(header.get("FrameOfReferenceUID") or ""))
+        frame_of_reference = UID(str(header.get("FrameOfReferenceUID") or ""))
+        key = (str(header.get("Modality") or ""), frame_of_reference if frame_of_reference.is_valid else "")
         groups.setdefault(key, []).append(header)
     library.ContentSequence = ContentSequence([_group(*key, images) for key, images in groups.items()])
     return library

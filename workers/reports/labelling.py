@@ -41,7 +41,13 @@ def processing_equipment(device: Device) -> ContributingEquipment:
 
 
 def stamp_times(report: Dataset, moment: datetime) -> None:
-    """Write `moment` as content and creation time; highdicom would write the clock, and no two runs be equal."""
+    """Write `moment` as the time of content, creation and processing.
+
+    highdicom would write the clock, and no two runs would be equal.
+    """
     date, time = moment.strftime("%Y%m%d"), moment.strftime("%H%M%S.%f")
     report.ContentDate, report.ContentTime = date, time
     report.InstanceCreationDate, report.InstanceCreationTime = date, time
+    for item in report.ContributingEquipmentSequence:
+        if item.PurposeOfReferenceCodeSequence[0].CodeValue == codes.PROCESSING_EQUIPMENT.value:
+            item.ContributionDateTime = moment.strftime("%Y%m%d%H%M%S.%f%z")

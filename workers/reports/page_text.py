@@ -7,8 +7,6 @@ from workers.reports.typesetting import Line, Style, wrap
 
 _SCALES = (1.2, 1.1, 1.0, 0.94, 0.88)
 """Sizes tried before anything is left out; a smaller page is no longer read at a glance."""
-_GAP = 14
-"""Space before a section, in pixels."""
 _BULLET = "•"
 _INDENT = 28
 
@@ -25,6 +23,8 @@ class Section:
     """Lines of one item; the SR has it whole."""
     keep: int = 1
     """How many items may never be left out."""
+    gap: int = 14
+    """Space after the section, in pixels."""
     hidden: int = 0
 
 
@@ -46,24 +46,27 @@ def flow(sections: Sequence[Section], column: Column) -> list[Line]:
     """Lines of all sections, inside the column.
 
     What does not fit even at the smallest size is left out from the end of the longest section that can spare it, and
-    the section says how much is missing.
+    the section says how much is missing; in the end the items themselves are shortened.
     """
     sections = [section for section in sections if section.items]
     for scale in _SCALES:
         lines, bottom = _set(sections, column, scale)
         if bottom <= column.bottom:
             return lines
-    while bottom > column.bottom and any(len(s.items) > s.keep for s in sections):
-        sections = _without_one(sections)
+    while bottom > column.bottom and (shorter := _shorter(sections)) != sections:
+        sections = shorter
         lines, bottom = _set(sections, column, _SCALES[-1])
     return lines
 
 
-def _without_one(sections: Sequence[Section]) -> list[Section]:
+def _shorter(sections: list[Section]) -> list[Section]:
+    """The sections with one item less, or with shorter items if none can be spared."""
+    if not any(len(section.items) > section.keep for section in sections):
+        return [replace(section, lines_at_most=max(1, section.lines_at_most - 1)) for section in sections]
     spare = max(range(len(sections)), key=lambda i: (len(sections[i].items) - sections[i].keep, i))
     section = sections[spare]
-    shorter = replace(section, items=section.items[:-1], hidden=section.hidden + 1)
-    return [*sections[:spare], shorter, *sections[spare + 1 :]]
+    less = replace(section, items=section.items[:-1], hidden=section.hidden + 1)
+    return [*sections[:spare], less, *sections[spare + 1 :]]
 
 
 def _set(sections: Sequence[Section], column: Column, scale: float) -> tuple[list[Line], int]:
@@ -91,7 +94,7 @@ def _set_section(section: Section, column: Column, scale: float) -> tuple[list[L
         for text in wrap(item, style, column.width - indent, section.lines_at_most):
             lines.append(Line(text, column.left + indent, y, style))
             y += style.leading
-    return lines, y + round(_GAP * scale)
+    return lines, y + round(section.gap * scale)
 
 
 def _items(section: Section) -> tuple[str, ...]:

@@ -5,7 +5,6 @@ from copy import deepcopy
 from datetime import datetime, timedelta, timezone
 
 from pydicom import Dataset
-from pydicom.config import disable_value_validation
 from pydicom.dataelem import DataElement
 
 from workers.reports.content import ReportContent
@@ -142,17 +141,12 @@ def _request(header: Dataset, item: Dataset) -> Dataset:
 
 
 def _decoded(source: Dataset, keywords: tuple[str, ...]) -> list[DataElement]:
-    """Copies of the named elements, as characters and no longer as the bytes of the source's character set.
-
-    Values that break the rules of their representation are the study's own and stay; pydicom's warnings about them
-    would carry them into the log.
-    """
+    """Copies of the named elements, as characters and no longer as the bytes of the source's character set."""
     part = Dataset()
-    with disable_value_validation():
-        if "SpecificCharacterSet" in source:
-            part.SpecificCharacterSet = source.SpecificCharacterSet
-        for keyword in keywords:
-            if keyword in source:
-                part.add(deepcopy(source[keyword]))
-        part.decode()
+    if "SpecificCharacterSet" in source:
+        part.SpecificCharacterSet = source.SpecificCharacterSet
+    for keyword in keywords:
+        if keyword in source:
+            part.add(deepcopy(source[keyword]))
+    part.decode()
     return [element for element in part if element.keyword in keywords]

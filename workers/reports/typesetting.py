@@ -68,16 +68,15 @@ def width_of(text: str, style: Style) -> float:
 def wrap(text: str, style: Style, width: int, at_most: int) -> list[str]:
     """Lines of `text` no wider than `width` pixels; beyond `at_most` lines the last one ends in an ellipsis."""
     lines: list[str] = []
-    for word in text.split():
-        for piece in _pieces(word, style, width):
-            joined = f"{lines[-1]} {piece}" if lines else piece
-            if lines and width_of(joined, style) <= width:
-                lines[-1] = joined
-            else:
-                lines.append(piece)
-    if len(lines) <= at_most:
-        return lines
-    return [*lines[: at_most - 1], shorten(lines[at_most - 1], style, width)]
+    for piece in (piece for word in text.split() for piece in _pieces(word, style, width)):
+        joined = f"{lines[-1]} {piece}" if lines else piece
+        if lines and width_of(joined, style) <= width:
+            lines[-1] = joined
+        elif len(lines) == at_most:
+            return [*lines[:-1], shorten(lines[-1], style, width)]
+        else:
+            lines.append(piece)
+    return lines
 
 
 def shorten(text: str, style: Style, width: int) -> str:
@@ -96,6 +95,8 @@ def largest(text: str, style: Style, width: int) -> Style:
 
 def _pieces(word: str, style: Style, width: int) -> list[str]:
     """A word, broken where it is wider than a line."""
+    if width_of(word, style) <= width:
+        return [word]
     pieces = [""]
     for character in word:
         if pieces[-1] and width_of(pieces[-1] + character, style) > width:

@@ -8,6 +8,7 @@ from io import BytesIO
 from pathlib import Path
 
 from pydicom import Dataset
+from pydicom.config import disable_value_validation
 
 from rules.messages import ReportFile, ReportKind
 from workers.reports.content import ReportContent
@@ -31,14 +32,26 @@ def write_reports(content: ReportContent, folder: Path, root: Path) -> tuple[Rep
     folder.resolve().relative_to(root.resolve())
     folder.mkdir(parents=True, exist_ok=True)
     # All are made before the first is written: a result with half of its reports is never seen.
-    reports = [(kind, make(content)) for kind, make in _KINDS.items()]
-    return tuple(_write(kind, report, folder / f"{kind.value}.dcm", root) for kind, report in reports)
+    made = [(kind, *_bytes(content, make)) for kind, make in _KINDS.items()]
+    return tuple(
+        _write(kind, report, data, (folder / f"{kind.value}.dcm", root)) for kind, report, data in made
+    )
 
 
-def _write(kind: ReportKind, report: Dataset, path: Path, root: Path) -> ReportFile:
+def _bytes(content: ReportContent, make: Callable[[ReportContent], Dataset]) -> tuple[Dataset, bytes]:
+    """The report and its file. What the study's headers hold against the rules of its representation stays as it is.
+
+    pydicom would refuse to write such values, and its warnings about them would carry them into the log.
+    """
     buffer = BytesIO()
-    report.save_as(buffer, enforce_file_format=True)
-    data = buffer.getvalue()
+    with disable_value_validation():
+        report = make(content)
+        report.save_as(buffer, enforce_file_format=True)
+    return report, buffer.getvalue()
+
+
+def _write(kind: ReportKind, report: Dataset, data: bytes, place: tuple[Path, Path]) -> ReportFile:
+    path, root = place
     _write_durably(path, data)
     return ReportFile(
         kind=kind,

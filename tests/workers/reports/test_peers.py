@@ -1,16 +1,19 @@
 """Programs that were not written here read the reports and find no error."""
 
+import re
 import subprocess
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from rules.urgency import Priority
-from tests.peers import need
+from tests.peers import need, need_jars
 from tests.workers.reports import studies
 from workers.reports.content import ReportContent
 from workers.reports.writing import write_reports
+
+UTF_8_UNCHECKED = "W: The VR checker does not support this Specific Character Set: ISO_IR 192"
+"""DCMTK's remark on every UTF-8 object; it shows the text all the same."""
 
 CONTENTS = {
     "P1": lambda: studies.content(studies.decision(Priority.P1)),
@@ -40,3 +43,43 @@ def test_dciodvfy_finds_no_error(name, tmp_path):
         report = run(dciodvfy, "-new", str(path))
         assert "Error" not in report
         assert report.startswith(("Comprehensive3DSR", "SCImage"))
+
+
+def test_dcentvfy_finds_the_reports_at_one_with_each_other(tmp_path):
+    dcentvfy = need("dcentvfy")
+    report = run(dcentvfy, *map(str, written(studies.content(), tmp_path).values()))
+    # It takes the Accession Number inside Referenced Request Sequence for one of the series.
+    lines = [line for line in report.splitlines() if "Element=<AccessionNumber> IE <" not in line]
+    assert lines == []
+
+
+def test_dsr2html_shows_priority_pattern_and_purpose(tmp_path):
+    dsr2html = need("dsr2html")
+    page, target = written(studies.content(), tmp_path)["SR"], tmp_path / "sr.html"
+    assert run(dsr2html, str(page), str(target)) in ("", f"{UTF_8_UNCHECKED}\n")
+    html = target.read_text()
+    assert re.search(r"<b>Priority:</b><br>\s*P2 urgent", html)
+    assert re.search(r"<b>PRES-type distribution:</b><br>\s*Present", html)
+    assert re.search(r"<b>Limbic and deep grey involvement:</b><br>\s*Absent", html)
+    assert re.search(r"<b>Restricted diffusion:</b><br>\s*Undetermined", html)
+    assert "Not for diagnosis" in html
+
+
+def test_dsrdump_reads_the_tree_without_complaint(tmp_path):
+    dsrdump = need("dsrdump")
+    dump = run(dsrdump, str(written(studies.unassessed_content(), tmp_path)["SR"]))
+    assert set(re.findall(r"^[EFW]: .*", dump, re.MULTILINE)) <= {UTF_8_UNCHECKED}
+    assert "PRELIMINARY" in dump
+    assert "UNVERIFIED" in dump
+    assert 'Priority")=(P3,99CARTRIAGE,"P3 expedited")' in dump
+
+
+@pytest.mark.parametrize("name", ["P2", "not assessed"])
+def test_pixelmed_finds_no_error(name, tmp_path):
+    class_path = need_jars("pixelmed.jar", "javax.json.jar")
+    limits = [f"-Djdk.xml.xpath{limit}=0" for limit in ("ExprOpLimit", "TotalOpLimit", "ExprGrpLimit")]
+    java = (need("java"), "-Xmx700m", *limits, "-cp", class_path, "com.pixelmed.validate.DicomSRValidator")
+    report = run(*java, str(written(CONTENTS[name](), tmp_path)["SR"]))
+    assert "Found Root Template TID_1500" in report
+    assert "IOD validation complete" in report
+    assert "Error" not in report
