@@ -72,9 +72,9 @@ def read_cohort_file(text: str, *, source: str, now: datetime) -> CohortFile:
     problems: list[Problem] = []
     entries: dict[tuple[str, str], Entry] = {}
     try:
-        for line, values in _rows(lines):
+        for line, header, cells in _rows(lines):
             try:
-                entry = entry_of(values, source=source, now=now, is_observation=False)
+                entry = entry_of(_values(header, cells), source=source, now=now, is_observation=False)
                 if entries.setdefault((entry.context.patient_id, entry.context.issuer), entry) is not entry:
                     problems.append(Problem(line, "the same patient stands on an earlier line"))
             except (ContextError, RowError) as error:
@@ -84,7 +84,8 @@ def read_cohort_file(text: str, *, source: str, now: datetime) -> CohortFile:
     return CohortFile(tuple(entries.values()), tuple(problems))
 
 
-def _rows(lines: Iterator[list[str]]) -> Iterator[tuple[int, dict[str, str]]]:
+def _rows(lines: Iterator[list[str]]) -> Iterator[tuple[int, list[str], list[str]]]:
+    """Number, header and cells of each row that is not blank."""
     header = [name.strip() for name in next(lines, [])]
     if "patient_id" not in header:
         raise RowError("the header row has no column `patient_id`")
@@ -93,11 +94,14 @@ def _rows(lines: Iterator[list[str]]) -> Iterator[tuple[int, dict[str, str]]]:
     for number, cells in enumerate(lines, start=2):
         if number > MAX_ROWS:
             raise RowError(f"more than {MAX_ROWS} rows")
-        if not any(cell.strip() for cell in cells):
-            continue
-        if len(cells) > len(header):
-            raise RowError("more cells than the header row has columns")
-        yield number, dict(zip(header, cells, strict=False))
+        if any(cell.strip() for cell in cells):
+            yield number, header, cells
+
+
+def _values(header: list[str], cells: list[str]) -> dict[str, str]:
+    if len(cells) > len(header):
+        raise RowError("more cells than the header row has columns")
+    return dict(zip(header, cells, strict=False))
 
 
 def _delimiter(text: str) -> str:

@@ -18,12 +18,12 @@ from service.cli.options import data_option, opened, settings_of
 from service.store.tables import AuditEvent, Study
 
 _SENTENCES = {
-    "association_rejected": "association rejected: {reason}",
+    "association_rejected": "{reason}",
     "clock_went_back": "the clock went back; quiet time starts again",
     "identity_conflict": "the objects name more than one patient ({differs} differs)",
-    "instance_refused": "object refused with {status}: {reason}",
-    "study_admitted": "admitted: {reason}",
-    "study_declined": "declined: {reason}",
+    "instance_refused": "status {status}: {reason}",
+    "study_admitted": "{reason}",
+    "study_declined": "{reason}",
     "study_settled": "snapshot {snapshot}: {instances} objects in {series} series; nothing new for {quiet_time_s:g} s",
 }
 """Event to its line; an event without one shows its details."""

@@ -18,6 +18,18 @@ from service.settings import Settings
 from service.store.session import Store
 
 _SOURCE = "cartriage cohort add"
+_COLUMNS = {
+    "patient_id": "Patient",
+    "issuer": "Issuer",
+    "birth_date": "Born",
+    "infusion_date": "Infusion",
+    "product": "Product",
+    "icans_grade": "ICANS",
+    "ice_score": "ICE",
+    "capd_score": "CAPD",
+    "crs_grade": "CRS",
+}
+_ALWAYS = ("patient_id", "infusion_date", "icans_grade")
 
 
 @click.group()
@@ -137,31 +149,22 @@ def _counted(changes: list[registry.Change], *, is_dry: bool) -> str:
 
 
 def _table(contexts: list[PatientContext]) -> Table:
+    """One row a patient; columns that nobody has a value for are left out."""
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
-    for column in ("Patient", "Issuer"):
-        table.add_column(column, overflow="fold")
-    for column in ("Born", "Infusion", "Product", "ICANS", "ICE", "CRS"):
-        table.add_column(column, no_wrap=True)
+    shown = [
+        name
+        for name in _COLUMNS
+        if name in _ALWAYS or any(getattr(context, name) not in (None, "") for context in contexts)
+    ]
+    for name in shown:
+        table.add_column(_COLUMNS[name], overflow="fold", no_wrap=name not in ("patient_id", "issuer"))
     for context in contexts:
-        table.add_row(
-            context.patient_id,
-            context.issuer,
-            _plain(context.birth_date),
-            _plain(context.infusion_date),
-            context.product or "?",
-            _recorded(context.icans_grade),
-            _recorded(context.ice_score),
-            _recorded(context.crs_grade),
-        )
+        table.add_row(*(_cell(getattr(context, name)) for name in shown))
     return table
 
 
-def _plain(value: object) -> str:
-    return "?" if value is None else str(value)
-
-
-def _recorded(recorded: Recorded[int] | None) -> str:
-    """A grade with its day; a question mark is unknown, never zero."""
-    if recorded is None:
-        return "?"
-    return f"{recorded.value} on {recorded.at:%d %b}" if recorded.at else f"{recorded.value} undated"
+def _cell(value: object) -> str:
+    """A value with its day; a question mark is unknown, never zero."""
+    if isinstance(value, Recorded):
+        return f"{value.value} on {value.at:%d %b}" if value.at else f"{value.value} undated"
+    return "?" if value is None or value == "" else str(value)

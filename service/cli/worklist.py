@@ -16,7 +16,7 @@ from service.cli.options import data_option, opened, settings_of
 from service.worklist import Row, Status
 from service.worklist import worklist as studies
 
-_WIDE = 100
+_WIDE = 140
 """Columns of a terminal from which on every fact has a column of its own."""
 _STYLES = {
     Priority.P1: "bold white on red",
@@ -54,6 +54,7 @@ def _wide(rows: list[Row]) -> Table:
     table.add_column("")
     table.add_column("What and why", ratio=1)
     table.add_column("Patient", overflow="fold")
+    table.add_column("Accession", overflow="fold")
     table.add_column("Day", justify="right", no_wrap=True)
     table.add_column("ICANS", justify="center")
     table.add_column("Status", no_wrap=True)
@@ -64,6 +65,7 @@ def _wide(rows: list[Row]) -> Table:
             _badge(row),
             _headline(row),
             row.patient_id,
+            row.accession_number,
             _number(row.day_after_infusion),
             _number(row.icans_grade),
             row.status.value,
@@ -79,14 +81,21 @@ def _narrow(rows: list[Row]) -> Table:
     table.add_column("Study", ratio=1)
     table.add_column("Received", no_wrap=True)
     for row in rows:
-        facts = [row.patient_id, row.status.value]
-        if row.status is not Status.NOT_FLAGGED:
-            facts[1:1] = [f"day {_number(row.day_after_infusion)}", f"ICANS {_number(row.icans_grade)}"]
-        if row.deliveries:
-            facts.append(f"stored {_sent(row)}")
-        study = Group(_headline(row), Text(" · ".join(facts), style="dim"))
+        study = Group(_headline(row), Text(" · ".join(_facts(row)), style="dim"))
         table.add_row(_badge(row), study, _moment(row.received_at))
     return table
+
+
+def _facts(row: Row) -> list[str]:
+    facts = [row.patient_id]
+    if row.accession_number:
+        facts.append(f"accession {row.accession_number}")
+    if row.status is not Status.NOT_FLAGGED:
+        facts += [f"day {_number(row.day_after_infusion)}", f"ICANS {_number(row.icans_grade)}"]
+    facts.append(row.status.value)
+    if row.deliveries:
+        facts.append(f"stored {_sent(row)}")
+    return facts
 
 
 def _badge(row: Row) -> Text:

@@ -234,7 +234,8 @@ def test_the_trail_is_found_by_uid_prefix_or_accession_number(house: House, aske
     for words in (
         "2 objects in 1 series stored",
         "snapshot 1: 2 objects",
-        "admitted: The patient is on the registry",
+        "study admitted",
+        "The patient is on the registry",
     ):
         assert words in output
 
