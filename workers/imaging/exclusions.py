@@ -33,7 +33,7 @@ PHASES = frozenset({"P", "PHASE", "PHASE MAP", "I", "IMAGINARY"})
 
 # Words of SeriesDescription, in small letters.
 _ADC = r"e?adc|dadc|apparent[ _-]diffusion\w*"
-_SWI = r"swi\w?|swan|suscept\w*|venobold|ven_bold"
+_SWI = r"[a-z]*swi[a-z]*|swan|suscept\w*|venobold|ven_bold"
 _DWI = r"dwi|diff|diffusion|tracew|trace|resolve"
 _LOCALIZER = r"loc|localis?z?er|lokali[sz]er|scout|aahead[ _]scout|survey|smart ?brain|3[ _-]?plane?s?|3[ _-]?pl|tri-?planar"
 _VESSELS = r"tof|angio\w*|mra|mrv|venogra\w*|pc[ _]?3d|phase ?contrast"

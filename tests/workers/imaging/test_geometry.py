@@ -1,15 +1,19 @@
 import doctest
+from pathlib import Path
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
+from scipy.spatial.transform import Rotation
 
+from rules.anatomy import Role
 from rules.findings import Why
-from tests.workers.imaging.phantoms import AXES, AXIAL, OBLIQUE
+from tests.workers.imaging.phantoms import AXES, AXIAL, OBLIQUE, Phantom
 from workers.errors import CannotAssess
 from workers.imaging import geometry
 from workers.imaging.geometry import affine_of, normal_of, order_along, step_of
+from workers.imaging.stack import stack_of
 
 UP = np.array([0.0, 0.0, 1.0])
 
@@ -117,3 +121,34 @@ def test_the_affine_takes_pixel_spacing_as_rows_then_columns():
     assert affine @ [1, 0, 0, 1] == pytest.approx([1.5, 2, 3, 1])
     assert affine @ [0, 1, 0, 1] == pytest.approx([1, 4, 3, 1])
     assert affine @ [0, 0, 1, 1] == pytest.approx([1, 2, 7, 1])
+
+
+angle = st.floats(-180, 180)
+spacing_mm = st.floats(0.2, 6)
+shear_mm = st.floats(-0.4, 0.4)
+
+
+@given(
+    st.tuples(angle, angle, angle),
+    st.tuples(spacing_mm, spacing_mm),
+    spacing_mm,
+    st.tuples(shear_mm, shear_mm),
+    st.randoms(use_true_random=False),
+)
+@settings(deadline=None, max_examples=60)
+def test_any_orientation_spacing_and_shear_is_read_back_whatever_the_order(
+    angles, spacing, step_mm, shear, dice
+):
+    row, column, _ = Rotation.from_euler("zyx", angles, degrees=True).as_matrix().T
+    phantom = Phantom(
+        orientation=(*row, *column),
+        spacing=spacing,
+        step_mm=step_mm,
+        shear_mm=tuple(shear[0] * row + shear[1] * column),
+        shape=(9, 2, 2),
+    )
+    slices = phantom.slices()
+    dice.shuffle(slices)
+    stack = stack_of([Path(f"{n}") for n in range(9)], slices, Role.FLAIR)
+    assert stack.affine == pytest.approx(phantom.affine(), abs=1e-6)
+    assert [frame.sop_instance_uid for frame in stack.frames] == [f"1.2.3.1.{k + 1}" for k in range(9)]

@@ -36,6 +36,10 @@ FLAIRS = {
     "Philips 2D": mr(
         "IR", 125, 11000, 2800, "ORIGINAL\\PRIMARY\\M_IR\\M\\IR", "FLAIR_longTR", DiffusionBValue=0.0
     ),
+    # As in the headers published with the ISLES 2022 data (arXiv 2206.06694).
+    "Philips 3D, ISLES": mr(
+        "IR", 272.629, 4800, 1650, "ORIGINAL\\PRIMARY\\M_IR\\M\\IR", "x", DiffusionBValue=0.0
+    ),
     "Philips 3D": mr("IR", 340, 4800, 1650, "ORIGINAL\\PRIMARY\\M_IR\\M\\IR", "3D Brain VIEW FLAIR SHC"),
     "low field": mr("SE\\IR", 100, 7500, 1500, name="tra"),
     "nameless": mr("SE\\IR", 100, 9000, 2500),
@@ -129,6 +133,7 @@ OTHERS = {
     "eADC by name": (mr("EP\\SE", 80, 8000, kinds="DERIVED\\SECONDARY", name="Exponential ADC"), Role.OTHER),
     "FA": (mr("EP", 89, 6000, kinds="DERIVED\\PRIMARY\\DIFFUSION\\FA"), Role.OTHER),
     "SWI": (mr("GR", 20, 28, kinds="ORIGINAL\\PRIMARY\\M\\SWI\\NORM"), Role.SWI),
+    "SWI of Philips": (mr("GR", 22, 31, kinds="ORIGINAL\\PRIMARY\\M_FFE\\M\\FFE", name="sSWIp"), Role.SWI),
     "SWAN": (mr("GR", 24, 40, name="Ax SWAN"), Role.SWI),
     "SWI mIP": (mr("GR", 20, 28, kinds="DERIVED\\PRIMARY\\MNIP\\SWI"), Role.OTHER),
     "SWI phase": (mr("GR", 20, 28, kinds="ORIGINAL\\PRIMARY\\P\\ND"), Role.OTHER),

@@ -124,12 +124,12 @@ def test_a_missing_role_cannot_be_chosen(tmp_path):
     assert (refusal.value.why, refusal.value.detail) == (Why.SERIES_MISSING, "no FLAIR series")
 
 
-WHOLE = Phantom(shape=(30, 8, 6), step_mm=5.0)
+WHOLE = Phantom(shape=(10, 8, 6), step_mm=15.0)
 
 
 def test_a_flair_before_contrast_is_better_than_a_finer_one_after(tmp_path):
     after = Phantom(
-        uid="1.2.3.2", shape=(60, 8, 6), step_mm=2.5, attributes={**FLAIR, "ContrastBolusAgent": "GADOTERATE"}
+        uid="1.2.3.2", shape=(20, 8, 6), step_mm=7.5, attributes={**FLAIR, "ContrastBolusAgent": "GADOTERATE"}
     )
     assert chosen(tmp_path, after, WHOLE) == "1.2.3.1"
 
@@ -141,11 +141,11 @@ def test_a_whole_brain_after_contrast_is_better_than_a_part_before(tmp_path):
 
 
 def test_more_of_the_brain_is_better_than_finer_slices(tmp_path):
-    assert chosen(tmp_path, Phantom(uid="1.2.3.2", shape=(60, 8, 6), step_mm=1.0), WHOLE) == "1.2.3.1"
+    assert chosen(tmp_path, Phantom(uid="1.2.3.2", shape=(20, 8, 6), step_mm=5.5), WHOLE) == "1.2.3.1"
 
 
 def test_of_whole_brains_the_finer_is_better(tmp_path):
-    fine = Phantom(SAGITTAL, (1.0, 1.0), 1.0, uid="1.2.3.0", shape=(150, 8, 6))
+    fine = Phantom(SAGITTAL, (1.0, 1.0), 10.0, uid="1.2.3.0", shape=(15, 8, 6))
     assert chosen(tmp_path, WHOLE, fine) == "1.2.3.0"
 
 
@@ -157,8 +157,8 @@ def test_an_original_is_better_than_a_derived_one(tmp_path):
 
 
 def test_a_whole_stack_is_better_than_one_with_a_gap(tmp_path):
-    broken = Phantom(uid="1.2.3.2", shape=(150, 8, 6), step_mm=1.0).slices()
-    del broken[70]
+    broken = Phantom(uid="1.2.3.2", shape=(20, 8, 6), step_mm=7.5).slices()
+    del broken[7]
     files = [*store(broken, tmp_path), *store(WHOLE.slices(), tmp_path)]
     series, _ = read_study(files, tmp_path)
     assert choose(series, Role.FLAIR).series_instance_uid == "1.2.3.1"
