@@ -1,18 +1,14 @@
 """The supervisor: starts the service's processes, restarts one that dies, and ends with all of them."""
 
-import ctypes
 import fcntl
 import json
-import os
-import signal
-import subprocess
-import sys
 import time
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from typing import IO, Any
 
 from service.broker import is_answering
+from service.children import Popen, ask_to_end, end, kill_group, spawn, words_of
 from service.courier import make_app
 from service.errors import ServiceError
 from service.log_lines import LogFollower
@@ -22,8 +18,6 @@ from service.settings import Settings
 from service.store.session import open_store, upgrade
 
 _LOCK = "up.lock"
-_PR_SET_PDEATHSIG = 1
-"""prctl(2), linux/prctl.h."""
 _START_LIMIT_S = 60.0
 _POLL_S = 0.05
 _FIRST_WAIT_S = 0.5
@@ -43,7 +37,7 @@ class StartError(ServiceError):
 @dataclass(slots=True)
 class _Child:
     process: Process
-    popen: subprocess.Popen[bytes] | None = None
+    popen: Popen | None = None
     started_at: float = 0.0
     restart_at: float = 0.0
     crashes: int = 0
@@ -125,22 +119,8 @@ class Supervisor:
 
     def _spawn(self, child: _Child) -> None:
         process = child.process
-        descriptor = os.open(
-            log_of(self.settings, process.name), os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600
-        )
-        try:
-            child.popen = subprocess.Popen(
-                process.command(self.settings),
-                env=environment_of(self.settings) | process.environment,
-                stdin=subprocess.DEVNULL,
-                stdout=descriptor,
-                stderr=subprocess.STDOUT,
-                # A session of its own: Ctrl-C reaches only us, and we stop the others in order.
-                start_new_session=True,
-                preexec_fn=_die_with(os.getpid()),  # noqa: PLW1509 - this process has no other threads
-            )
-        finally:
-            os.close(descriptor)
+        environment = environment_of(self.settings) | process.environment
+        child.popen = spawn(process.command(self.settings), environment, log_of(self.settings, process.name))
         child.started_at = time.monotonic()
 
     def _look_after(self, child: _Child) -> None:
@@ -152,11 +132,11 @@ class Supervisor:
         status = child.popen.poll()
         if status is None:
             return
-        _kill_group(child.popen)
+        kill_group(child.popen)
         child.crashes = 0 if now - child.started_at > _STEADY_AFTER_S else child.crashes + 1
         wait_s = min(_FIRST_WAIT_S * 2 ** max(child.crashes - 1, 0), _LONGEST_WAIT_S)
         child.popen, child.restart_at = None, now + wait_s
-        self.say(f"{child.process.name} ended ({_words(status)}); starts again in {wait_s:g} s")
+        self.say(f"{child.process.name} ended ({words_of(status)}); starts again in {wait_s:g} s")
 
     def _await(self, what: str, is_there: Callable[[], bool]) -> None:
         limit = time.monotonic() + _START_LIMIT_S
@@ -173,48 +153,11 @@ class Supervisor:
     def _stop_wave(self, wave: Iterable[_Child]) -> None:
         running = [(child, child.popen) for child in wave if child.popen is not None]
         for _, popen in running:
-            _signal(popen, signal.SIGTERM)
-        began = time.monotonic()
+            ask_to_end(popen)
         for child, popen in running:
-            while popen.poll() is None:
-                if self.is_hurried or time.monotonic() - began > child.process.grace_s:
-                    break
-                time.sleep(_POLL_S)
-            # Also what it started and left behind: a worker's child in the middle of a study.
-            _kill_group(popen)
-            popen.wait()
+            end(popen, child.process.grace_s, lambda: self.is_hurried)
             child.popen = None
 
 
 def _has_ended(child: _Child) -> bool:
     return child.popen is not None and child.popen.poll() is not None
-
-
-def _die_with(parent: int) -> Callable[[], None]:
-    """What a child does between fork and exec: ask the kernel for SIGKILL when we die, even of SIGKILL."""
-    if not sys.platform.startswith("linux"):
-        return lambda: None
-    prctl = ctypes.CDLL(None, use_errno=True).prctl
-
-    def ask() -> None:
-        prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
-        if os.getppid() != parent:  # we died before the kernel knew
-            os._exit(1)
-
-    return ask
-
-
-def _signal(popen: subprocess.Popen[bytes], number: int) -> None:
-    if popen.poll() is None:
-        popen.send_signal(number)
-
-
-def _kill_group(popen: subprocess.Popen[bytes]) -> None:
-    try:
-        os.killpg(popen.pid, signal.SIGKILL)
-    except (ProcessLookupError, PermissionError):  # nobody is left in it (macOS says it the second way)
-        return
-
-
-def _words(status: int) -> str:
-    return f"exit status {status}" if status >= 0 else signal.Signals(-status).name
