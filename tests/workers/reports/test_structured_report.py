@@ -22,6 +22,7 @@ from workers.reports.measurement_groups import GROUPS_AT_MOST
 from workers.reports.structured_report import structured_report
 
 GOLDEN = Path(__file__).parent / "golden"
+VERIFIED = "# Verified by dciodvfy and the PixelMed SR validator; renewed by CARTRIAGE_UPDATE_GOLDEN=1"
 CASES = {
     "positive": studies.content,
     "negative": lambda: studies.content(studies.negative()),
@@ -82,9 +83,8 @@ def tree(item: Dataset, depth: int = 0) -> str:
 
 @pytest.mark.parametrize("name", CASES)
 def test_the_content_tree_is_the_golden_one(name):
-    """Verified by dciodvfy and PixelMed (test_peers); renewed only by CARTRIAGE_UPDATE_GOLDEN=1."""
     path = GOLDEN / f"sr_{name}.txt"
-    found = tree(structured_report(CASES[name]())) + "\n"
+    found = f"{VERIFIED}\n{tree(structured_report(CASES[name]()))}\n"
     if os.environ.get("CARTRIAGE_UPDATE_GOLDEN"):
         path.write_text(found)
     assert found == path.read_text()
