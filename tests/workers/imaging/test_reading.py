@@ -340,14 +340,16 @@ def test_lossless_transfer_syntaxes_of_dcmtk_decode_to_the_same_volume(command, 
 
 
 @pytest.mark.parametrize("offset", [0, -2500], ids=["unsigned", "signed"])
-def test_jpeg_2000_decodes_to_the_same_volume(offset, tmp_path):
+@pytest.mark.parametrize("bits", [12, 16])
+def test_jpeg_2000_decodes_to_the_same_volume(bits, offset, tmp_path):
     phantom = Phantom(shape=(10, 64, 64))  # OpenJPEG refuses to encode tiny images
     slices = phantom.slices()
     for k, ds in enumerate(slices):
         plane = (phantom.plane(k).astype(np.int32) + offset).astype(np.int16 if offset else np.uint16)
         fill_pixels(ds, plane)
+        ds.BitsStored, ds.HighBit = bits, bits - 1
         ds.RescaleSlope, ds.RescaleIntercept = 1, -offset
-        ds.PixelData = encapsulate([encode_array(plane)])
+        ds.PixelData = encapsulate([encode_array(plane, bits_stored=bits)])
         ds["PixelData"].is_undefined_length = True
         ds.file_meta.TransferSyntaxUID = JPEG2000Lossless
     assert_in_place(read(slices, tmp_path))
