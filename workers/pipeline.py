@@ -29,7 +29,7 @@ from workers.imaging.series import Series, Unreadable, choose, read_study
 from workers.reports.content import ReportContent
 from workers.reports.writing import write_reports
 from workers.stages import Stages
-from workers.study import modalities, series_digests, study_date
+from workers.study import modalities, series_digests, study_date, with_birth_date
 from workers.versions import code_digest, device, versions
 
 
@@ -108,7 +108,7 @@ def _case(
 ) -> Case:
     return Case(
         findings=result.findings,
-        context=ready.context,
+        context=with_birth_date(ready.context, headers),
         roles=tuple(sorted({one.role for one in series})),
         now=ready.requested_at,
         study_date=study_date(headers),

@@ -4,10 +4,20 @@ from rich.console import Console
 from rich.panel import Panel
 from rich.table import Table
 
-from rules.findings import Finding, Measured
+from rules.findings import UNITS, Measured, Quantity
 from rules.messages import StudyTriaged
 from workers.offline import Outcome
 
+_COLUMNS = {
+    Quantity.FLAIR_VOLUME: "volume",
+    Quantity.FLAIR_FRACTION: "share of region",
+    Quantity.FLAIR_RATIO: "ratio",
+    Quantity.FLAIR_Z: "z",
+    Quantity.FLAIR_LATERALITY: "laterality",
+    Quantity.FLAIR_CORTICAL_SHARE: "cortical share",
+}
+_SMALLEST_SHOWN_ML = 0.005
+"""What would read as 0.00."""
 _STYLES = {"P1": "bold white on red", "P2": "bold black on yellow", "P3": "bold white on blue", "P4": "bold"}
 
 
@@ -50,16 +60,18 @@ def _patterns(triaged: StudyTriaged) -> Table:
 
 
 def _findings(measured: list[Measured]) -> Table:
-    table = Table("quantity", "region", "side", "value", "unit", title="Findings", title_justify="left")
-    for one in sorted(measured, key=_order):
-        table.add_row(
-            one.quantity.value, one.region.words, one.side.value, f"{one.value:.2f}", one.unit.value
-        )
+    """One row for each region and side with a hyperintensity; the JSON has every value."""
+    values = {(one.region, one.side, one.quantity): one for one in measured}
+    title = "FLAIR hyperintensity (regions without any are left out)"
+    table = Table("region", "side", title=title, title_justify="left")
+    for quantity, name in _COLUMNS.items():
+        table.add_column(f"{name}, {UNITS[quantity].value}", justify="right")
+    for region, side in sorted({(one.region, one.side) for one in measured}):
+        volume = values.get((region, side, Quantity.FLAIR_VOLUME))
+        if volume is not None and volume.value >= _SMALLEST_SHOWN_ML:
+            cells = [values.get((region, side, quantity)) for quantity in _COLUMNS]
+            table.add_row(region.words, side.value, *(f"{cell.value:.2f}" if cell else "" for cell in cells))
     return table
-
-
-def _order(finding: Finding) -> tuple[str, str, str]:
-    return finding.quantity.value, finding.region.value, finding.side.value
 
 
 def _series(triaged: StudyTriaged) -> Table:

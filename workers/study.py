@@ -1,11 +1,13 @@
 """Plain facts of a study from its headers, for the rules."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import date
 
 from pydicom import Dataset
 from pydicom.valuerep import DA
 
+from rules.context import PatientContext
 from rules.messages import InstanceFile
 
 
@@ -21,6 +23,14 @@ def study_date(headers: Sequence[Dataset]) -> date | None:
 def modalities(headers: Sequence[Dataset]) -> tuple[str, ...]:
     """The modalities (0008,0060) of the study, sorted."""
     return tuple(sorted({str(header.get("Modality", "") or "") for header in headers} - {""}))
+
+
+def with_birth_date(context: PatientContext, headers: Sequence[Dataset]) -> PatientContext:
+    """The context with the birth date (0010,0030) of the headers, where nobody recorded one."""
+    if context.birth_date is not None:
+        return context
+    found = (_date(str(header.get("PatientBirthDate", "") or "")) for header in headers)
+    return replace(context, birth_date=next((date for date in found if date), None))
 
 
 def series_digests(instances: Sequence[InstanceFile], series_instance_uid: str) -> list[str]:
