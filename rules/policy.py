@@ -1,18 +1,26 @@
 """A policy: every rule, floor, threshold and sentence by which studies are decided, as checked data with a digest."""
 
 from dataclasses import dataclass, replace
-from enum import StrEnum
 from importlib.resources import files
 from importlib.resources.abc import Traversable
 from pathlib import Path
-from typing import Any
 
 from rules.astct import Scores, Steps
-from rules.clinical import Field, Limits
+from rules.clinical import Limits
 from rules.conditions import AtLeast, AtMost, Condition, Subject, leaves
 from rules.decision import PolicyIdentity
 from rules.identity import digest_of
-from rules.policy_conditions import read_condition
+from rules.policy_parts import (
+    FloorRule,
+    Kind,
+    Label,
+    Raise,
+    Rule,
+    Wording,
+    read_floor,
+    read_rule,
+    read_wording,
+)
 from rules.policy_reading import Entry, PolicyError, Table, read
 from rules.recorded import AgeLimits
 from rules.urgency import Priority
@@ -21,82 +29,6 @@ __all__ = ["FloorRule", "Kind", "Label", "Policy", "PolicyError", "Raise", "Rule
 
 PACKAGED = "cart_neurotoxicity"
 """The policy that is installed with the package."""
-
-
-class Kind(StrEnum):
-    """What a rule rests on."""
-
-    IMAGING = "imaging"
-    CONTEXT = "context"
-    STUDY = "study"
-    """On the study as a whole: negative, not assessable, not analysed."""
-
-
-@dataclass(frozen=True, slots=True)
-class Label:
-    """Words that are added when a condition is true; they support or relabel and never change a priority."""
-
-    when: Condition
-    text: str
-
-
-@dataclass(frozen=True, slots=True)
-class Raise:
-    """A higher priority when a condition is true."""
-
-    to: Priority
-    when: Condition
-    because: str
-
-
-@dataclass(frozen=True, slots=True)
-class Rule:
-    """One pattern."""
-
-    code: str
-    name: str
-    kind: Kind
-    priority: Priority
-    confidence: str
-    because: str
-    """Why this priority."""
-    required: Condition
-    raises: tuple[Raise, ...]
-    labels: tuple[Label, ...]
-    tell: str
-    """Sentence core for the radiologist if the pattern is present."""
-    caveat: str
-    """What this rule could not look at in this version."""
-    follow_up: str
-
-
-@dataclass(frozen=True, slots=True)
-class FloorRule:
-    """A priority that does not rest on the images."""
-
-    code: str
-    priority: Priority
-    when: Condition
-    because: str
-    shows: tuple[Field, ...]
-    """Context values printed behind the reason; a floor that shows only what a higher one showed is left out."""
-
-
-@dataclass(frozen=True, slots=True)
-class Wording:
-    """Standing texts (knowledge base 5.2)."""
-
-    positive: str
-    negative: str
-    negative_place: str
-    """Follows `negative` where nothing raises the study."""
-    negative_raised: str
-    """Follows `negative` where a floor or the order raises the study."""
-    not_assessed: str
-    partly_assessed: str
-    interpret: str
-    disclaimers: tuple[str, ...]
-    not_in_this_version: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -153,8 +85,8 @@ def load(source: Path | None = None) -> Policy:
         order={key: entry.choice(Priority) for key, entry in general["order"].mapping().items()},
         limits=_limits(general),
         rules=_rules(folder),
-        floors=tuple(_floor(entry) for entry in _file(folder, "floors.yaml").items()),
-        wording=_wording(_file(folder, "wording.yaml")),
+        floors=tuple(read_floor(entry) for entry in _file(folder, "floors.yaml").items()),
+        wording=read_wording(_file(folder, "wording.yaml")),
     )
     return replace(policy, digest=digest_of(policy))
 
@@ -177,63 +109,13 @@ def _rules(folder: Traversable) -> tuple[Rule, ...]:
     rules: dict[str, Rule] = {}
     for name in names:
         entry = _file(folder, f"rules/{name}")
-        rule = _rule(entry)
+        rule = read_rule(entry)
         if rule.code in rules:
             entry.fail(f"rule {rule.code} stands in another file too")
         rules[rule.code] = rule
     if not rules:
         raise PolicyError("rules/", 1, "no rule in the policy")
     return tuple(rules[code] for code in sorted(rules))
-
-
-def _rule(entry: Entry) -> Rule:
-    table = entry.table(
-        "code name kind priority confidence because required tell", "raises labels caveat follow_up"
-    )
-    return Rule(
-        code=table["code"].text(),
-        name=table["name"].text(),
-        kind=table["kind"].choice(Kind),
-        priority=table["priority"].choice(Priority),
-        confidence=table["confidence"].text(),
-        because=table["because"].text(),
-        required=read_condition(table["required"]),
-        raises=tuple(_raise(item) for item in table.items("raises")),
-        labels=tuple(_label(item) for item in table.items("labels")),
-        tell=table["tell"].text(),
-        caveat=table.text("caveat"),
-        follow_up=table.text("follow_up"),
-    )
-
-
-def _raise(entry: Entry) -> Raise:
-    table = entry.table("to when because")
-    return Raise(table["to"].choice(Priority), read_condition(table["when"]), table["because"].text())
-
-
-def _label(entry: Entry) -> Label:
-    table = entry.table("when text")
-    return Label(read_condition(table["when"]), table["text"].text())
-
-
-def _floor(entry: Entry) -> FloorRule:
-    table = entry.table("code priority when because", "shows")
-    return FloorRule(
-        code=table["code"].text(),
-        priority=table["priority"].choice(Priority),
-        when=read_condition(table["when"]),
-        because=table["because"].text(),
-        shows=tuple(item.choice(Field) for item in table.items("shows")),
-    )
-
-
-def _wording(entry: Entry) -> Wording:
-    single = "positive negative negative_place negative_raised not_assessed partly_assessed interpret"
-    several = "disclaimers not_in_this_version"
-    table = entry.table(f"{single} {several}")
-    texts: dict[str, Any] = {name: table[name].text() for name in single.split()}
-    lists: dict[str, Any] = {name: table[name].texts() for name in several.split()}
-    return Wording(**texts, **lists)
 
 
 def _limits(table: Table) -> Limits:
