@@ -67,11 +67,18 @@ class StudyReady:
     context: PatientContext
     policy_digest: str
     requested_at: datetime
-    """Aware; the decision's clock: ages of context values are counted up to here."""
+    """Aware; when the snapshot was settled: the content time of the reports."""
+    context_clock: datetime | None = None
+    """Aware; ages of context values are counted up to here. None is `requested_at`; an old study has its own time."""
     predecessor_job_id: str = ""
     """The job whose result this one supersedes, if any."""
     is_analysis_allowed: bool = True
     """False after repeated crashes: decide and report with everything not assessed, so that a person sees it."""
+
+    @property
+    def clock(self) -> datetime:
+        """The moment that the decision is made for."""
+        return self.context_clock or self.requested_at
 
 
 @dataclass(frozen=True, slots=True)

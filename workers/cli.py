@@ -25,7 +25,9 @@ from workers.printing import print_outcome
               help="Clinical context as YAML (see docs/context.md).")  # fmt: skip
 @click.option("--study", default="", help="Study Instance UID, if the folder holds several studies.")
 @click.option(
-    "--at", type=click.DateTime(["%Y-%m-%dT%H:%M:%S%z"]), help="The decision's clock; default is now."
+    "--at",
+    type=click.DateTime(["%Y-%m-%dT%H:%M:%S%z"]),
+    help="The moment to decide for; default is the study's own time.",
 )
 @click.option(
     "--policy", "policy_folder", type=click.Path(exists=True, path_type=Path), help="Another policy."
@@ -52,7 +54,7 @@ def triage(
         context = load_context(context_file) if context_file else PatientContext(is_cart_recipient=True)
         outcome = triage_folder(
             folder, out, context, load(policy_folder), Cache(cache_folder),
-            study=study, at=at or datetime.now(UTC).replace(microsecond=0),
+            study=study, at=at, now=datetime.now(UTC).replace(microsecond=0),
         )  # fmt: skip
     except (ContextError, FolderError, PolicyError, CannotAssess) as error:
         raise click.ClickException(str(error)) from error

@@ -2,7 +2,7 @@
 
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -19,6 +19,7 @@ from rules.messages import Basis, Completeness, InstanceFile, ReportFile, Report
 from rules.policy import Policy
 from workers.cache import Cache
 from workers.pipeline import Places, triage
+from workers.study import study_moment
 
 FORMAT = "cartriage.triage/1"
 """Name and version of the result document; docs/triage.schema.json describes it."""
@@ -51,22 +52,25 @@ def triage_folder(  # noqa: PLR0913 - each is one of the pipeline's inputs
     policy: Policy,
     cache: Cache,
     *,
-    at: datetime,
+    now: datetime,
+    at: datetime | None = None,
     study: str = "",
 ) -> Outcome:
     """Triage the one study below `folder` and write its reports, pictures and result.json into `out`.
 
-    at : aware; the decision's clock. Identity derives from it too: the same inputs at the same moment give the
-         same objects.
+    now : aware; content time of the reports
+    at : aware; the moment to decide for, to which the ages of context values are counted. None is the study's own
+         date and time. Given, it is the content time too, and a second run writes the same bytes (docs/adr/0001).
 
     Raises FolderError if there is no DICOM, or more than one study and none named; CannotAssess if no header
     can be read.
     """
     studies, skipped = _scan(folder.resolve(), out.resolve())
     chosen = _choose(folder, studies, study)
-    ready = _ready(chosen, studies[chosen], context, policy, at)
-    out.mkdir(parents=True, exist_ok=True)
     root = Path(folder.resolve().anchor)
+    clocks = (at, at) if at else (now, _moment_of(studies[chosen], root))
+    ready = _ready(chosen, studies[chosen], context, policy, clocks)
+    out.mkdir(parents=True, exist_ok=True)
     triaged = triage(ready, Places(root, out.resolve()), policy, cache)
     document = _document(ready, triaged, root, skipped)
     (out / "result.json").write_text(json.dumps(document, indent=2, ensure_ascii=False) + "\n")
@@ -88,19 +92,30 @@ def _choose(folder: Path, studies: Mapping[str, list[InstanceFile]], wanted: str
     return wanted or next(iter(studies))
 
 
+def _moment_of(files: Sequence[InstanceFile], root: Path) -> datetime | None:
+    tags = ["StudyDate", "StudyTime", "TimezoneOffsetFromUTC"]
+    headers = (dcmread(root / one.path, specific_tags=list(tags), stop_before_pixels=True) for one in files)
+    return next((moment for header in headers if (moment := study_moment([header]))), None)
+
+
 def _ready(
-    study: str, files: list[InstanceFile], context: PatientContext, policy: Policy, at: datetime
+    study: str,
+    files: Sequence[InstanceFile],
+    context: PatientContext,
+    policy: Policy,
+    clocks: tuple[datetime, datetime | None],
 ) -> StudyReady:
     instances = tuple(sorted(files, key=lambda one: (one.sop_instance_uid, one.sha256, one.path)))
     return StudyReady(
-        job_id=job_id(study, input_digest(instances), digest_of([context, at]), policy.digest),
+        job_id=job_id(study, input_digest(instances), digest_of([context, clocks]), policy.digest),
         study_instance_uid=study,
         snapshot=1,
         instances=instances,
         completeness=Completeness(Basis.FOLDER, len(instances), f"{len(instances)} images from a folder"),
         context=context,
         policy_digest=policy.digest,
-        requested_at=at,
+        requested_at=clocks[0],
+        context_clock=clocks[1],
     )
 
 
@@ -134,6 +149,7 @@ def _document(
         "study_instance_uid": ready.study_instance_uid,
         "job_id": ready.job_id,
         "decided_at": ready.requested_at.isoformat(),
+        "decided_for": ready.clock.isoformat(),
         "priority": triaged.decision.priority.value,
         "decision": plain["decision"],
         "findings": plain["findings"],

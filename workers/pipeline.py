@@ -110,7 +110,7 @@ def _case(
         findings=result.findings,
         context=with_birth_date(ready.context, headers),
         roles=tuple(sorted({one.role for one in series})),
-        now=ready.requested_at,
+        now=ready.clock,
         study_date=study_date(headers),
         modalities=modalities(headers),
     )
@@ -132,7 +132,7 @@ def _report(
         headers=headers,
         key_sop_instance_uids=_key_images(findings),
         completeness=ready.completeness.detail or f"{ready.completeness.instances} images",
-        context_lines=context_lines(ready.context, ready.requested_at, study_date(headers)),
+        context_lines=context_lines(ready.context, ready.clock, study_date(headers)),
         decided_at=ready.requested_at,
         device=device(),
         versions=versions(),

@@ -2,13 +2,15 @@
 
 from collections.abc import Sequence
 from dataclasses import replace
-from datetime import date
+from datetime import UTC, date, datetime
 
 from pydicom import Dataset
-from pydicom.valuerep import DA
+from pydicom.valuerep import DA, DT
 
 from rules.context import PatientContext
 from rules.messages import InstanceFile
+
+_DATE_LENGTH = len("YYYYMMDD")
 
 
 def study_date(headers: Sequence[Dataset]) -> date | None:
@@ -17,6 +19,20 @@ def study_date(headers: Sequence[Dataset]) -> date | None:
         for header in headers:
             if found := _date(str(header.get(keyword, "") or "")):
                 return found
+    return None
+
+
+def study_moment(headers: Sequence[Dataset]) -> datetime | None:
+    """When the study was made (0008,0020 and 0008,0030), in the zone of (0008,0201), UTC without one; None if unknown."""
+    for header in headers:
+        date, time = str(header.get("StudyDate", "") or ""), str(header.get("StudyTime", "") or "")
+        zone = str(header.get("TimezoneOffsetFromUTC", "") or "")
+        try:
+            moment = DT(f"{date.strip()}{time.strip()}{zone.strip()}")
+        except ValueError:
+            continue
+        if moment and len(date.strip()) == _DATE_LENGTH:
+            return moment.replace(tzinfo=moment.tzinfo or UTC)
     return None
 
 
