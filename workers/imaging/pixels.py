@@ -107,10 +107,11 @@ def _trouble(error: BaseException, ds: Dataset) -> str:
     if not syntax.is_compressed:
         is_short = "less than expected" in str(error)
         return "truncated pixel data" if is_short else "pixel data that do not fit their description"
+    name = syntax.name.partition(",")[0]
     is_unsupported = isinstance(error, NotImplementedError) or "missing dependencies" in str(error)
     if is_unsupported or syntax == JPEGExtended12Bit:
-        return f"pixel data in {syntax.name} cannot be decoded here"
-    return f"damaged pixel data in {syntax.name}"
+        return f"pixel data in {name} cannot be decoded here"
+    return f"damaged pixel data in {name}"
 
 
 def inverted_if_monochrome1(stored: NDArray[np.float64], ds: Dataset) -> NDArray[np.float64]:
