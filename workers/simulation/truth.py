@@ -88,6 +88,7 @@ def _plain(truth: Truth, session: Session, vendor: str) -> dict[str, object]:
         "expected_imaging_priority": case.priority.value if case.priority else None,
         "body": case.body.value,
         "missing_roles": sorted(role.value for role in case.without),
+        "lesion_count": len(session.subject.lesions),
         "lesion_volume_ml": round(truth.volume_ml, 3),
         "lesion_volume_by_region_ml": [
             {"region": r.region, "side": r.side, "volume_ml": r.volume_ml} for r in truth.regions
