@@ -21,6 +21,8 @@ from service.store.tables import Instance, Report, Study
 REOPEN_DAYS = 30
 """A patient who is flagged, or whose context changes, gets the studies of this many days decided again."""
 
+_CLOCK_TOLERANCE = timedelta(seconds=60)
+"""Clocks of several machines may differ by this; a moment further ahead tells of a clock that went back."""
 _TICK_S = 1.0
 _TICK_MAX_S = 30.0
 """Longest wait for a database that is down."""
@@ -38,10 +40,10 @@ def settle(session: Session, settings: Settings, now: datetime) -> list[Snapshot
 def due(session: Session, settings: Settings, now: datetime) -> Sequence[str]:
     """Open studies that nothing arrived for since `quiet_time_s`, oldest first.
 
-    A study that was last received in the future tells of a clock that went back; it is due at once, to be dated anew.
+    A study that was last received well in the future tells of a clock that went back; it is due at once, to be dated anew.
     """
     quiet_since = now - timedelta(seconds=settings.quiet_time_s)
-    is_due = or_(Study.last_received_at <= quiet_since, Study.last_received_at > now)
+    is_due = or_(Study.last_received_at <= quiet_since, Study.last_received_at > now + _CLOCK_TOLERANCE)
     found = select(Study.study_instance_uid).where(Study.is_open, is_due)
     return session.scalars(found.order_by(Study.last_received_at)).all()
 
@@ -52,7 +54,7 @@ def settle_study(session: Session, study_instance_uid: str, settings: Settings, 
     The same inputs with the same context change nothing.
     """
     study = session.get_one(Study, study_instance_uid, with_for_update=True, populate_existing=True)
-    if study.last_received_at > now:
+    if study.last_received_at > now + _CLOCK_TOLERANCE:
         # Waiting for the clock to come back to that moment could take hours: the quiet time starts now instead.
         audit.record(session, "clock_went_back", study_instance_uid, ACTOR, now, was=study.last_received_at)
         study.last_received_at = now

@@ -112,15 +112,29 @@ def _agree(header: Header, received: Received) -> None:
 
 
 def _enter(session: Session, header: Header, stored: StoredFile, received: Received, now: datetime) -> None:
+    # The study's row first: its lock makes two senders of the same object take turns.
+    study = _study(session, header, now)
     known = select(Instance).where(Instance.sop_instance_uid == header.sop_instance_uid)
     twins = session.scalars(known).all()
     twin = next((twin for twin in twins if twin.sha256 == stored.sha256), None)
     if twin is not None:
         _tell(session, "instance_repeated", twin, received.calling_ae_title, now)
         return
-    study = _study(session, header, now)
     is_ours = session.get(Report, header.sop_instance_uid) is not None
-    instance = Instance(
+    instance = _instance(header, stored, received, now)
+    instance.is_conflict = bool(twins)
+    session.add(instance)
+    conflict_or_not = "instance_conflict" if instance.is_conflict else "instance_stored"
+    event = "own_report_received" if is_ours else conflict_or_not
+    _tell(session, event, instance, received.calling_ae_title, now)
+    if not is_ours:  # our own result, sent back by the PACS, is no news about the patient
+        study.last_received_at = now
+        study.is_open = True
+        _compare_patient(session, study, header, received, now)
+
+
+def _instance(header: Header, stored: StoredFile, received: Received, now: datetime) -> Instance:
+    return Instance(
         study_instance_uid=header.study_instance_uid,
         series_instance_uid=header.series_instance_uid,
         sop_instance_uid=header.sop_instance_uid,
@@ -134,16 +148,7 @@ def _enter(session: Session, header: Header, stored: StoredFile, received: Recei
         size_bytes=stored.size_bytes,
         calling_ae_title=received.calling_ae_title,
         received_at=now,
-        is_conflict=bool(twins),
     )
-    session.add(instance)
-    conflict_or_not = "instance_conflict" if instance.is_conflict else "instance_stored"
-    event = "own_report_received" if is_ours else conflict_or_not
-    _tell(session, event, instance, received.calling_ae_title, now)
-    if not is_ours:  # our own result, sent back by the PACS, is no news about the patient
-        study.last_received_at = now
-        study.is_open = True
-        _compare_patient(session, study, header, received, now)
 
 
 def _study(session: Session, header: Header, now: datetime) -> Study:

@@ -34,6 +34,7 @@ def run_node(settings: Settings, stop: threading.Event) -> None:
 
     Raises OSError if the port is taken, StoreUnavailableError if the database does not answer.
     """
+    settings.data.mkdir(parents=True, exist_ok=True)
     store = open_store(settings)
     upgrade(store)
     ae = _entity(settings)

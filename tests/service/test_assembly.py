@@ -263,6 +263,12 @@ def test_a_clock_that_goes_back_loses_no_study(intake: Intake, store: Store, fla
     assert [job.state for job in jobs(store)] == ["owed"]
 
 
+def test_a_clock_that_is_a_little_ahead_is_no_event(intake: Intake, store: Store, run):
+    intake.take(received(mr_slice()), NOON + timedelta(seconds=20))
+    assert run(NOON) == []
+    assert "clock_went_back" not in events(store)
+
+
 def test_a_study_that_fails_does_not_hold_up_the_others(
     intake: Intake, store: Store, settings: Settings, flag
 ):
