@@ -4,7 +4,7 @@ One container holds groups of one template only: the PixelMed validator picks th
 """
 
 import math
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 
 from highdicom.sr import (
     FindingSite,
@@ -21,8 +21,8 @@ from rules.findings import Finding, Measured, Quantity
 from rules.identity import derived_uid
 from workers.reports import codes
 
-GROUPS_AT_MOST = 24
-"""The most involved regions; every number stays in the result's JSON."""
+GROUPS_AT_MOST = 8
+"""The most involved regions; every number stays in the result's JSON. PixelMed runs out of memory on long reports."""
 _DIGITS = 6
 """Significant digits of a number in the SR; beyond any accuracy of the checks."""
 _NO_CHECK = "study"
@@ -55,8 +55,17 @@ def _most_involved(places: dict[_Place, list[Measured]]) -> list[_Place]:
     ranked = sorted(
         places, key=lambda place: (place[1] is not Region.BRAIN, -_volume_ml(places[place]), place)
     )
+    ranked = [place for place in ranked if not _is_told_elsewhere(place, places)]
     involved = [place for place in ranked if place[1] is Region.BRAIN or _volume_ml(places[place]) > 0]
     return (involved or ranked[:1])[:GROUPS_AT_MOST]
+
+
+def _is_told_elsewhere(place: _Place, places: Collection[_Place]) -> bool:
+    """The brain is told as a whole, every other region by its sides where it has them."""
+    check, region, side = place
+    if region is Region.BRAIN:
+        return side is not Side.WHOLE and (check, region, Side.WHOLE) in places
+    return side is Side.WHOLE and any((check, region, one) in places for one in (Side.LEFT, Side.RIGHT))
 
 
 def _volume_ml(measured: list[Measured]) -> float:

@@ -183,7 +183,8 @@ def test_regions_without_signal_are_left_out_and_the_most_involved_come_first():
     groups = items(structured_report(studies.content(findings=findings)), "Measurement Group")
     volumes = [float(_numbers(group)[0].MeasuredValueSequence[0].NumericValue) for group in groups]
     assert len(groups) == GROUPS_AT_MOST
-    assert volumes[3:] == sorted(volumes[3:], reverse=True)  # the brain's three stand before
+    assert volumes[1:] == sorted(volumes[1:], reverse=True)  # the whole brain stands before
+    assert [coded(only(group, "Laterality")) for group in groups[1:3]] == ["SCT 24028007", "SCT 7771000"]
     positive = structured_report(studies.content())
     assert "Thalamus" not in tree(positive)
 
