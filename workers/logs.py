@@ -15,6 +15,7 @@ _QUIET = {
     "kombu": logging.WARNING,
     "matplotlib": logging.WARNING,
     "PIL": logging.WARNING,
+    "py.warnings": logging.CRITICAL,
     "pydicom": logging.ERROR,
 }
 """Loggers that may quote values of a dataset or arguments of a task; what matters of them is logged by us."""
@@ -48,6 +49,7 @@ def configure(log_format: str) -> None:
     root = logging.getLogger()
     root.handlers[:] = [handler]
     root.setLevel(logging.INFO)
+    logging.captureWarnings(capture=True)
     for name, level in _QUIET.items():
         logging.getLogger(name).setLevel(level)
 

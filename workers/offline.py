@@ -10,7 +10,6 @@ from typing import Any
 
 from PIL import Image
 from pydicom import dcmread
-from pydicom.errors import InvalidDicomError
 
 from rules.codec import to_plain
 from rules.context import PatientContext
@@ -18,6 +17,7 @@ from rules.identity import digest_of, input_digest, job_id
 from rules.messages import Basis, Completeness, InstanceFile, ReportFile, ReportKind, StudyReady, StudyTriaged
 from rules.policy import Policy
 from workers.cache import Cache
+from workers.imaging.headers import PARSE_ERRORS, quiet
 from workers.pipeline import Places, triage
 from workers.study import study_moment
 
@@ -127,9 +127,8 @@ def _scan(folder: Path, out: Path) -> tuple[dict[str, list[InstanceFile]], tuple
         if not path.is_file() or path.is_relative_to(out):
             continue
         try:
-            header = dcmread(path, specific_tags=list(_UIDS), stop_before_pixels=True)
-            uids = [str(header[keyword].value) for keyword in _UIDS]
-        except (InvalidDicomError, KeyError, OSError, ValueError) as error:
+            uids = _uids(path)
+        except PARSE_ERRORS as error:
             skipped.append(f"{path.relative_to(folder)}: {type(error).__name__}")
             continue
         with path.open("rb") as file:
@@ -138,6 +137,12 @@ def _scan(folder: Path, out: Path) -> tuple[dict[str, list[InstanceFile]], tuple
         relative = path.relative_to(folder.anchor).as_posix()
         studies.setdefault(study, []).append(InstanceFile(sop_instance, series, sop_class, relative, sha256))
     return studies, tuple(skipped)
+
+
+def _uids(path: Path) -> list[str]:
+    with quiet():
+        header = dcmread(path, specific_tags=list(_UIDS), stop_before_pixels=True)
+        return [str(header[keyword].value) for keyword in _UIDS]
 
 
 def _document(

@@ -9,6 +9,7 @@ from pydicom.valuerep import DA, DT
 
 from rules.context import PatientContext
 from rules.messages import InstanceFile
+from workers.imaging.headers import quiet, text
 
 _DATE_LENGTH = len("YYYYMMDD")
 
@@ -16,37 +17,37 @@ _DATE_LENGTH = len("YYYYMMDD")
 def study_date(headers: Sequence[Dataset]) -> date | None:
     """The study's date (0008,0020), or the first series or acquisition date; None if no header has a valid one."""
     for keyword in ("StudyDate", "SeriesDate", "AcquisitionDate"):
-        for header in headers:
-            if found := _date(str(header.get(keyword, "") or "")):
-                return found
+        if found := _first_date(headers, keyword):
+            return found
     return None
 
 
 def study_moment(headers: Sequence[Dataset]) -> datetime | None:
     """When the study was made (0008,0020 and 0008,0030), in the zone of (0008,0201), UTC without one; None if unknown."""
-    for header in headers:
-        date, time = str(header.get("StudyDate", "") or ""), str(header.get("StudyTime", "") or "")
-        zone = str(header.get("TimezoneOffsetFromUTC", "") or "")
-        try:
-            moment = DT(f"{date.strip()}{time.strip()}{zone.strip()}")
-        except ValueError:
-            continue
-        if moment and len(date.strip()) == _DATE_LENGTH:
-            return moment.replace(tzinfo=moment.tzinfo or UTC)
+    with quiet():
+        for header in headers:
+            day, time, zone = (
+                text(header, key) for key in ("StudyDate", "StudyTime", "TimezoneOffsetFromUTC")
+            )
+            try:
+                moment = DT(f"{day}{time}{zone}")
+            except ValueError:
+                continue
+            if moment and len(day) == _DATE_LENGTH:
+                return moment.replace(tzinfo=moment.tzinfo or UTC)
     return None
 
 
 def modalities(headers: Sequence[Dataset]) -> tuple[str, ...]:
     """The modalities (0008,0060) of the study, sorted."""
-    return tuple(sorted({str(header.get("Modality", "") or "") for header in headers} - {""}))
+    return tuple(sorted({text(header, "Modality") for header in headers} - {""}))
 
 
 def with_birth_date(context: PatientContext, headers: Sequence[Dataset]) -> PatientContext:
     """The context with the birth date (0010,0030) of the headers, where nobody recorded one."""
     if context.birth_date is not None:
         return context
-    found = (_date(str(header.get("PatientBirthDate", "") or "")) for header in headers)
-    return replace(context, birth_date=next((date for date in found if date), None))
+    return replace(context, birth_date=_first_date(headers, "PatientBirthDate"))
 
 
 def series_digests(instances: Sequence[InstanceFile], series_instance_uid: str) -> list[str]:
@@ -54,9 +55,13 @@ def series_digests(instances: Sequence[InstanceFile], series_instance_uid: str) 
     return sorted({one.sha256 for one in instances if one.series_instance_uid == series_instance_uid})
 
 
-def _date(text: str) -> date | None:
-    try:
-        value = DA(text.strip())
-    except ValueError:
-        return None
-    return date(value.year, value.month, value.day) if value else None
+def _first_date(headers: Sequence[Dataset], keyword: str) -> date | None:
+    with quiet():
+        for header in headers:
+            try:
+                found = DA(text(header, keyword))
+            except ValueError:
+                continue
+            if found:
+                return date(found.year, found.month, found.day)
+    return None
