@@ -26,6 +26,7 @@ from workers.errors import CannotAssess
 from workers.imaging.anatomy import map_anatomy
 from workers.imaging.reading import read_volume
 from workers.imaging.series import Series, Unreadable, choose, read_study
+from workers.imaging.volume import Volume
 from workers.reports.content import ReportContent
 from workers.reports.writing import write_reports
 from workers.stages import Stages
@@ -84,15 +85,29 @@ def _analyse(
 ) -> tuple[CheckResult, frozenset[str]]:
     """Findings, and the series they came from. What the data do not allow becomes NotAssessed."""
     try:
-        source = choose(series, Role.FLAIR)
-        digest = digest_of([series_digests(ready.instances, source.series_instance_uid), code_digest()])
         with stages.timed("volume"):
-            volume = read_volume(source)
+            source, volume = _flair(series)
+        digest = digest_of([series_digests(ready.instances, source.series_instance_uid), code_digest()])
         anatomy = stages.recall("anatomy", digest, lambda: map_anatomy(volume))
         result = stages.recall("flair", digest, lambda: flair.measure(volume, anatomy))
     except CannotAssess as reason:
         return flair.not_assessed(reason.why, reason.detail), frozenset()
     return result, frozenset({source.series_instance_uid})
+
+
+def _flair(series: Sequence[Series]) -> tuple[Series, Volume]:
+    """The best FLAIR that can be read; if none can, the trouble of the best one."""
+    left, trouble = list(series), None
+    while True:
+        try:
+            source = choose(left, Role.FLAIR)
+        except CannotAssess as none_left:
+            raise trouble or none_left from None
+        try:
+            return source, read_volume(source)
+        except CannotAssess as reason:
+            trouble = trouble or reason
+            left.remove(source)
 
 
 def _failed(failure: tuple[Why, str]) -> tuple[CheckResult, frozenset[str]]:
