@@ -1,5 +1,6 @@
 """The broker: an embedded Redis server on a Unix socket, and a look at what waits in its queues."""
 
+import contextlib
 import hashlib
 import importlib.util
 import json
@@ -58,6 +59,15 @@ def socket_path(data: Path) -> Path:
         return inside
     name = hashlib.sha256(os.fsencode(inside)).hexdigest()[:16]
     return Path(tempfile.gettempdir()) / f"cartriage-{os.getuid()}-{name}" / _SOCKET
+
+
+def clear_socket(data: Path) -> None:
+    """Remove the private folder of a socket that did not fit into the data folder, once the server has ended."""
+    socket = socket_path(data)
+    if socket.parent != data.resolve():
+        socket.unlink(missing_ok=True)
+        with contextlib.suppress(OSError):
+            socket.parent.rmdir()
 
 
 def socket_url(data: Path) -> str:

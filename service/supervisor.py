@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from typing import IO, Any
 
-from service.broker import is_answering
+from service.broker import clear_socket, is_answering
 from service.children import Popen, ask_to_end, end, kill_group, spawn, words_of
 from service.courier import make_app
 from service.errors import ServiceError
@@ -97,6 +97,7 @@ class Supervisor:
             self._stop_wave([child for child in self.children if child.process.wave == wave])
         self.children.clear()
         if self.lock is not None:
+            clear_socket(self.settings.data)
             self.lock.close()
             self.lock = None
 

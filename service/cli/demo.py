@@ -60,6 +60,7 @@ def _on_signals(run: Demo) -> None:
             run.hurry()
             return
         run.is_ending = True
+        run.narrator.console.print("Stopping ... (again: at once)")
         raise KeyboardInterrupt
 
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
