@@ -35,15 +35,19 @@ class SendError(Exception):
 
 def send(files: Sequence[Path], destination: Destination) -> int:
     """Send all files over one association; returns how many were accepted, all of them. Raises SendError."""
-    from pynetdicom import AE  # noqa: PLC0415 - only when asked to send
+    from pynetdicom import AE, evt  # noqa: PLC0415 - only when asked to send
 
     ae = AE(destination.calling_ae)
     ae.connection_timeout = ae.acse_timeout = ae.dimse_timeout = ae.network_timeout = _TIMEOUT_S
     ae.add_requested_context(MRImageStorage, [ExplicitVRLittleEndian, ImplicitVRLittleEndian])
-    assoc = ae.associate(destination.host, destination.port, ae_title=destination.called_ae)
+    connections: list[object] = []
+    opened = [(evt.EVT_CONN_OPEN, connections.append)]
+    assoc = ae.associate(
+        destination.host, destination.port, ae_title=destination.called_ae, evt_handlers=opened
+    )
     where = f"{destination.called_ae} at {destination.host}:{destination.port}"
     if not assoc.is_established:
-        reason = "refused the association" if assoc.is_rejected else "cannot be reached"
+        reason = "refused the association" if connections else "cannot be reached"
         raise SendError(f"{where} {reason}")
     try:
         for path in files:
