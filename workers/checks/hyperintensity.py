@@ -8,7 +8,7 @@ from scipy import ndimage
 
 from rules.anatomy import Region
 from workers.imaging.anatomy import Anatomy
-from workers.imaging.tissue import Level, level
+from workers.imaging.tissue import FEW, Level, level
 
 FloatArray = NDArray[np.float32]
 BoolArray = NDArray[np.bool_]
@@ -22,6 +22,12 @@ EDGE_MM = 2.0
 """The outermost rim is mixed with meninges, vessels and scalp."""
 SMOOTHING_MM = 0.8
 
+GREY_MATTERS = 0.3
+"""Share of grey from which a voxel is compared with grey matter."""
+MAX_WHITE = 1.08
+"""Highest level of white matter over grey in health: 0.81-1.08 (grey is 0.93-1.23 of white)."""
+BRIGHT_SLICE = 1.12
+"""Median of a slab of hindbrain over its expected signal from which the slab is an artefact. [P]"""
 LIMBIC = (Region.CINGULATE, Region.INSULA, Region.HIPPOCAMPUS)
 LIMBIC_LIFT = 1.06
 """Limbic cortex is brighter than the rest in health: 1.00-1.12 on lesion-free real scans."""
@@ -42,10 +48,13 @@ class Hyperintensity:
 def find_hyperintensity(anatomy: Anatomy, spacing_mm: tuple[float, float, float]) -> Hyperintensity:
     """Hysteresis on ratio and robust z, class by class."""
     expected, spread = _expected(anatomy)
+    hind, gains = _hindbrain(anatomy), _slice_gains(anatomy, expected)
+    expected = np.where(hind, expected * gains[:, None, None], expected)
     signal = _smoothed(anatomy, spacing_mm)
     ratio = np.divide(signal, expected, out=np.zeros_like(signal), where=expected > 0)
     z = np.divide(signal - expected, spread, out=np.zeros_like(signal), where=spread > 0)
     usable = anatomy.brain & (anatomy.depth_mm >= EDGE_MM) & ~anatomy.region(Region.VENTRICLES)
+    usable &= ~hind | (gains <= BRIGHT_SLICE)[:, None, None]
     grown = usable & (ratio >= GROW_RATIO) & (z >= GROW_Z)
     seeds = grown & (ratio >= SEED_RATIO) & (z >= SEED_Z)
     return Hyperintensity(_connected(grown, seeds, spacing_mm), ratio, z)
@@ -72,19 +81,47 @@ def _smoothed(anatomy: Anatomy, spacing_mm: tuple[float, float, float]) -> Float
 
 
 def _expected(anatomy: Anatomy) -> tuple[FloatArray, FloatArray]:
-    """Signal and spread of undiseased tissue at each voxel: the brighter of the classes that may lie there."""
+    """Signal and spread of undiseased tissue at each voxel: the brighter of the classes that may lie there.
+
+    Grey is often brighter than white on FLAIR. Where the template expects some grey, a gyrus may lie instead of the
+    white matter beside it, so the level of grey is what has to be exceeded.
+    """
     signal = anatomy.corrected
     inner = anatomy.brain & (anatomy.depth_mm >= EDGE_MM)
-    white = level(signal[inner & (anatomy.white > 0.9)]) or Level(1.0, 0.1)
-    cerebrum = inner & ~anatomy.region(Region.CEREBELLUM) & ~anatomy.region(Region.BRAINSTEM)
-    grey = level(signal[cerebrum & (anatomy.grey > 0.8)]) or white
-    grey = Level(max(grey.mode, white.mode), white.spread)
-    share = np.clip(anatomy.grey.astype(np.float32) / 0.3, 0.0, 1.0)
-    expected = (white.mode + share * (grey.mode - white.mode)).astype(np.float32)
+    hind = _hindbrain(anatomy)
+    white = level(signal[inner & ~hind & (anatomy.white > 0.9)]) or Level(1.0, 0.1)
+    cortex = level(signal[inner & ~hind & (anatomy.grey > 0.8)]) or white
+    # White matter much brighter than cortex is white matter diseased as a whole.
+    white = Level(min(white.mode, MAX_WHITE * cortex.mode), white.spread)
+    grey = max(cortex.mode, white.mode)
+    share = np.clip(anatomy.grey.astype(np.float32) / GREY_MATTERS, 0.0, 1.0)
+    expected = (white.mode + share * (grey - white.mode)).astype(np.float32)
     for region in LIMBIC:
-        expected[anatomy.region(region)] = grey.mode * LIMBIC_LIFT
+        expected[anatomy.region(region)] = grey * LIMBIC_LIFT
     for region in (Region.CEREBELLUM, Region.BRAINSTEM):
         own = level(signal[inner & anatomy.region(region)])
         if own is not None:
-            expected[anatomy.region(region)] = np.clip(own.mode, 0.95 * white.mode, 1.1 * grey.mode)
+            expected[anatomy.region(region)] = np.clip(own.mode, 0.95 * white.mode, 1.1 * grey)
     return expected, np.full_like(expected, white.spread)
+
+
+def _slice_gains(anatomy: Anatomy, expected: FloatArray) -> FloatArray:
+    """How much brighter than expected the hindbrain is as a whole, slice by slice, (k,); at least 1.
+
+    The end slices of a 2D stack are not saturated by their neighbours, and blood flows in fresh: seen up to 1.6
+    times brighter, far steeper than a receive field. A lesion would have to fill most of three slices to look so.
+    """
+    hind = _hindbrain(anatomy)
+    inner = anatomy.brain & (anatomy.depth_mm >= EDGE_MM)
+    gains = np.ones(len(hind), dtype=np.float32)
+    for k in range(len(hind)):
+        near = slice(max(k - 1, 0), k + 2)
+        inside = hind[near] & inner[near]
+        is_hind = 2 * np.count_nonzero(hind[k]) >= np.count_nonzero(anatomy.brain[k])
+        if is_hind and np.count_nonzero(inside) >= FEW:
+            gains[k] = max(1.0, float(np.median(anatomy.corrected[near][inside] / expected[near][inside])))
+    return gains
+
+
+def _hindbrain(anatomy: Anatomy) -> BoolArray:
+    return anatomy.region(Region.CEREBELLUM) | anatomy.region(Region.BRAINSTEM)

@@ -27,6 +27,12 @@ MIN_INFORMATION = 0.22
 """Mutual information in nats below which the fit is not believed."""
 
 
+MIN_COVERED = 0.5
+"""Share of the brain without which the rest cannot be placed or normalised."""
+MIN_EXTENT_MM = 60.0
+"""A thinner slab holds less than half of a brain in any direction."""
+
+
 @dataclass(frozen=True, slots=True)
 class AnatomyQuality:
     """How far the anatomy can be trusted."""
@@ -77,13 +83,17 @@ def map_anatomy(volume: Volume) -> Anatomy:
     pose = find_brain(volume)
     if pose.information < MIN_INFORMATION:
         raise CannotAssess(Why.ANATOMY, f"the scan does not match a brain ({pose.information:.2f} nats)")
+    covered = _coverage(volume, pose)
+    if covered[Region.BRAIN] < MIN_COVERED:
+        detail = f"only {100 * covered[Region.BRAIN]:.0f} % of the brain lies within the slices"
+        raise CannotAssess(Why.COVERAGE, detail)
     template = load_template(GRID_MM)
     scan = onto_template(volume, pose, template)
     field = log_field(scan, template.brain)
     flat = (scan / np.exp(field)).astype(np.float32)
     unit = _white_signal(flat, template)
     warp = deformation(np.clip(flat / unit, 0.0, 1.6).astype(np.float32), template)
-    return _onto_scan(volume, pose, _Fit(template, field, warp, unit))
+    return _onto_scan(volume, pose, _Fit(template, field, warp, unit), covered)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -112,9 +122,12 @@ def _require_signal(volume: Volume) -> None:
         raise CannotAssess(Why.QUALITY, "the volume has no usable pixels")
     if float(array.std()) < 1e-3 * max(float(np.abs(array).max()), 1e-6):
         raise CannotAssess(Why.QUALITY, "the volume is constant")
+    extent = min(n * mm for n, mm in zip(array.shape[::-1], volume.spacing_mm, strict=True))
+    if extent < MIN_EXTENT_MM:
+        raise CannotAssess(Why.COVERAGE, f"the slices span only {extent:.0f} mm")
 
 
-def _onto_scan(volume: Volume, pose: Pose, fit: _Fit) -> Anatomy:
+def _onto_scan(volume: Volume, pose: Pose, fit: _Fit, covered: dict[Region, float]) -> Anatomy:
     """Pull the template's maps to the scan's own voxels."""
     grid = places_in_template(volume, pose, fit.template)
     box = _near_brain(volume, grid, fit.template)
@@ -135,7 +148,7 @@ def _onto_scan(volume: Volume, pose: Pose, fit: _Fit) -> Anatomy:
         grey=_spread(volume, box, _linear(full.grey, fine).astype(np.float16)),
         white=_spread(volume, box, _linear(full.white, fine).astype(np.float16)),
         depth_mm=ndimage.distance_transform_edt(brain, sampling=volume.spacing_mm[::-1]).astype(np.float16),
-        covered=_coverage(volume, pose),
+        covered=covered,
         quality=AnatomyQuality(pose.information, float(brain.sum() * volume.voxel_ml)),
     )
 

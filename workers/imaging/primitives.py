@@ -12,6 +12,9 @@ FloatArray = NDArray[np.float32]
 Place = tuple[float, float, float]
 """MNI mm: x to the right, y to the front, z up."""
 
+Box = tuple[slice, slice, slice]
+"""A block of a grid, (k, j, i)."""
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Axes:
@@ -51,16 +54,28 @@ class Tube:
     radius: float
 
     def inside(self, axes: Axes) -> BoolArray:
-        x, y, z = axes.lateral, axes.y, axes.z
-        near: BoolArray = np.zeros((z.size, y.size, x.size), dtype=bool)
+        near: BoolArray = np.zeros((axes.z.size, axes.y.size, axes.lateral.size), dtype=bool)
         for start, end in zip(self.places, self.places[1:], strict=False):
-            run = np.subtract(end, start)
-            along = ((x - start[0]) * run[0] + (y - start[1]) * run[1] + (z - start[2]) * run[2]) / (
-                run @ run
-            )
-            t = np.clip(along, 0.0, 1.0).astype(np.float32)
-            away = [axis - begin - t * step for axis, begin, step in zip((x, y, z), start, run, strict=True)]
-            near |= away[0] ** 2 + away[1] ** 2 + away[2] ** 2 <= self.radius**2
+            box = self._box(axes, start, end)
+            near[box] |= self._near(axes, box, start, end)
+        return near
+
+    def _box(self, axes: Axes, start: Place, end: Place) -> Box:
+        """The part of the grid that one link can reach."""
+        spans = []
+        for axis, one, other in zip((axes.lateral, axes.y, axes.z), start, end, strict=True):
+            middle, half = (one + other) / 2, abs(one - other) / 2 + self.radius
+            reached = np.flatnonzero(np.abs(axis.reshape(-1) - middle) <= half)
+            spans.append(slice(reached[0], reached[-1] + 1) if reached.size else slice(0, 0))
+        return spans[2], spans[1], spans[0]
+
+    def _near(self, axes: Axes, box: Box, start: Place, end: Place) -> BoolArray:
+        x, y, z = axes.lateral[:, :, box[2]], axes.y[:, box[1], :], axes.z[box[0], :, :]
+        run = np.subtract(end, start)
+        along = ((x - start[0]) * run[0] + (y - start[1]) * run[1] + (z - start[2]) * run[2]) / (run @ run)
+        t = np.clip(along, 0.0, 1.0).astype(np.float32)
+        away = [axis - begin - t * step for axis, begin, step in zip((x, y, z), start, run, strict=True)]
+        near: BoolArray = away[0] ** 2 + away[1] ** 2 + away[2] ** 2 <= self.radius**2
         return near
 
 

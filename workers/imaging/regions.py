@@ -103,9 +103,19 @@ def template_labels() -> NDArray[np.uint8]:
     """
     full = load_template(1)
     half = full.brain.shape[2] // 2 + 1
-    grey, white = (np.ascontiguousarray(one[:, :, :half]) for one in (full.grey, full.white))
-    painted = _paint(Template(grey, white, np.ascontiguousarray(full.brain[:, :, :half]), full.affine))
-    return np.concatenate([painted, painted[:, :, -2::-1]], axis=2)
+    box = _brain_box(full.brain[:, :, :half])
+    affine = full.affine.copy()
+    affine[:3, 3] += affine[:3, :3] @ np.array([one.start for one in reversed(box)])
+    labels = np.zeros(full.brain.shape, dtype=np.uint8)
+    labels[box] = _paint(Template(full.grey[box], full.white[box], full.brain[box], affine))
+    labels[:, :, half:] = labels[:, :, half - 2 :: -1]
+    return labels
+
+
+def _brain_box(brain: BoolArray) -> tuple[slice, slice, slice]:
+    """The slices (k, j, i) that hold the brain."""
+    k, j, i = (np.flatnonzero(brain.any(axis=axes)) for axes in ((1, 2), (0, 2), (0, 1)))
+    return slice(k[0], k[-1] + 1), slice(j[0], j[-1] + 1), slice(i[0], i[-1] + 1)
 
 
 def _paint(template: Template) -> NDArray[np.uint8]:

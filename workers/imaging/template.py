@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from functools import cache
 from importlib.util import find_spec
 from pathlib import Path
+from typing import Any
 
 import nibabel as nib
 import numpy as np
@@ -54,24 +55,38 @@ class Template:
 @cache
 def load_template(step_mm: int = 1) -> Template:
     """The template on a grid of `step_mm`, averaged over the blocks of the 1 mm grid."""
+    if step_mm == 1:
+        return _read()
+    full = _read()
+    grey, white, brain = (_block_means(one, step_mm) for one in (full.grey, full.white, full.brain))
+    affine = full.affine.copy()
+    affine[:3, 3] += affine[:3, :3] @ np.full(3, (step_mm - 1) / 2)
+    affine[:3, :3] *= step_mm
+    return Template(grey, white, brain >= 0.5, affine)
+
+
+@cache
+def _read() -> Template:
+    """The three maps as nilearn ships them, 1 mm."""
     # The package is found without importing it: its import costs two seconds, the files 0.1.
     spec = find_spec("nilearn")
     if spec is None or not spec.submodule_search_locations:
         raise ModuleNotFoundError("nilearn, which carries the ICBM152 template, is not installed")
     folder = Path(spec.submodule_search_locations[0])
     t1, grey, white = (nib.load(folder / _MAPS.format(name)) for name in ("t1", "gm", "wm"))
-    brain = ndimage.binary_fill_holes(np.asarray(t1.dataobj) >= BRAIN_MIN_T1)
-    maps = [_on_grid(np.asarray(one.dataobj) / 255.0 * brain, step_mm) for one in (grey, white)]
+    brain = np.ascontiguousarray(np.asarray(t1.dataobj).T) >= BRAIN_MIN_T1
+    for plane in brain:
+        ndimage.binary_fill_holes(plane, output=plane)
+    maps = [np.where(brain, np.asarray(one.dataobj).T.astype(np.float32) / 255, 0) for one in (grey, white)]
     affine = np.diag([-1.0, -1.0, 1.0, 1.0]) @ np.asarray(t1.affine, dtype=np.float64)
-    affine[:3, 3] += affine[:3, :3] @ np.full(3, (step_mm - 1) / 2)
-    affine[:3, :3] *= step_mm
-    return Template(maps[0], maps[1], _on_grid(brain, step_mm) >= 0.5, affine)
+    return Template(maps[0].astype(np.float32), maps[1].astype(np.float32), brain, affine)
 
 
-def _on_grid(values: NDArray[np.generic], step: int) -> NDArray[np.float32]:
-    """Block means of an (i, j, k) array, as (k, j, i)."""
-    turned = np.ascontiguousarray(values.T, dtype=np.float32)
-    shape = [length // step for length in turned.shape]
-    turned = turned[tuple(slice(0, length * step) for length in shape)]
-    blocks = turned.reshape(shape[0], step, shape[1], step, shape[2], step)
-    return blocks.mean(axis=(1, 3, 5), dtype=np.float32)
+def _block_means(values: NDArray[Any], step: int) -> NDArray[np.float32]:
+    """Means over blocks of `step` voxels along each axis of a (k, j, i) array."""
+    shape = [length // step for length in values.shape]
+    cut = values[tuple(slice(0, length * step) for length in shape)]
+    means: NDArray[np.float32] = cut.reshape(shape[0], step, shape[1], step, shape[2], step).mean(
+        axis=(1, 3, 5), dtype=np.float32
+    )
+    return means

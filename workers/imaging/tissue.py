@@ -16,6 +16,9 @@ HISTOGRAM = (0.0, 3.0, 240)
 SMOOTHING = 3.0
 """Histogram bins (of 0.0125) of the Gaussian that steadies the mode."""
 
+RIVAL = 0.3
+"""Height over the highest peak from which a darker peak is taken for the undiseased tissue. [P]"""
+
 
 @dataclass(frozen=True, slots=True)
 class Level:
@@ -34,9 +37,20 @@ def level(values: NDArray[np.float32]) -> Level | None:
     counts, edges = np.histogram(values, bins=bins, range=(low, high))
     reach = np.arange(-12, 13)
     smooth = np.convolve(counts, np.exp(-0.5 * (reach / SMOOTHING) ** 2), mode="same")
-    peak = int(np.argmax(smooth))
+    peak = _first_peak(smooth)
     mode = float(edges[peak] + edges[peak + 1]) / 2
     dark = mode - values[values < mode]
     # The 68th centile of the half normal is its standard deviation; fluid in the far tail does not move it.
     spread = float(np.quantile(dark, 0.6827)) if dark.size else 0.0
     return Level(mode, max(spread, 1e-3 * mode))
+
+
+def _first_peak(counts: NDArray[np.float64]) -> int:
+    """The darkest of the peaks that are nearly as high as the highest.
+
+    When more than half of a tissue is diseased the highest peak is the lesion; what is left undiseased is darker.
+    """
+    rising = np.diff(counts, prepend=0.0, append=0.0)
+    peaks = np.flatnonzero((rising[:-1] > 0) & (rising[1:] <= 0))
+    high = peaks[counts[peaks] >= RIVAL * counts.max()]
+    return int(high[0])

@@ -72,7 +72,7 @@ def deformation(scan: FloatArray, template: Template) -> FloatArray:
 
 
 def _greedy(greedy: object, fixed: sitk.Image, moving: sitk.Image, mask: sitk.Image) -> sitk.Image:
-    command = f"-V 0 -d 3 -threads {THREADS} -i fixed moving -gm mask -m NCC 4x4x4 -n 60x40x20 -s 2.0vox 0.7vox -o warp"
+    command = f"-V 0 -d 3 -threads {THREADS} -i fixed moving -gm mask -m NCC 4x4x4 -n 50x40x12 -s 2.0vox 0.7vox -o warp"
     greedy.execute(command, out=io.StringIO(), fixed=fixed, moving=moving, mask=mask, warp=None)  # type: ignore[attr-defined]
     return greedy["warp"]  # type: ignore[index]
 

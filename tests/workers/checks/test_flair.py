@@ -1,0 +1,125 @@
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from scipy import ndimage
+
+from rules.anatomy import Region, Side
+from rules.findings import UNITS, Measured, NotAssessed, Quantity, Why
+from tests.workers.imaging.heads import flat_anatomy
+from workers.checks import flair
+
+
+def values(result):
+    return {(f.quantity, f.region, f.side): f.value for f in result.findings if isinstance(f, Measured)}
+
+
+def bump(regions, gain, radius_mm=13.0):
+    """Gain in a ball around the middle of each region, smooth at its edge."""
+    _, anatomy = flat_anatomy()
+    grid = np.indices(anatomy.parts.shape)
+    field = np.ones(anatomy.parts.shape, dtype=np.float32)
+    for region, side in regions:
+        inside = anatomy.region(region, side) & (anatomy.depth_mm > 5)
+        points = np.argwhere(inside)
+        centre = points[np.argmin(((points - points.mean(axis=0)) ** 2).sum(axis=1))]
+        away = 2 * np.sqrt(((grid - centre[:, None, None, None]) ** 2).sum(axis=0))
+        field = np.maximum(field, 1 + (gain - 1) * np.clip((radius_mm - away) / 4, 0, 1))
+    return ndimage.gaussian_filter(field, 0.5)
+
+
+PRES = [(Region.PARIETAL, Side.LEFT), (Region.PARIETAL, Side.RIGHT), (Region.OCCIPITAL, Side.LEFT), (Region.OCCIPITAL, Side.RIGHT)]  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def healthy():
+    return flair.measure(*flat_anatomy())
+
+
+def test_healthy_brain_shows_next_to_nothing(healthy):
+    found = values(healthy)
+    assert found[Quantity.FLAIR_VOLUME, Region.BRAIN, Side.WHOLE] < 0.5
+    assert found[Quantity.FLAIR_VOLUME, Region.PARIETO_OCCIPITAL, Side.LEFT] < 0.2
+
+
+def test_every_region_and_side_is_measured_in_the_unit_of_the_rules(healthy):
+    for finding in healthy.findings:
+        assert finding.unit is UNITS[finding.quantity]
+    sides = {(f.region, f.side) for f in healthy.findings if f.quantity is Quantity.FLAIR_VOLUME}
+    assert {
+        (Region.THALAMUS, Side.LEFT),
+        (Region.THALAMUS, Side.RIGHT),
+        (Region.THALAMUS, Side.WHOLE),
+    } <= sides
+    assert (Region.PONS, Side.MIDLINE) in sides
+    assert (Region.BRAIN, Side.WHOLE) in sides
+
+
+@pytest.mark.parametrize("gain", [1.35, 1.6])
+def test_posterior_hyperintensity_is_found_on_both_sides(gain):
+    found = values(flair.measure(*flat_anatomy(bump(PRES, gain))))
+    for side in (Side.LEFT, Side.RIGHT):
+        assert found[Quantity.FLAIR_VOLUME, Region.PARIETO_OCCIPITAL, side] > 3
+        assert found[Quantity.FLAIR_RATIO, Region.PARIETO_OCCIPITAL, side] > 1.15
+    assert abs(found[Quantity.FLAIR_LATERALITY, Region.PARIETO_OCCIPITAL, Side.WHOLE]) < 0.3
+    assert found[Quantity.FLAIR_CORTICAL_SHARE, Region.BRAIN, Side.WHOLE] > 70
+
+
+def test_stronger_signal_never_shrinks_the_lesion():
+    volumes = [
+        values(flair.measure(*flat_anatomy(bump(PRES, gain))))[
+            Quantity.FLAIR_VOLUME, Region.BRAIN, Side.WHOLE
+        ]
+        for gain in (1.2, 1.35, 1.6)
+    ]
+    assert volumes == sorted(volumes)
+
+
+def test_a_lesion_of_one_side_is_lateral():
+    one_sided = bump([(Region.PARIETAL, Side.LEFT)], 1.6)
+    found = values(flair.measure(*flat_anatomy(one_sided)))
+    assert found[Quantity.FLAIR_LATERALITY, Region.PARIETO_OCCIPITAL, Side.WHOLE] > 0.9
+    assert found[Quantity.FLAIR_VOLUME, Region.PARIETO_OCCIPITAL, Side.RIGHT] < 0.2
+
+
+def test_a_confluent_lesion_of_both_hemispheres_does_not_become_normal():
+    _, anatomy = flat_anatomy()
+    wide = anatomy.region(Region.PARIETO_OCCIPITAL) | (anatomy.region(Region.FRONTAL) & (anatomy.parts > 0))
+    wide &= np.arange(anatomy.parts.shape[0])[:, None, None] > 45
+    field = 1 + 0.5 * ndimage.gaussian_filter(wide.astype(np.float32), 1.0)
+    found = values(flair.measure(*flat_anatomy(field)))
+    assert found[Quantity.FLAIR_FRACTION, Region.PARIETO_OCCIPITAL, Side.WHOLE] > 40
+
+
+def test_nothing_bright_has_no_ratio_rather_than_an_invented_one(healthy):
+    found = values(healthy)
+    silent = [place for (q, *place), value in found.items() if q is Quantity.FLAIR_VOLUME and value == 0]
+    assert silent
+    assert all((Quantity.FLAIR_RATIO, *place) not in found for place in silent)
+
+
+def test_key_slices_are_those_with_most_of_it():
+    volume, anatomy = flat_anatomy(bump([(Region.PARIETAL, Side.LEFT)], 1.6))
+    result = flair.measure(volume, anatomy)
+    finding = next(f for f in result.findings if f.region is Region.PARIETAL and f.side is Side.LEFT)
+    areas = (result.mask & anatomy.region(Region.PARIETAL, Side.LEFT)).sum(axis=(1, 2))
+    assert finding.evidence.sop_instance_uids[0] == volume.sop_instance_uids[int(np.argmax(areas))]
+    assert len(finding.evidence.sop_instance_uids) == 3
+    assert finding.evidence.check == "flair_hyperintensity 1"
+
+
+def test_a_region_outside_the_slices_is_not_assessed():
+    volume, anatomy = flat_anatomy()
+    cut = replace(anatomy, covered={**anatomy.covered, Region.MEDULLA: 0.4})
+    found = [f for f in flair.measure(volume, cut).findings if f.region is Region.MEDULLA]
+    assert found
+    assert all(isinstance(f, NotAssessed) and f.why is Why.COVERAGE for f in found)
+
+
+def test_not_assessed_names_what_would_have_been_measured(healthy):
+    silent = flair.not_assessed(Why.SERIES_MISSING, "no FLAIR series")
+    named = {(f.quantity, f.region, f.side) for f in silent.findings}
+    sure = {Quantity.FLAIR_VOLUME, Quantity.FLAIR_FRACTION}
+    measured = {(f.quantity, f.region, f.side) for f in healthy.findings if f.quantity in sure}
+    assert measured <= named
+    assert silent.mask is None

@@ -1,0 +1,86 @@
+"""A whole head made of the template: brain, fluid, skull and scalp, at a pose that is known."""
+
+from dataclasses import dataclass
+
+import numpy as np
+from scipy import ndimage
+
+from rules.anatomy import Region, Role
+from rules.findings import Why
+from workers.errors import CannotAssess
+from workers.imaging.anatomy import Anatomy, AnatomyQuality
+from workers.imaging.regions import template_labels
+from workers.imaging.template import load_template
+from workers.imaging.volume import Volume
+
+POSE = np.array([[0.90, 0.02, 0.0, 4.0], [-0.02, 0.89, -0.10, -12.0], [0.0, 0.10, 0.91, 9.0], [0, 0, 0, 1]])
+"""From template mm to patient mm, LPS: a head a tenth smaller than the template, nodding by some 6 degrees."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Head:
+    volume: Volume
+    labels: np.ndarray
+    """(k, j, i) the true parts."""
+    is_left: np.ndarray
+
+
+def volume_of(array: np.ndarray, affine: np.ndarray) -> Volume:
+    uids = tuple(f"1.2.3.{k}" for k in range(len(array)))
+    return Volume(array.astype(np.float32), affine, Role.FLAIR, "1.2.3", "1.2.4", uids)
+
+
+def whole_head(seed: int = 0) -> Head:
+    """An axial 2D FLAIR of 1 x 1 x 4 mm with noise of 6 % and a slow receive field."""
+    shape, affine = (42, 224, 192), np.diag([1.0, 1.0, 4.0, 1.0])
+    affine[:3, 3] = (-92.0, -130.0, -72.0)
+    full = load_template(1)
+    to_template = np.linalg.inv(full.affine) @ np.linalg.inv(POSE) @ affine
+    flip = np.eye(3)[::-1]
+
+    def pull(values: np.ndarray, order: int) -> np.ndarray:
+        matrix, offset = flip @ to_template[:3, :3] @ flip, to_template[:3, 3][::-1]
+        return ndimage.affine_transform(values, matrix, offset, shape, order=order)
+
+    brain = pull(full.brain.astype(np.float32), 1) > 0.5
+    away = ndimage.distance_transform_edt(~brain, sampling=(4, 1, 1))
+    signal = np.where(brain, pull(full.flair, 1), 0.05)
+    signal[(away > 0) & (away <= 4)] = 0.3
+    signal[(away > 9) & (away <= 14)] = 0.9
+    rng = np.random.default_rng(seed)
+    x = np.linspace(-1, 1, shape[2])[None, None, :]
+    noisy = np.abs(signal * (1 + 0.15 * x) + rng.normal(0, 0.06, shape))
+    left = pull((np.arange(197) < 98)[None, None, :] * np.ones_like(full.brain, dtype=np.uint8), 0)
+    return Head(volume_of(400 * noisy, affine), pull(template_labels(), 0), left > 0)
+
+
+def flat_anatomy(lesion: np.ndarray | float = 1.0, *, noise: float = 0.05) -> tuple[Volume, Anatomy]:
+    """The template itself at 2 mm as an anatomy without errors of fit; `lesion` multiplies the signal."""
+    template = load_template(2)
+    labels = template_labels()[0:188:2, 0:232:2, 0:196:2]
+    rng = np.random.default_rng(1)
+    signal = (template.flair * (1 + rng.normal(0, noise, template.brain.shape)) * lesion).astype(np.float32)
+    parts = np.where(template.brain, labels, 0).astype(np.uint8)
+    # Along i the template runs from the far left to the far right.
+    left = np.broadcast_to(np.arange(98)[None, None, :] < 49, parts.shape)
+    anatomy = Anatomy(
+        brain=template.brain,
+        corrected=signal,
+        parts=parts,
+        is_left=left & template.brain,
+        grey=template.grey.astype(np.float16),
+        white=template.white.astype(np.float16),
+        depth_mm=(2 * ndimage.distance_transform_edt(template.brain)).astype(np.float16),
+        covered=dict.fromkeys(Region, 1.0),
+        quality=AnatomyQuality(0.4, 8e-3 * float(template.brain.sum())),
+    )
+    return volume_of(signal, template.affine), anatomy
+
+
+def refusal(call, *arguments) -> Why | None:
+    """Why a call cannot assess its arguments."""
+    try:
+        call(*arguments)
+    except CannotAssess as refused:
+        return refused.why
+    return None

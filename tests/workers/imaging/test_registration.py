@@ -1,0 +1,49 @@
+import numpy as np
+import pytest
+
+from workers.imaging.similarity import BINS, Head, Points, information, quick_information
+
+
+@pytest.fixture(scope="module")
+def pair():
+    """A smooth image and points that see it exactly, shifted by nothing."""
+    rng = np.random.default_rng(3)
+    z, y, x = np.mgrid[0:24, 0:24, 0:24]
+    signal = 14 + 6 * np.sin(x / 3.0) * np.cos(y / 4.0) + 4 * np.sin(z / 3.5)
+    head = Head(signal.astype(np.float32), np.zeros(3), 2.0)
+    voxels = rng.integers(4, 20, (4000, 3))
+    bins = np.clip(signal[voxels[:, 2], voxels[:, 1], voxels[:, 0]], 0, BINS - 1).astype(np.intp)
+    return Points(voxels * 2.0, bins), head
+
+
+def test_information_is_highest_where_the_images_agree(pair):
+    points, head = pair
+    there = information(points, head, np.eye(3), np.zeros(3))[0]
+    for shift in ((3.0, 0, 0), (0, -3.0, 0), (0, 0, 4.0)):
+        assert information(points, head, np.eye(3), np.array(shift))[0] < there
+        assert quick_information(points, head, np.eye(3), np.array(shift)) < quick_information(
+            points, head, np.eye(3), np.zeros(3)
+        )
+
+
+def test_gradient_is_the_slope_of_the_information(pair):
+    points, head = pair
+    matrix, shift = np.eye(3) * 0.97, np.array([1.3, -0.7, 0.9])
+    _, for_matrix, for_shift = information(points, head, matrix, shift)
+    for axis in range(3):
+        step = np.zeros(3)
+        step[axis] = 1e-4
+        up = information(points, head, matrix, shift + step)[0]
+        down = information(points, head, matrix, shift - step)[0]
+        assert for_shift[axis] == pytest.approx((up - down) / 2e-4, rel=0.1, abs=1e-4)
+    turn = np.zeros((3, 3))
+    turn[0, 1] = 1e-6
+    up = information(points, head, matrix + turn, shift)[0]
+    down = information(points, head, matrix - turn, shift)[0]
+    assert for_matrix[0, 1] == pytest.approx((up - down) / 2e-6, rel=0.1)
+
+
+def test_information_is_the_same_number_every_time(pair):
+    points, head = pair
+    first, second = (information(points, head, np.eye(3), np.full(3, 0.5))[0] for _ in range(2))
+    assert first == second
