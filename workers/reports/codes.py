@@ -143,7 +143,6 @@ SITE_PARTS: dict[Region, Code] = {
 _RIGHT = Code("24028007", "SCT", "Right")  # CID 244
 _LEFT = Code("7771000", "SCT", "Left")  # CID 244
 _BILATERAL = Code("51440002", "SCT", "Bilateral")  # CID 244
-_MIDLINE = Code("261129000", "SCT", "Midline")
 _UNPAIRED = frozenset(
     {
         Region.BRAIN,
@@ -159,7 +158,7 @@ _UNPAIRED = frozenset(
 
 
 def laterality(region: Region, side: Side) -> Code | None:
-    """The side as a code; None for the whole of an unpaired structure."""
+    """The side as a code; None for the midline, which CID 244 lacks, and for the whole of an unpaired structure."""
     if side is Side.WHOLE:
         return None if region in _UNPAIRED else _BILATERAL
-    return {Side.LEFT: _LEFT, Side.RIGHT: _RIGHT, Side.MIDLINE: _MIDLINE}[side]
+    return {Side.LEFT: _LEFT, Side.RIGHT: _RIGHT}.get(side)

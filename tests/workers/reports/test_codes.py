@@ -65,7 +65,12 @@ def test_the_table_covers_every_word_of_the_rules():
     assert set(codes.UNITS) == set(Unit)
     assert set(codes.PRIORITIES) == set(Priority)
     assert set(codes.STATUSES) == set(Status)
-    assert all(codes.laterality(region, side) or side is Side.WHOLE for region in Region for side in Side)
+    assert all(codes.laterality(region, side) for region in Region for side in (Side.LEFT, Side.RIGHT))
+
+
+def test_the_midline_has_no_laterality_code():
+    """PixelMed: SCT 261129000 is not in CID 244."""
+    assert codes.laterality(Region.SPLENIUM, Side.MIDLINE) is None
 
 
 def test_regions_that_share_a_structure_are_told_apart_by_their_part():
