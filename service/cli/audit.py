@@ -20,10 +20,16 @@ from service.store.tables import AuditEvent, Study
 _SENTENCES = {
     "association_rejected": "{reason}",
     "clock_went_back": "the clock went back; quiet time starts again",
+    "delivery_stuck": "{destination} does not take {sop_instance_uid}, {tries} tries so far: {outcome}",
     "identity_conflict": "the objects name more than one patient ({differs} differs)",
     "instance_refused": "status {status}: {reason}",
+    "job_failed": "no result after {rings} rings: a person has to look",
+    "report_stored": "{sop_instance_uid} at {destination}",
+    "report_stored_with_warning": "{sop_instance_uid} at {destination}: {outcome}",
     "study_admitted": "{reason}",
     "study_declined": "{reason}",
+    "study_handed_over": "to the workers",
+    "study_rung_again": "no result yet; handed over again, {rings} rings so far",
     "study_settled": "snapshot {snapshot}: {instances} objects in {series} series; nothing new for {quiet_time_s:g} s",
 }
 """Event to its line; an event without one shows its details."""
