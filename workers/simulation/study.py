@@ -95,8 +95,14 @@ def _simulate(
             if on_series:
                 on_series(written[-1])
     truth = _truth(session, header)
-    truth_file = write_truth(truth, session, options.vendor.value, out.with_name(f"{out.name}-truth"))
+    truth_file = write_truth(truth, session, options.vendor.value, _beside(out))
     return SimulatedStudy(header.study_instance_uid, out, truth_file, tuple(written), truth)
+
+
+def _beside(out: Path) -> Path:
+    """The folder of the truth: a sibling, so that a study folder handed to the analysis holds none of it."""
+    whole = out.resolve()
+    return whole.with_name(f"{whole.name}-truth")
 
 
 def _is_wanted(plan: SeriesPlan, case: Case, options: StudyOptions) -> bool:

@@ -8,6 +8,7 @@ from pydicom.uid import UID
 
 from rules.anatomy import Role
 from tests.peers import need
+from workers.imaging.roles import role_of
 from workers.simulation.cases import cases
 from workers.simulation.geometry import rotation, stack_around
 from workers.simulation.headers import SimulatedPatient, Slice, StudyHeader, image_dataset
@@ -61,6 +62,11 @@ def test_every_vendor_has_the_whole_protocol_once(vendor):
     roles = [weighting.role for plan in SCANNERS[vendor].series for weighting in plan.weightings]
     wanted = {Role.LOCALIZER, Role.FLAIR, Role.T1, Role.T1C, Role.T2, Role.B0, Role.DWI, Role.ADC, Role.SWI}
     assert sorted(roles) == sorted(wanted)
+
+
+@pytest.mark.parametrize(("vendor", "plan", "weighting"), WEIGHTINGS)
+def test_the_reader_finds_the_role_in_the_headers(vendor, plan, weighting):
+    assert role_of([_dataset(vendor, plan, weighting)])[0] is weighting.role
 
 
 @pytest.mark.parametrize("vendor", Vendor)
