@@ -64,6 +64,7 @@ class Demo:
     temporary: Path = field(default_factory=lambda: Path(tempfile.mkdtemp(prefix="cartriage-demo-")))
     supervisor: Supervisor | None = None
     is_ending: bool = False
+    """The clean-up has begun; it must not be interrupted."""
 
     def run(self) -> bool:
         """Run it; returns whether the PACS holds what was decided.
@@ -72,19 +73,23 @@ class Demo:
         """
         with ExitStack() as cleanup:
             cleanup.callback(shutil.rmtree, self.temporary, ignore_errors=True)
-            simulation = self._start_simulation(cleanup)
-            pacs = find_pacs(self.temporary, "CARTRIAGE")
-            cleanup.callback(pacs.stop)
-            supervisor = self._start(pacs, cleanup)
-            cleanup.callback(self._note_ending)
-            store = open_store(supervisor.settings)
-            cleanup.callback(store.close)
-            study = self._study(simulation)
-            self._flag(study, store)
-            self._send(study)
-            job = self._result(study, store)
-            objects = self._stored(study, pacs, store)
-            return self._check(study, job, store, objects)
+            try:
+                return self._walk(cleanup)
+            finally:
+                self.is_ending = True
+
+    def _walk(self, cleanup: ExitStack) -> bool:
+        simulation = self._start_simulation(cleanup)
+        pacs = find_pacs(self.temporary, "CARTRIAGE")
+        cleanup.callback(pacs.stop)
+        supervisor = self._start(pacs, cleanup)
+        store = open_store(supervisor.settings)
+        cleanup.callback(store.close)
+        study = self._study(simulation)
+        self._flag(study, store)
+        self._send(study)
+        job = self._result(study, store)
+        return self._check(study, job, store, self._stored(study, pacs, store))
 
     def log_tails(self) -> list[str]:
         """The ends of the logs, for a person; `run` keeps them below `out`."""
@@ -95,9 +100,6 @@ class Demo:
         """End at once instead of in order."""
         if self.supervisor is not None:
             self.supervisor.is_hurried = True
-
-    def _note_ending(self) -> None:
-        self.is_ending = True
 
     def _start_simulation(self, cleanup: ExitStack) -> Popen | None:
         if self.folder is not None:
@@ -119,6 +121,7 @@ class Demo:
             peers=(),
             destinations=(pacs.destination,),
             quiet_time_s=_QUIET_TIME_S,
+            ring_again_s=_ANALYSIS_LIMIT_S,
         )
         supervisor = self.supervisor = Supervisor(settings, self.narrator.line)
         if not supervisor.has_worker:
@@ -247,5 +250,7 @@ class Demo:
 
     def _keep_logs(self) -> None:
         """Copy the logs out of the temporary folder, for when something went wrong."""
-        self.out.mkdir(parents=True, exist_ok=True)
-        shutil.copytree(self.temporary / "data" / "logs", self.out / "logs", dirs_exist_ok=True)
+        logs = self.temporary / "data" / "logs"
+        if logs.exists():
+            self.out.mkdir(parents=True, exist_ok=True)
+            shutil.copytree(logs, self.out / "logs", dirs_exist_ok=True)

@@ -41,7 +41,15 @@ def owe_job(store: Store, job_id: str = "a" * 64, *, study: str = STUDY, at: dat
     )
     with store.session() as session:
         if session.get(Study, study) is None:
-            session.add(Study(study_instance_uid=study, patient_id="P1", received_at=at, last_received_at=at))
+            session.add(
+                Study(
+                    study_instance_uid=study,
+                    patient_id="P1",
+                    received_at=at,
+                    last_received_at=at,
+                    is_open=False,
+                )
+            )
             session.flush()
         session.add(
             Job(
