@@ -39,8 +39,8 @@ def test_a_worker_killed_in_mid_task_costs_no_result_and_makes_none_twice(house,
     time.sleep(3)  # a second result would come now
     held = {found["MainDicomTags"]["SOPInstanceUID"] for found in pacs.instances(study)}
     assert len(held) == 2
-    assert house.events(study).count("study_decided") == 1
-    reported = [event for event in house.trail(study) if event["event"] == "study_decided"]
+    assert house.events(study).count("study_triaged") == 1
+    reported = [event for event in house.trail(study) if event["event"] == "study_triaged"]
     assert set(reported[0]["detail"]["reports"]) == held
 
 

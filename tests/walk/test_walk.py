@@ -52,9 +52,16 @@ def test_the_worklist_shows_it_as_urgent_with_its_reason(pres, house):
 
 def test_the_trail_tells_the_whole_walk(pres, house):
     study, _ = pres
-    wait_for(lambda: house.events(study).count("delivery_stored") == 2, 20, "both deliveries in the trail")
+    wait_for(lambda: house.events(study).count("report_stored") == 2, 20, "both deliveries in the trail")
     events = house.events(study)
-    walk = ["instance_stored", "study_settled", "study_admitted", "study_decided", "delivery_stored"]
+    walk = [
+        "instance_stored",
+        "study_settled",
+        "study_admitted",
+        "study_handed_over",
+        "study_triaged",
+        "report_stored",
+    ]
     positions = [events.index(event) for event in walk]
     assert positions == sorted(positions)
 
@@ -68,9 +75,9 @@ def test_no_judge_finds_an_error_in_what_the_pacs_holds(pres):
         assert "Error" not in verdict.stderr + verdict.stdout, verdict.stderr
     limits = [f"-Djdk.xml.xpath{name}Limit=0" for name in ("ExprGrp", "ExprOp", "TotalOp")]
     verdict = subprocess.run(
-        [need("java"), *limits, "-cp", need_jars("pixelmed.jar", "javax.json.jar"),
+        [need("java"), "-Xmx2500m", *limits, "-cp", need_jars("pixelmed.jar", "javax.json.jar"),
          "com.pixelmed.validate.DicomSRValidator", str(results["SR"])],
-        capture_output=True, text=True, timeout=120, check=False,
+        capture_output=True, text=True, timeout=240, check=False,
     )  # fmt: skip
     said = verdict.stdout + verdict.stderr
     assert "Error" not in said, said
@@ -88,13 +95,13 @@ def test_the_report_reads_as_a_person_needs_it(pres):
 
 def test_sending_the_same_study_again_changes_nothing(pres, house, pacs, scanner, simulate):
     study, results = pres
-    decided = house.events(study).count("study_decided")
+    decided = house.events(study).count("study_triaged")
     folder = simulate("pres", SENTINEL_ID, "--patient-name", SENTINEL_NAME)
     assert _study_uid(folder) == study
     assert scanner(folder).returncode == 0
     wait_for(lambda: "instance_repeated" in house.events(study), 20, "the repeat in the trail")
     with pytest.raises(TimeoutError):
-        wait_for(lambda: house.events(study).count("study_decided") > decided, 6, "a second decision")
+        wait_for(lambda: house.events(study).count("study_triaged") > decided, 6, "a second decision")
     assert len(pacs.instances(study)) == len(results)
 
 
