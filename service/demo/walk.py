@@ -79,13 +79,18 @@ class Demo:
                 self.is_ending = True
 
     def _walk(self, cleanup: ExitStack) -> bool:
-        simulation = self._start_simulation(cleanup)
+        # A folder that cannot be used is refused before anything is started.
+        study = read_study(self.folder, is_simulated=False) if self.folder else None
+        simulation = None if study else self._start_simulation(cleanup)
         pacs = find_pacs(self.temporary, "CARTRIAGE")
         cleanup.callback(pacs.stop)
         supervisor = self._start(pacs, cleanup)
         store = open_store(supervisor.settings)
         cleanup.callback(store.close)
-        study = self._study(simulation)
+        if simulation is not None:
+            study = self._simulated(simulation)
+        if study is None:
+            raise DemoError("there is no study")
         self._flag(study, store)
         self._send(study)
         job = self._result(study, store)
@@ -101,9 +106,7 @@ class Demo:
         if self.supervisor is not None:
             self.supervisor.is_hurried = True
 
-    def _start_simulation(self, cleanup: ExitStack) -> Popen | None:
-        if self.folder is not None:
-            return None
+    def _start_simulation(self, cleanup: ExitStack) -> Popen:
         popen = start_simulation(self.temporary / "study", self.temporary / "simulation.log")
         cleanup.callback(end, popen, 0)
         cleanup.callback(ask_to_end, popen)
@@ -134,9 +137,7 @@ class Demo:
             self._wait(pacs.words, pacs.is_ready, _PACS_LIMIT_S)
         return supervisor
 
-    def _study(self, simulation: Popen | None) -> SourceStudy:
-        if simulation is None:
-            return read_study(self.folder or Path(), is_simulated=False)
+    def _simulated(self, simulation: Popen) -> SourceStudy:
         with self.narrator.step(f"Simulating a brain MRI (case {CASE})") as notes:
             self._wait("the simulator", lambda: simulation.poll() is not None, _SIMULATION_LIMIT_S)
             if simulation.returncode:

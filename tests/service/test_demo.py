@@ -5,7 +5,7 @@ import sys
 import time
 from contextlib import suppress
 from dataclasses import replace
-from io import BytesIO
+from io import BytesIO, StringIO
 from pathlib import Path
 
 import pytest
@@ -13,14 +13,17 @@ from PIL import Image
 from pydicom import Dataset, dcmwrite
 from pydicom.dataset import FileMetaDataset
 from pydicom.uid import Comprehensive3DSRStorage, ExplicitVRLittleEndian, SecondaryCaptureImageStorage
+from rich.console import Console
 
 from rules.decision import Pattern, Status
 from rules.messages import ReportKind
 from rules.urgency import Priority
+from service.demo.narration import Narrator
 from service.demo.pacs import Archive, Orthanc, find_pacs, read
 from service.demo.picture import write_png
 from service.demo.study import SourceStudy, StudyError, read_study, send
 from service.demo.verdict import Evidence, faults
+from service.demo.walk import Demo
 from service.scu import Parcel
 from service.scu import send as store
 from service.store.tables import Report
@@ -248,3 +251,14 @@ def test_a_demo_that_is_stopped_leaves_nothing(tmp_path, number):
     assert "nothing is left running" in out.read_text()
     assert list(temporary.iterdir()) == []
     assert started_by(temporary) == []
+
+
+def test_a_folder_without_a_study_is_refused_before_anything_starts(tmp_path, monkeypatch):
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path / "t"))
+    (tmp_path / "t").mkdir()
+    said = StringIO()
+    demo = Demo(Narrator(Console(file=said)), tmp_path, tmp_path / "out")
+    with pytest.raises(StudyError, match="0 studies"):
+        demo.run()
+    assert said.getvalue() == ""
+    assert list((tmp_path / "t").iterdir()) == []
