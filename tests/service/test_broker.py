@@ -7,6 +7,7 @@ import pytest
 from service import broker
 from service.broker import (
     NoRedisServerError,
+    clear_socket,
     is_answering,
     server_command,
     server_program,
@@ -61,4 +62,6 @@ def test_the_embedded_server_listens_on_a_socket_for_this_account_only(settings,
         app.close()
         server.terminate()
         assert server.wait(10) == 0
+        clear_socket(embedded.data)
+    assert not socket_path(embedded.data).exists()
     assert not is_answering(app)
