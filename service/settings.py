@@ -63,7 +63,7 @@ class Settings(BaseSettings):
     delivery_backoff_s: float = Field(default=5.0, gt=0)
     """First wait after a failed delivery; doubles up to `delivery_backoff_max_s`."""
     delivery_backoff_max_s: float = Field(default=900.0, gt=0)
-    ring_again_s: float = Field(default=60.0, gt=0)
+    ring_again_s: float = Field(default=120.0, gt=0)
     """A handed-over job without a result is rung again after this long; doubles with each ring."""
     maximum_rings: int = Field(default=3, ge=1)
     """After so many rings the study is reported as not assessed."""

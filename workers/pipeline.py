@@ -17,7 +17,7 @@ from rules.explain import context_lines
 from rules.facts import Case
 from rules.findings import Finding, Measured, Why
 from rules.identity import digest_of
-from rules.messages import ReportFile, SeriesUse, StudyReady, StudyTriaged
+from rules.messages import SeriesUse, StudyReady, StudyTriaged
 from rules.policy import Policy
 from workers.cache import Cache
 from workers.checks import flair
@@ -64,7 +64,10 @@ def triage(
         decision = decide(policy, _case(ready, series, headers, result))
     uses = tuple(_use(one, is_used=one.series_instance_uid in used) for one in series)
     with stages.timed("report"):
-        reports = _report(ready, places, decision, (result.findings, uses, headers))
+        # Another content needs another identity: a PACS may keep the first object it has of a UID.
+        identity = digest_of([ready.job_id, "without analysis"]) if failure else ready.job_id
+        content = _content(ready, identity, decision, (result.findings, uses, headers))
+        reports = write_reports(content, places.reports / ("unanalysed" if failure else ""), places.root)
     return StudyTriaged(
         job_id=ready.job_id,
         study_instance_uid=ready.study_instance_uid,
@@ -131,15 +134,15 @@ def _case(
     )
 
 
-def _report(
+def _content(
     ready: StudyReady,
-    places: Places,
+    identity: str,
     decision: Decision,
     measured: tuple[tuple[Finding, ...], tuple[SeriesUse, ...], tuple[Dataset, ...]],
-) -> tuple[ReportFile, ...]:
+) -> ReportContent:
     findings, uses, headers = measured
-    content = ReportContent(
-        job_id=ready.job_id,
+    return ReportContent(
+        job_id=identity,
         snapshot=ready.snapshot,
         decision=decision,
         findings=findings,
@@ -152,7 +155,6 @@ def _report(
         device=device(),
         versions=versions(),
     )
-    return write_reports(content, places.reports, places.root)
 
 
 def _key_images(findings: Sequence[Finding]) -> tuple[str, ...]:

@@ -25,7 +25,7 @@ _log = structlog.get_logger()
 def register(app: Celery, settings: WorkerSettings) -> None:
     """Give the application its one task."""
 
-    @app.task(name=TRIAGE_STUDY)
+    @app.task(name=TRIAGE_STUDY, shared=False)
     def triage_study(message: dict[str, Any]) -> None:
         try:
             ready = from_plain(StudyReady, message)

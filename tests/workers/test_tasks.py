@@ -98,6 +98,17 @@ def test_running_a_job_twice_gives_the_same_reports(ready, settings):
     assert len(list(Path(settings.files).glob("reports/*/*/*"))) == 2
 
 
+def test_a_result_without_analysis_never_shares_its_identity_with_an_analysed_one(
+    monkeypatch, ready, settings
+):
+    analysed = run(ready, settings, load())
+    monkeypatch.setattr(pipeline, "_analyse", _explode(RuntimeError()))
+    failed = run(ready, settings, load())
+    for report in ("sop_instance_uid", "path"):
+        uids = {getattr(one, report) for triaged in (analysed, failed) for one in triaged.reports}
+        assert len(uids) == 4
+
+
 def test_only_one_process_works_on_a_job(tmp_path):
     with (
         _only_one(tmp_path, "job") as first,
