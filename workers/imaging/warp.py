@@ -17,6 +17,8 @@ from workers.imaging.volume import Volume
 
 THREADS = 2
 """Fixed, so that sums are split the same way on every machine."""
+GRAIN = 1e-3
+"""Standard deviation of noise added before correlation, white matter being 1."""
 
 FloatArray = NDArray[np.float32]
 
@@ -59,7 +61,11 @@ def deformation(scan: FloatArray, template: Template) -> FloatArray:
     scan : (k, j, i) on the template grid, white matter near 1
     returns (3, k, j, i) float32 displacements in voxels of that grid, in the order (k, j, i)
     """
-    fixed, moving = sitk.GetImageFromArray(scan), sitk.GetImageFromArray(template.flair)
+    # Correlation needs some variance everywhere; greedy's own noise is another one on each run.
+    grain = np.random.default_rng(0).normal(0.0, GRAIN, (2, *scan.shape)).astype(np.float32)
+    fixed, moving = (
+        sitk.GetImageFromArray(one + noise) for one, noise in zip((scan, template.flair), grain, strict=True)
+    )
     mask = ndimage.binary_dilation(template.brain, iterations=2)
     try:
         from picsl_greedy import Greedy3D  # noqa: PLC0415 - not available on every platform
@@ -72,7 +78,7 @@ def deformation(scan: FloatArray, template: Template) -> FloatArray:
 
 
 def _greedy(greedy: object, fixed: sitk.Image, moving: sitk.Image, mask: sitk.Image) -> sitk.Image:
-    command = f"-V 0 -d 3 -threads {THREADS} -i fixed moving -gm mask -m NCC 4x4x4 -n 50x40x12 -s 2.0vox 0.7vox -o warp"
+    command = f"-V 0 -d 3 -threads {THREADS} -i fixed moving -gm mask -m NCC 4x4x4 -noise 0 -n 50x30x10 -s 2.0vox 0.7vox -o warp"
     greedy.execute(command, out=io.StringIO(), fixed=fixed, moving=moving, mask=mask, warp=None)  # type: ignore[attr-defined]
     return greedy["warp"]  # type: ignore[index]
 
