@@ -20,3 +20,9 @@ def test_lesions_in_a_third_of_the_tissue_do_not_become_normal():
 
 def test_a_handful_of_voxels_has_no_level():
     assert level(np.ones(50, dtype=np.float32)) is None
+
+
+def test_tissue_mostly_diseased_is_read_from_what_is_left():
+    rng = np.random.default_rng(0)
+    values = np.concatenate([rng.normal(1.0, 0.06, 20_000), rng.normal(1.5, 0.08, 35_000)])
+    assert level(values.astype(np.float32)).mode == pytest.approx(1.0, abs=0.03)
