@@ -9,7 +9,7 @@ from rules.evaluation import Facts
 from rules.explain import Story, headline, sentences
 from rules.facts import Case
 from rules.findings import Finding, Measured
-from rules.floors import floors
+from rules.floors import floors, with_earlier
 from rules.patterns import Judged, judge
 from rules.policy import Kind, Policy
 from rules.unassessed import unassessed
@@ -24,7 +24,9 @@ def decide(policy: Policy, case: Case) -> Decision:
     judged = judge(policy, facts)
     held = floors(policy, facts, case.context)
     imaging = _priority(judged, Kind.IMAGING)
-    priority = most_urgent(imaging, _priority(judged, Kind.CONTEXT), *(floor.priority for floor in held))
+    own = most_urgent(imaging, _priority(judged, Kind.CONTEXT), *(floor.priority for floor in held))
+    held = with_earlier(held, case.earlier_priority, own)
+    priority = most_urgent(own, *(floor.priority for floor in held))
     not_assessed = unassessed(needed, facts.findings)
     story = Story(policy, case, judged, held, priority, not_assessed, facts.is_assessed, clinic.conflicts)
     return Decision(

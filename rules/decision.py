@@ -41,7 +41,7 @@ class Floor:
     """A priority that does not rest on the images: clinical, quality, or the order's own."""
 
     code: str
-    """F1-F4 (clinical), QUALITY or ORDER."""
+    """F1-F4 (clinical), QUALITY, ORDER or EARLIER."""
     priority: Priority
     because: str
 

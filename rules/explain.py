@@ -18,6 +18,7 @@ from rules.words import listed
 
 NEGATIVE = "R14"
 NOT_ASSESSABLE = "R19"
+_FLOOR_WORDS = {"EARLIER": "Earlier result", "ORDER": "Order", "QUALITY": "Quality floor"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +51,7 @@ def headline(story: Story) -> str:
     """The worklist's one line, as in `P2 urgent: suspected PRES-type distribution`."""
     parts = [_outcome(story)]
     top = [floor for floor in story.floors if floor.priority is story.priority is not Priority.P4]
-    parts += [f"{floor.code}: {floor.because}" for floor in top[:1]]
+    parts += [f"{_FLOOR_WORDS.get(floor.code, floor.code)}: {floor.because}" for floor in top[:1]]
     return f"{story.priority.value} {story.priority.words}: {'; '.join(parts)}"
 
 
@@ -130,7 +131,7 @@ def _series(case: Case) -> str:
 
 
 def _floor(floor: Floor) -> str:
-    kind = {"ORDER": "Order", "QUALITY": "Quality floor"}.get(floor.code, f"Clinical floor {floor.code}")
+    kind = _FLOOR_WORDS.get(floor.code, f"Clinical floor {floor.code}")
     return f"{kind}: at least {floor.priority.value} – {floor.because}."  # noqa: RUF001 - the house's dash
 
 

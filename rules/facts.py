@@ -6,6 +6,7 @@ from datetime import date, datetime
 from rules.anatomy import Role
 from rules.context import PatientContext
 from rules.findings import Finding
+from rules.urgency import Priority
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,3 +38,5 @@ class Case:
     """Aware; ages of context values are counted up to here."""
     study_date: date | None = None
     modalities: tuple[str, ...] = ()
+    earlier_priority: Priority | None = None
+    """The most urgent priority that an earlier result of this study asked for; never withdrawn."""

@@ -6,9 +6,12 @@ from rules.decision import Floor
 from rules.evaluation import Facts, evaluate
 from rules.logic import Answer
 from rules.policy import FloorRule, Policy
+from rules.urgency import Priority
 
 ORDER = "ORDER"
 """Code of the floor that the order itself sets."""
+EARLIER = "EARLIER"
+"""Code of the floor that an earlier result of the same study set."""
 
 
 def floors(policy: Policy, facts: Facts, context: PatientContext) -> tuple[Floor, ...]:
@@ -24,6 +27,17 @@ def floors(policy: Policy, facts: Facts, context: PatientContext) -> tuple[Floor
         chosen.append(Floor(rule.code, rule.priority, _because(rule, facts)))
     order = _order(policy, context)
     return tuple(sorted([*chosen, *order], key=lambda floor: floor.priority))
+
+
+def with_earlier(held: tuple[Floor, ...], earlier: Priority | None, own: Priority) -> tuple[Floor, ...]:
+    """The floors, and the earlier result of the study where this one by itself would have lowered it.
+
+    An alert is never withdrawn by a later result: it stands, and the result says so.
+    """
+    if earlier is None or not earlier.is_above(own):
+        return held
+    because = f"an earlier result of this study asked for {earlier}, this one by itself asks for {own}; the flag stands"
+    return (Floor(EARLIER, earlier, because), *held)
 
 
 def _because(rule: FloorRule, facts: Facts) -> str:

@@ -8,6 +8,7 @@ from rules.anatomy import Role
 from rules.context import PatientContext
 from rules.decision import Decision
 from rules.findings import Finding
+from rules.urgency import Priority
 
 TRIAGE_STUDY = "cartriage.triage_study"
 """Celery task of the workers; takes one StudyReady as JSON."""
@@ -72,6 +73,8 @@ class StudyReady:
     """Aware; ages of context values are counted up to here. None is `requested_at`; an old study has its own time."""
     predecessor_job_id: str = ""
     """The job whose result this one supersedes, if any."""
+    earlier_priority: Priority | None = None
+    """The most urgent priority of the study's earlier results: a later result never lowers it."""
     is_analysis_allowed: bool = True
     """False after repeated crashes: decide and report with everything not assessed, so that a person sees it."""
 

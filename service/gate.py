@@ -14,6 +14,7 @@ from rules.cohort import Admitted, DeclineCode, Declined, admit
 from rules.decision import PolicyIdentity
 from rules.facts import StudyHeaders
 from rules.messages import Basis, Completeness, InstanceFile, StudyReady
+from rules.urgency import Priority
 from service import audit
 from service.matching import Contradiction, Match, Matched, NotFlagged, find_patient
 from service.settings import Settings
@@ -54,6 +55,7 @@ class _Door:
             policy_digest=_policy().digest,
             requested_at=self.now,
             predecessor_job_id=self._predecessor(),
+            earlier_priority=self._earlier_priority(),
         )
         self._tell(
             "study_admitted",
@@ -107,6 +109,13 @@ class _Door:
             Job.study_instance_uid == self.study.study_instance_uid, Job.state.in_(("done", "owed"))
         )
         return self.session.scalar(earlier.order_by(Job.id.desc()).limit(1)) or ""
+
+    def _earlier_priority(self) -> Priority | None:
+        results = select(func.min(Job.priority)).where(
+            Job.study_instance_uid == self.study.study_instance_uid, Job.priority.is_not(None)
+        )
+        most_urgent = self.session.scalar(results)  # P1 sorts before P2
+        return Priority(most_urgent) if most_urgent else None
 
 
 def decide(

@@ -12,7 +12,7 @@ from rules.codec import from_plain
 from rules.cohort import DeclineCode
 from rules.context import PatientContext
 from rules.decision import Decision
-from rules.urgency import Priority
+from rules.urgency import Priority, most_urgent
 from service.matching import Contradiction, NotFlagged, find_patient
 from service.store.tables import Delivery, Job, Report, Study
 
@@ -59,7 +59,7 @@ class Row:
     accession_number: str
     status: Status
     priority: Priority | None
-    """None while there is no result."""
+    """The most urgent of the study's results; None while there is none."""
     could_be: Priority | None
     """What the open patterns could still ask for."""
     headline: str
@@ -95,6 +95,8 @@ def _row(session: Session, study: Study, sent: dict[str, tuple[int, int]]) -> Ro
         from_plain(PatientContext, (asked[-1].ready or {})["context"]) if asked else PatientContext()
     )
     status, headline = _standing(session, study, asked, decision)
+    # A result that was overtaken while a later one was made still counts: the study never sinks.
+    given = [Priority(job.priority) for job in asked if job.priority]
     grade = context.icans_grade
     stored, owed = sent.get(done.job_id, (0, 0)) if done else (0, 0)
     return Row(
@@ -102,7 +104,7 @@ def _row(session: Session, study: Study, sent: dict[str, tuple[int, int]]) -> Ro
         patient_id=study.patient_id,
         accession_number=study.accession_number,
         status=status,
-        priority=decision.priority if decision else None,
+        priority=most_urgent(*given) if given else None,
         could_be=decision.could_be if decision else None,
         headline=headline,
         day_after_infusion=_day(study, context, decision),

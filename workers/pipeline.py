@@ -131,6 +131,7 @@ def _case(
         now=ready.clock,
         study_date=study_date(headers),
         modalities=modalities(headers),
+        earlier_priority=ready.earlier_priority,
     )
 
 

@@ -13,6 +13,7 @@ from rules.decision import Decision, Status
 from rules.facts import Case
 from rules.findings import Finding, Measured, Quantity
 from rules.policy import load
+from rules.urgency import Priority, most_urgent
 from tests.rules.stories import NOW, STUDY_DATE, measured, not_assessed
 
 POLICY = load()
@@ -146,3 +147,14 @@ def test_without_a_single_measurement_nothing_reads_as_negative(case: Case):
     assert statuses(decision)["R19"] is Status.PRESENT
     assert "No prespecified pattern" not in " ".join(decision.sentences)
     assert "NOT ASSESSED" in " ".join(decision.sentences)
+
+
+@given(found=findings(), earlier=st.sampled_from(list(Priority)))
+def test_a_later_result_never_lowers_an_earlier_one_and_says_so(found, earlier):
+    case = Case(found, PatientContext(is_cart_recipient=True), (), NOW, STUDY_DATE)
+    own = decide(POLICY, case)
+    later = decide(POLICY, replace(case, earlier_priority=earlier))
+    assert later.priority is most_urgent(own.priority, earlier)
+    assert later.imaging_priority is own.imaging_priority
+    told = [sentence for sentence in later.sentences if sentence.startswith("Earlier result")]
+    assert bool(told) == earlier.is_above(own.priority)

@@ -8,6 +8,7 @@ from sqlalchemy import select, text
 from rules.codec import from_plain
 from rules.cohort import DeclineCode
 from rules.messages import Basis, StudyReady
+from rules.urgency import Priority
 from service import cohort
 from service.assembly import REOPEN_DAYS, run_assembly, settle, settle_due
 from service.cohort_file import entry_of
@@ -128,6 +129,20 @@ def test_late_images_make_the_next_snapshot_with_a_predecessor(intake: Intake, s
     assert (second.snapshot, second.state) == (2, "owed")
     assert ready(second).predecessor_job_id == first.job_id
     assert len(ready(second).instances) == 2
+
+
+def test_the_most_urgent_earlier_result_goes_with_the_next_snapshot(intake: Intake, store: Store, flag, run):
+    flag()
+    for number, priority in ((1, "P2"), (2, "P3"), (3, None)):
+        at = NOON + timedelta(minutes=10 * number)
+        intake.take(received(mr_slice(number)), at)
+        run(at + timedelta(seconds=31))
+        with store.session() as session:
+            job = session.scalars(select(Job).order_by(Job.id.desc())).first()
+            assert job is not None
+            job.priority, job.state = priority, "done" if priority else "owed"
+    earlier = [ready(job).earlier_priority for job in jobs(store)]
+    assert earlier == [None, Priority.P2, Priority.P2]
 
 
 def test_a_conflicting_copy_is_left_out_and_told(intake: Intake, store: Store, flag, run):

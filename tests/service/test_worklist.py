@@ -179,6 +179,16 @@ def test_a_result_stays_in_sight_while_a_newer_one_is_on_its_way(house: House):
     assert (row.priority, row.status, row.icans_grade) == (Priority.P2, Status.RECEIVED, 4)
 
 
+def test_a_later_result_never_lets_a_study_sink(house: House):
+    house.flag("P1")
+    uid = house.receive("P1")
+    house.decide(uid, DECISION)
+    house.flag("P1", icans_grade="1")
+    house.decide(uid, replace(DECISION, priority=Priority.P3, headline="overtaken"))
+    (row,) = house.rows()
+    assert row.priority is Priority.P2
+
+
 def test_a_patient_taken_off_the_registry_keeps_the_result(house: House):
     house.flag("P1")
     uid = house.receive("P1")
