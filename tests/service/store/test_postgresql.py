@@ -1,0 +1,148 @@
+"""The production database: the service's own code on a real PostgreSQL server."""
+
+import os
+import pwd
+import shutil
+import subprocess
+import threading
+from collections.abc import Iterator
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+from alembic.autogenerate import compare_metadata
+from alembic.migration import MigrationContext
+from sqlalchemy import func, select
+
+from rules.urgency import Priority
+from service.assembly import settle
+from service.cohort import add
+from service.cohort_file import entry_of
+from service.courier import Taken, take
+from service.intake import Intake, open_intake
+from service.settings import Destination, Settings
+from service.store.session import Store, open_store, upgrade
+from service.store.tables import AuditEvent, Base, Delivery, Instance, Job, Report
+from service.worklist import worklist
+from tests.peers import need
+from tests.service.conftest import NOON, mr_slice, received
+from tests.service.sending import result, write_report
+
+QUIET = NOON + timedelta(seconds=31)
+
+
+def _as_postgres(*command: str) -> None:
+    """Run a server's program; it refuses to run as root."""
+    account = {"user": "postgres", "group": "postgres"} if os.geteuid() == 0 else {}
+    subprocess.run(command, check=True, capture_output=True, timeout=60, cwd="/", **account)  # type: ignore[call-overload]
+
+
+def _programs() -> Path:
+    """Folder of initdb and pg_ctl: Debian keeps them out of the PATH."""
+    found = sorted(Path("/usr/lib/postgresql").glob("*/bin/initdb"))
+    return found[-1].parent if found else Path(need("initdb")).parent
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory) -> Iterator[Path]:
+    """Folder of the socket of a server of our own, on no network port."""
+    programs = _programs()
+    # Unix socket names are short, and the server's account may not enter pytest's folders.
+    folder = Path(f"/tmp/cartriage-pg-{os.getpid()}")  # noqa: S108
+    folder.mkdir(mode=0o700)
+    if os.geteuid() == 0:
+        os.chown(folder, pwd.getpwnam("postgres").pw_uid, -1)
+    try:
+        _as_postgres(
+            str(programs / "initdb"), "-D", f"{folder}/data", "-A", "trust", "-U", "cartriage", "-E", "UTF8"
+        )
+        options = f"-c listen_addresses='' -c unix_socket_directories={folder}"
+        _as_postgres(
+            str(programs / "pg_ctl"),
+            "-D",
+            f"{folder}/data",
+            "-w",
+            "-l",
+            f"{folder}/log",
+            "-o",
+            options,
+            "start",
+        )
+        folder.chmod(0o755)
+        yield folder
+        _as_postgres(str(programs / "pg_ctl"), "-D", f"{folder}/data", "-m", "immediate", "stop")
+    finally:
+        shutil.rmtree(folder)
+
+
+@pytest.fixture
+def settings(server: Path, tmp_path: Path) -> Settings:
+    return Settings(
+        data=tmp_path / "data",
+        database_url=f"postgresql+psycopg://cartriage@/postgres?host={server}",
+        disk_watermark_mb=0,
+        destinations=(Destination(name="pacs", ae_title="PACS", host="127.0.0.1", port=104),),
+    )
+
+
+@pytest.fixture
+def store(settings: Settings) -> Iterator[Store]:
+    opened = open_store(settings)
+    Base.metadata.drop_all(opened.engine)
+    with opened.engine.begin() as connection:
+        connection.exec_driver_sql("DROP TABLE IF EXISTS alembic_version")
+    upgrade(opened)
+    yield opened
+    opened.close()
+
+
+@pytest.fixture
+def intake(store: Store, settings: Settings) -> Intake:
+    return open_intake(store, settings)
+
+
+def test_migrations_make_exactly_the_models(store: Store):
+    upgrade(store)
+    with store.engine.connect() as connection:
+        context = MigrationContext.configure(connection, opts={"compare_type": True})
+        assert compare_metadata(context, Base.metadata) == []
+
+
+def test_a_study_walks_from_its_images_to_its_deliveries(store: Store, intake: Intake, settings: Settings):
+    entry = entry_of(
+        {"patient_id": "P1", "infusion_date": "2026-04-26"}, source="test", now=NOON, is_observation=True
+    )
+    with store.session() as session:
+        add(session, entry, settings, "tester", NOON)
+    for number in (1, 2, 2):
+        intake.take(received(mr_slice(number)), NOON)
+    with store.session() as session:
+        (settled,) = settle(session, settings, QUIET)
+    assert settled.state == "owed"
+
+    answer = result(settled.job_id, (write_report(settings.files, "1.2.3.4"),))
+    assert take(store, answer, settings, QUIET) is Taken.STORED
+    assert take(store, answer, settings, QUIET) is Taken.REPEATED
+    with store.reading() as session:
+        assert session.scalar(select(func.count()).select_from(Instance)) == 2
+        assert session.scalars(select(Delivery.state)).all() == ["owed"]
+        assert session.scalar(select(Report.job_id)) == session.scalar(select(Job.job_id)) == settled.job_id
+        (row,) = worklist(session, QUIET, days=14)
+        assert (row.priority, row.received_at) == (Priority.P2, NOON)
+        assert "study_admitted" in session.scalars(select(AuditEvent.event)).all()
+
+
+def test_senders_at_once_bring_each_object_once(store: Store, intake: Intake):
+    def send() -> None:
+        for number in range(1, 11):
+            intake.take(received(mr_slice(number)), NOON)
+
+    senders = [threading.Thread(target=send) for _ in range(4)]
+    for sender in senders:
+        sender.start()
+    for sender in senders:
+        sender.join(60)
+    with store.reading() as session:
+        assert session.scalar(select(func.count()).select_from(Instance)) == 10
+        stored = select(func.count()).select_from(AuditEvent).where(AuditEvent.event == "instance_stored")
+        assert session.scalar(stored) == 10
