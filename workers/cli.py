@@ -27,7 +27,8 @@ from workers.printing import print_outcome
 @click.option(
     "--at",
     type=click.DateTime(["%Y-%m-%dT%H:%M:%S%z"]),
-    help="The moment to decide for; default is the study's own time.",
+    metavar="TIME",
+    help="The moment to decide for, as 2026-03-16T08:00:00+01:00; default is the study's own.",
 )
 @click.option(
     "--policy", "policy_folder", type=click.Path(exists=True, path_type=Path), help="Another policy."
