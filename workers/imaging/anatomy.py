@@ -140,20 +140,30 @@ def _onto_scan(volume: Volume, pose: Pose, fit: _Fit, covered: dict[Region, floa
     fine = (moved * GRID_MM + (GRID_MM - 1) / 2).astype(np.float32)
     full = load_template(1)
     inside = _linear(full.brain.astype(np.float32), fine) >= 0.5
-    parts = ndimage.map_coordinates(template_labels(), fine, order=0)
+    box = (box[0][inside], box[1][inside], box[2][inside])
+    place, fine = place[:, inside], fine[:, inside]
     signal = volume.array[box] / np.exp(_linear(fit.field, place)) / fit.unit
-    brain = _spread(volume, box, inside)
+    brain = _spread(volume, box, np.ones(len(box[0]), dtype=bool))
     return Anatomy(
         brain=brain,
         corrected=_spread(volume, box, signal.astype(np.float32)),
-        parts=_spread(volume, box, np.where(inside, parts, 0).astype(np.uint8)),
+        parts=_spread(volume, box, ndimage.map_coordinates(template_labels(), fine, order=0)),
         is_left=_spread(volume, box, fine[2] < full.affine[0, 3]),
         grey=_spread(volume, box, _linear(full.grey, fine).astype(np.float16)),
         white=_spread(volume, box, _linear(full.white, fine).astype(np.float16)),
-        depth_mm=ndimage.distance_transform_edt(brain, sampling=volume.spacing_mm[::-1]).astype(np.float16),
+        depth_mm=_depth(brain, volume.spacing_mm),
         covered=covered,
         quality=AnatomyQuality(pose.information, float(brain.sum() * volume.voxel_ml)),
     )
+
+
+def _depth(brain: NDArray[np.bool_], spacing_mm: tuple[float, float, float]) -> NDArray[np.float16]:
+    """Distance in mm to the nearest voxel outside the brain; the edge of the scan is no edge of the brain."""
+    depth = np.zeros(brain.shape, dtype=np.float16)
+    if brain.any():
+        box = tuple(slice(max(int(one.min()) - 1, 0), int(one.max()) + 2) for one in np.nonzero(brain))
+        depth[box] = ndimage.distance_transform_edt(brain[box], sampling=spacing_mm[::-1])
+    return depth
 
 
 def _linear(array: NDArray[np.float32], place: NDArray[Any]) -> NDArray[np.float32]:

@@ -19,6 +19,8 @@ THREADS = 2
 """Fixed, so that sums are split the same way on every machine."""
 GRAIN = 1e-3
 """Standard deviation of noise added before correlation, white matter being 1."""
+MARGIN = 4
+"""Voxels of the template grid kept around the brain: what the correlation reaches."""
 
 FloatArray = NDArray[np.float32]
 
@@ -61,20 +63,33 @@ def deformation(scan: FloatArray, template: Template) -> FloatArray:
     scan : (k, j, i) on the template grid, white matter near 1
     returns (3, k, j, i) float32 displacements in voxels of that grid, in the order (k, j, i)
     """
+    mask = ndimage.binary_dilation(template.brain, iterations=2)
+    box = _box(mask)
     # Correlation needs some variance everywhere; greedy's own noise is another one on each run.
     grain = np.random.default_rng(0).normal(0.0, GRAIN, (2, *scan.shape)).astype(np.float32)
     fixed, moving = (
-        sitk.GetImageFromArray(one + noise) for one, noise in zip((scan, template.flair), grain, strict=True)
+        sitk.GetImageFromArray(np.ascontiguousarray((one + noise)[box]))
+        for one, noise in zip((scan, template.flair), grain, strict=True)
     )
-    mask = ndimage.binary_dilation(template.brain, iterations=2)
     try:
         from picsl_greedy import Greedy3D  # noqa: PLC0415 - not available on every platform
     except ImportError:
         field = _demons(fixed, moving)
     else:
-        field = _greedy(Greedy3D(), fixed, moving, sitk.GetImageFromArray(mask.astype(np.uint8)))
-    vectors = sitk.GetArrayFromImage(field).astype(np.float32)
-    return np.ascontiguousarray(np.moveaxis(vectors, -1, 0)[::-1])
+        inside = sitk.GetImageFromArray(np.ascontiguousarray(mask[box].astype(np.uint8)))
+        field = _greedy(Greedy3D(), fixed, moving, inside)
+    vectors = np.zeros((3, *scan.shape), dtype=np.float32)
+    vectors[:, *box] = np.moveaxis(sitk.GetArrayFromImage(field), -1, 0)[::-1]
+    return vectors
+
+
+def _box(mask: NDArray[np.bool_]) -> tuple[slice, slice, slice]:
+    """The brain and a margin: a third of the time goes into empty air otherwise."""
+    spans = []
+    for axis in range(3):
+        found = np.flatnonzero(mask.any(axis=tuple({0, 1, 2} - {axis})))
+        spans.append(slice(max(int(found[0]) - MARGIN, 0), int(found[-1]) + MARGIN + 1))
+    return spans[0], spans[1], spans[2]
 
 
 def _greedy(greedy: object, fixed: sitk.Image, moving: sitk.Image, mask: sitk.Image) -> sitk.Image:
