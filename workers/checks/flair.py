@@ -12,10 +12,12 @@ from workers.imaging.regions import CORTICAL, sides
 from workers.imaging.volume import Volume
 
 NAME = "flair_hyperintensity"
-VERSION = "1"
+VERSION = "2"
 
 MIN_COVERED = 0.8
 """Share of a region's template volume that has to lie within the slices. [P]"""
+LATERAL_FROM_ML = 0.5
+"""Least volume of both sides together that has a side: below, a few voxels make an index of one. [P]"""
 KEY_SLICES = 3
 
 _SURE = (Quantity.FLAIR_VOLUME, Quantity.FLAIR_FRACTION)
@@ -79,9 +81,9 @@ def _on_side(
 
 
 def _laterality(volume: Volume, anatomy: Anatomy, seen: Hyperintensity, region: Region) -> list[Finding]:
-    """(left - right) / (left + right), where there is something on either side."""
+    """(left - right) / (left + right), where there is enough on both sides together."""
     bright = anatomy.region(region) & seen.mask
-    if Side.LEFT not in sides(region) or not bright.any():
+    if Side.LEFT not in sides(region) or float(bright.sum()) * volume.voxel_ml < LATERAL_FROM_ML:
         return []
     left = float((bright & anatomy.is_left).sum())
     quantity, total = Quantity.FLAIR_LATERALITY, float(bright.sum())

@@ -18,6 +18,10 @@ SEED_RATIO, SEED_Z = 1.25, 3.0
 """Clearly visible starts at a ratio of 1.18-1.20 (knowledge base M1). [P]"""
 MIN_CLUSTER_MM3 = 27.0
 """A cube of 3 mm (knowledge base M1)."""
+BROAD_MM = 3.0
+"""Standard deviation of the Gaussian under which faint but large areas stand out."""
+BROAD_RATIO = 1.08
+BROAD_MIN_MM3 = 1000.0
 EDGE_MM = 2.0
 """The outermost rim is mixed with meninges, vessels and scalp."""
 SMOOTHING_MM = 0.8
@@ -28,9 +32,14 @@ MAX_WHITE = 1.08
 """Highest level of white matter over grey in health: 0.81-1.08 (grey is 0.93-1.23 of white)."""
 BRIGHT_SLICE = 1.12
 """Median of a slab of hindbrain over its expected signal from which the slab is an artefact. [P]"""
-LIMBIC = (Region.CINGULATE, Region.INSULA, Region.HIPPOCAMPUS)
+LIMBIC_SHEETS = (Region.CINGULATE, Region.INSULA)
+LIMBIC = (*LIMBIC_SHEETS, Region.HIPPOCAMPUS)
 LIMBIC_LIFT = 1.06
 """Limbic cortex is brighter than the rest in health: 1.00-1.12 on lesion-free real scans."""
+LIKE_WHITE = (Region.THALAMUS, Region.BRAINSTEM)
+MAX_LIKE_WHITE = 1.06
+"""Highest level of thalamus and brainstem over white matter in health: 0.97-1.06 on four real scans. Held against
+cortex (1.1-1.25) or against themselves, they would hide a lesion that fills them. [P]"""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -57,7 +66,48 @@ def find_hyperintensity(anatomy: Anatomy, spacing_mm: tuple[float, float, float]
     usable &= ~hind | (gains <= BRIGHT_SLICE)[:, None, None]
     grown = usable & (ratio >= GROW_RATIO) & (z >= GROW_Z)
     seeds = grown & (ratio >= SEED_RATIO) & (z >= SEED_Z)
-    return Hyperintensity(_connected(grown, seeds, spacing_mm), ratio, z)
+    clear = _connected(grown, seeds, spacing_mm)
+    return Hyperintensity(clear | _broad(anatomy, ratio, usable & ~clear, spacing_mm), ratio, z)
+
+
+def _broad(
+    anatomy: Anatomy, ratio: FloatArray, left: BoolArray, spacing_mm: tuple[float, float, float]
+) -> BoolArray:
+    """Large areas that are a little too bright throughout, among the voxels left over.
+
+    No voxel of a faint oedema stands out of the noise; the mean over some millimetres does. Each kind of tissue has a
+    mean of its own, lest a thin sheet vanish among its neighbours; and what was found already takes no part, lest
+    a small bright lesion get a halo.
+    """
+    sheets, hippocampus, like_white = (
+        np.logical_or.reduce([anatomy.region(region) for region in kind])
+        for kind in (LIMBIC_SHEETS, (Region.HIPPOCAMPUS,), LIKE_WHITE)
+    )
+    broad = _raised(ratio, left & ~sheets & ~hippocampus & ~like_white, spacing_mm)
+    broad |= _raised(ratio, left & like_white, spacing_mm)
+    broad |= _raised(ratio, left & hippocampus, spacing_mm)
+    # The lift allows for the brightest spots of limbic cortex, not for its mean.
+    broad |= _raised(ratio * LIMBIC_LIFT, left & sheets, spacing_mm)
+    clusters, _ = ndimage.label(broad)
+    large = np.bincount(clusters.reshape(-1)) * float(np.prod(spacing_mm)) >= BROAD_MIN_MM3
+    large[0] = False
+    kept: BoolArray = large[clusters]
+    return kept
+
+
+def _raised(ratio: FloatArray, inside: BoolArray, spacing_mm: tuple[float, float, float]) -> BoolArray:
+    """Voxels whose surroundings of the same kind are brighter than expected on average, and which are no darker."""
+    found = np.zeros_like(inside)
+    box = ndimage.find_objects(inside.astype(np.uint8))
+    if not box:
+        return found
+    weight, bright = inside[box[0]].astype(np.float32), ratio[box[0]]
+    sigma = [BROAD_MM / mm for mm in spacing_mm[::-1]]
+    # Reflection at the faces of the box would count the voxels beside them twice.
+    sums = ndimage.gaussian_filter(weight * bright, sigma, mode="constant")
+    weights = ndimage.gaussian_filter(weight, sigma, mode="constant")
+    found[box[0]] = inside[box[0]] & (bright >= 1.0) & (sums >= BROAD_RATIO * weights)
+    return found
 
 
 def _connected(grown: BoolArray, seeds: BoolArray, spacing_mm: tuple[float, float, float]) -> BoolArray:
@@ -94,14 +144,15 @@ def _expected(anatomy: Anatomy) -> tuple[FloatArray, FloatArray]:
     # White matter much brighter than cortex is white matter diseased as a whole.
     white = Level(min(white.mode, MAX_WHITE * cortex.mode), white.spread)
     grey = max(cortex.mode, white.mode)
+    like_white = MAX_LIKE_WHITE * white.mode
     share = np.clip(anatomy.grey.astype(np.float32) / GREY_MATTERS, 0.0, 1.0)
     expected = (white.mode + share * (grey - white.mode)).astype(np.float32)
     for region in LIMBIC:
         expected[anatomy.region(region)] = grey * LIMBIC_LIFT
-    for region in (Region.CEREBELLUM, Region.BRAINSTEM):
+    for region, limit in ((Region.CEREBELLUM, 1.1 * grey), *((one, like_white) for one in LIKE_WHITE)):
         own = level(signal[inner & anatomy.region(region)])
-        if own is not None:
-            expected[anatomy.region(region)] = np.clip(own.mode, 0.95 * white.mode, 1.1 * grey)
+        usual = own.mode if own else limit
+        expected[anatomy.region(region)] = np.clip(usual, 0.95 * white.mode, limit)
     return expected, np.full_like(expected, white.spread)
 
 

@@ -82,6 +82,28 @@ def test_a_lesion_of_one_side_is_lateral():
     assert found[Quantity.FLAIR_VOLUME, Region.PARIETO_OCCIPITAL, Side.RIGHT] < 0.2
 
 
+def test_a_few_bright_voxels_have_no_side():
+    tiny = bump([(Region.PARIETAL, Side.LEFT)], 1.8, radius_mm=5.5)
+    found = values(flair.measure(*flat_anatomy(tiny)))
+    assert 0 < found[Quantity.FLAIR_VOLUME, Region.PARIETO_OCCIPITAL, Side.WHOLE] < 0.5
+    assert (Quantity.FLAIR_LATERALITY, Region.PARIETO_OCCIPITAL, Side.WHOLE) not in found
+
+
+def test_a_faint_but_large_oedema_is_found():
+    faint = flair.measure(*flat_anatomy(bump(PRES, 1.18, radius_mm=18.0), noise=0.08))
+    for side in (Side.LEFT, Side.RIGHT):
+        assert values(faint)[Quantity.FLAIR_VOLUME, Region.PARIETO_OCCIPITAL, side] > 3
+
+
+@pytest.mark.parametrize("region", [Region.THALAMUS, Region.PONS])
+def test_a_lesion_that_fills_a_deep_region_does_not_become_its_normal(region):
+    _, anatomy = flat_anatomy()
+    field = 1 + 0.25 * ndimage.gaussian_filter(anatomy.region(region).astype(np.float32), 1.0)
+    found = values(flair.measure(*flat_anatomy(field)))
+    side = Side.WHOLE if region is Region.THALAMUS else Side.MIDLINE
+    assert found[Quantity.FLAIR_FRACTION, region, side] > 40
+
+
 def test_a_confluent_lesion_of_both_hemispheres_does_not_become_normal():
     _, anatomy = flat_anatomy()
     wide = anatomy.region(Region.PARIETO_OCCIPITAL) | (anatomy.region(Region.FRONTAL) & (anatomy.parts > 0))
@@ -105,7 +127,7 @@ def test_key_slices_are_those_with_most_of_it():
     areas = (result.mask & anatomy.region(Region.PARIETAL, Side.LEFT)).sum(axis=(1, 2))
     assert finding.evidence.sop_instance_uids[0] == volume.sop_instance_uids[int(np.argmax(areas))]
     assert len(finding.evidence.sop_instance_uids) == 3
-    assert finding.evidence.check == "flair_hyperintensity 1"
+    assert finding.evidence.check == "flair_hyperintensity 2"
 
 
 def test_a_region_outside_the_slices_is_not_assessed():
