@@ -44,6 +44,16 @@ class Places:
     """Folder below `root` for the reports of this job."""
 
 
+@dataclass(frozen=True, slots=True)
+class _Measured:
+    """What the analysis hands to the reports."""
+
+    findings: tuple[Finding, ...]
+    series: tuple[SeriesUse, ...]
+    headers: tuple[Dataset, ...]
+    unread: tuple[str, ...]
+
+
 def triage(
     ready: StudyReady, places: Places, policy: Policy, cache: Cache, *, failure: tuple[Why, str] | None = None
 ) -> StudyTriaged:
@@ -57,6 +67,7 @@ def triage(
     with stages.timed("read"):
         series, unreadable = read_study(ready.instances, places.root)
     headers = tuple(header for one in series for header in one.headers)
+    unread = _summary(unreadable)
     if not headers:
         raise CannotAssess(Why.SERIES_UNREADABLE, "no file of the study is readable DICOM")
     result, used = _failed(failure) if failure else _analyse(ready, series, stages)
@@ -66,7 +77,7 @@ def triage(
     with stages.timed("report"):
         # Another content needs another identity: a PACS may keep the first object it has of a UID.
         identity = digest_of([ready.job_id, "without analysis"]) if failure else ready.job_id
-        content = _content(ready, identity, decision, (result.findings, uses, headers))
+        content = _content(ready, identity, decision, _Measured(result.findings, uses, headers, unread))
         reports = write_reports(content, places.reports / ("unanalysed" if failure else ""), places.root)
     return StudyTriaged(
         job_id=ready.job_id,
@@ -78,7 +89,7 @@ def triage(
         reports=reports,
         stages=tuple(stages.times),
         versions=versions(),
-        unreadable=_summary(unreadable),
+        unreadable=unread,
         failure=failure[1] if failure else "",
     )
 
@@ -139,19 +150,19 @@ def _content(
     ready: StudyReady,
     identity: str,
     decision: Decision,
-    measured: tuple[tuple[Finding, ...], tuple[SeriesUse, ...], tuple[Dataset, ...]],
+    measured: _Measured,
 ) -> ReportContent:
-    findings, uses, headers = measured
+    seen = ready.completeness.detail or f"{ready.completeness.instances} images"
     return ReportContent(
         job_id=identity,
         snapshot=ready.snapshot,
         decision=decision,
-        findings=findings,
-        series=uses,
-        headers=headers,
-        key_sop_instance_uids=_key_images(findings),
-        completeness=ready.completeness.detail or f"{ready.completeness.instances} images",
-        context_lines=context_lines(ready.context, ready.clock, study_date(headers)),
+        findings=measured.findings,
+        series=measured.series,
+        headers=measured.headers,
+        key_sop_instance_uids=_key_images(measured.findings),
+        completeness="; ".join((seen, *(f"not read: {clause}" for clause in measured.unread))),
+        context_lines=context_lines(ready.context, ready.clock, study_date(measured.headers)),
         decided_at=ready.requested_at,
         device=device(),
         versions=versions(),

@@ -119,6 +119,16 @@ def test_a_truncated_image_is_said_and_never_invented(run, simulate, tmp_path):
     )
 
 
+def test_a_damaged_file_is_told(run, simulate, tmp_path):
+    folder = tmp_path / "study"
+    shutil.copytree(simulate("no_flair"), folder)
+    damaged = sorted(folder.rglob("*.dcm"))[-1]
+    damaged.write_bytes(damaged.read_bytes()[:700])
+    status, output, result, _ = run(folder)
+    assert status == 0, output
+    assert len([*result["unreadable"], *result["skipped"]]) == 1
+
+
 def test_a_folder_without_dicom_is_a_clear_error(run, tmp_path):
     (tmp_path / "notes.txt").write_text("no image here")
     status, output, result, _ = run(tmp_path)

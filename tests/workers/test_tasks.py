@@ -1,15 +1,17 @@
 """What a worker answers when the analysis fails: a visible `not assessed`, never silence and never a guess."""
 
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 from celery.exceptions import SoftTimeLimitExceeded
+from pydicom import dcmread
 
 from rules.codec import from_plain, to_plain
 from rules.context import PatientContext, Recorded
 from rules.findings import NotAssessed, Why
-from rules.messages import Basis, Completeness, StudyReady, StudyTriaged
+from rules.messages import Basis, Completeness, ReportKind, StudyReady, StudyTriaged
 from rules.policy import load
 from rules.urgency import Priority
 from workers import pipeline
@@ -85,6 +87,15 @@ def test_another_policy_than_asked_for_is_refused(ready, settings):
     asked = from_plain(StudyReady, {**to_plain(ready), "policy_digest": "0" * 64})
     with pytest.raises(PolicyMismatchError):
         run(asked, settings, load())
+
+
+def test_a_file_that_cannot_be_read_is_told_in_result_and_report(ready, settings):
+    lost = replace(ready.instances[0], sop_instance_uid="1.2.3", path="in/gone.dcm")
+    triaged = run(replace(ready, instances=(*ready.instances, lost)), settings, load())
+    assert triaged.unreadable == ("1 file: the file is gone",)
+    for report in triaged.reports:
+        if report.kind is ReportKind.SR:
+            assert "not read: 1 file: the file is gone" in str(dcmread(settings.files / report.path))
 
 
 def test_the_result_travels_as_plain_data(ready, settings):
