@@ -122,7 +122,7 @@ def test_a_truncated_image_is_said_and_never_invented(run, simulate, tmp_path):
 def test_a_damaged_file_is_told(run, simulate, tmp_path):
     folder = tmp_path / "study"
     shutil.copytree(simulate("no_flair"), folder)
-    damaged = sorted(folder.rglob("*.dcm"))[-1]
+    damaged = max(folder.rglob("*.dcm"))
     damaged.write_bytes(damaged.read_bytes()[:700])
     status, output, result, _ = run(folder)
     assert status == 0, output
