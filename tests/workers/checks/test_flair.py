@@ -104,6 +104,24 @@ def test_a_lesion_that_fills_a_deep_region_does_not_become_its_normal(region):
     assert found[Quantity.FLAIR_FRACTION, region, side] > 40
 
 
+def test_a_hindbrain_lit_by_the_receive_field_is_no_lesion():
+    _, anatomy = flat_anatomy()
+    hind = anatomy.region(Region.BRAINSTEM) | anatomy.region(Region.CEREBELLUM)
+    field = 1 + 0.06 * ndimage.gaussian_filter(hind.astype(np.float32), 2.0)
+    found = values(flair.measure(*flat_anatomy(field)))
+    for region in (Region.PONS, Region.MIDBRAIN):
+        assert found[Quantity.FLAIR_VOLUME, region, Side.MIDLINE] < 0.5
+
+
+@pytest.mark.parametrize("region", [Region.INSULA, Region.CINGULATE])
+def test_a_faint_lesion_of_a_thin_limbic_sheet_is_found(region):
+    _, anatomy = flat_anatomy()
+    field = 1 + 0.2 * ndimage.gaussian_filter(anatomy.region(region).astype(np.float32), 1.0)
+    found = values(flair.measure(*flat_anatomy(field)))
+    for side in (Side.LEFT, Side.RIGHT):
+        assert found[Quantity.FLAIR_VOLUME, region, side] > 1
+
+
 def test_a_confluent_lesion_of_both_hemispheres_does_not_become_normal():
     _, anatomy = flat_anatomy()
     wide = anatomy.region(Region.PARIETO_OCCIPITAL) | (anatomy.region(Region.FRONTAL) & (anatomy.parts > 0))
