@@ -22,8 +22,8 @@ BROAD_MM = 3.0
 """Standard deviation of the Gaussian under which faint but large areas stand out."""
 BROAD_RATIO, BROAD_RATIO_BRAINSTEM = 1.08, 1.10
 """Mean over expected. Lesion-free mantle lies at 0.89-0.97, for it is held against the brighter of its tissues; its
-95th centile is at most 1.04. The thalamus reaches 1.08 in at most 0.6 mL; the brainstem 1.08 in 2 mL, 1.10 in less than
-1 mL of most scans, for the receive field is steep there (4 real, 4 simulated scans). [P]"""
+95th centile is at most 1.04. The thalamus reaches 1.08 in at most 0.6 mL; the pons 1.08 in up to 2.0 mL and 1.12 in up
+to 0.9 mL, for the receive field is steep there (4 real, 3 simulated scans). [P]"""
 BROAD_MIN_MM3 = 1000.0
 EDGE_MM = 2.0
 """The outermost rim is mixed with meninges, vessels and scalp."""
