@@ -85,7 +85,10 @@ def map_anatomy(volume: Volume) -> Anatomy:
     _require_signal(volume)
     pose = find_brain(volume)
     if pose.information < MIN_INFORMATION:
-        raise CannotAssess(Why.ANATOMY, f"the scan does not match a brain ({pose.information:.2f} nats)")
+        raise CannotAssess(
+            Why.ANATOMY,
+            f"the images do not match a brain (match {pose.information:.2f}, needed {MIN_INFORMATION})",
+        )
     covered = _coverage(volume, pose)
     if covered[Region.BRAIN] < MIN_COVERED:
         detail = f"only {100 * covered[Region.BRAIN]:.0f} % of the brain lies within the slices"
