@@ -48,18 +48,14 @@ UNITS: dict[Quantity, Unit] = {
 class Why(StrEnum):
     """Why something could not be assessed. The value is stable; the words are for people."""
 
-    NO_IMAGES = "no_images"
     SERIES_MISSING = "series_missing"
     SERIES_UNREADABLE = "series_unreadable"
     GEOMETRY = "geometry"
     COVERAGE = "coverage"
-    WRONG_BODY_PART = "wrong_body_part"
     QUALITY = "quality"
     ANATOMY = "anatomy_failed"
     CRASH = "analysis_failed"
     TIMEOUT = "analysis_timed_out"
-    NOT_IMPLEMENTED = "no_check"
-    """No check of this version measures it."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -19,7 +19,7 @@ CASE = Case(
 
 
 def test_every_finding_the_policy_names_is_one_a_check_makes():
-    said = flair.not_assessed(Why.NO_IMAGES, "nothing").findings
+    said = flair.not_assessed(Why.SERIES_MISSING, "nothing").findings
     assert POLICY.needed_findings() <= {Subject(one.quantity, one.region, one.side) for one in said}
 
 

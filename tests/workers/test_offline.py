@@ -9,6 +9,8 @@ import pytest
 from click.testing import CliRunner
 from pydicom import dcmread
 
+from rules.anatomy import Region, Role
+from rules.findings import Quantity, Why
 from workers.cli import triage
 
 pytestmark = pytest.mark.slow
@@ -64,6 +66,14 @@ def test_a_pres_type_study_is_urgent_with_reasons(pres):
 def test_the_result_keeps_to_its_published_schema(pres):
     _, _, result, _ = pres
     jsonschema.validate(result, _SCHEMA)
+
+
+def test_the_schema_names_exactly_the_values_that_the_code_knows():
+    known = _SCHEMA["$defs"]["not_assessed"]["properties"]
+    assert known["why"]["enum"] == [why.value for why in Why]
+    assert known["quantity"]["enum"] == [quantity.value for quantity in Quantity]
+    assert known["region"]["enum"] == [region.value for region in Region]
+    assert _SCHEMA["$defs"]["series"]["properties"]["role"]["enum"] == [role.value for role in Role]
 
 
 def test_every_input_is_named_with_its_digest(pres, simulate):

@@ -92,9 +92,8 @@ def test_a_file_that_cannot_be_read_is_told_in_result_and_report(ready, settings
     lost = replace(ready.instances[0], sop_instance_uid="1.2.3", path="in/gone.dcm")
     triaged = run(replace(ready, instances=(*ready.instances, lost)), settings, load())
     assert triaged.unreadable == ("1 file: the file is gone",)
-    for report in triaged.reports:
-        if report.kind is ReportKind.SR:
-            assert b"not read: 1 file: the file is gone" in (settings.files / report.path).read_bytes()
+    (report,) = [one for one in triaged.reports if one.kind is ReportKind.SR]
+    assert b"not read: 1 file: the file is gone" in (settings.files / report.path).read_bytes()
 
 
 def test_the_result_travels_as_plain_data(ready, settings):
