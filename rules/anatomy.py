@@ -16,6 +16,8 @@ class Role(StrEnum):
     """Diffusion series without weighting."""
     ADC = "ADC"
     SWI = "SWI"
+    PHASE = "PHASE"
+    """Phase images of a susceptibility-weighted series."""
     LOCALIZER = "LOCALIZER"
     OTHER = "OTHER"
     """Recognised, and of no use here (for example a CT or a derived map)."""
@@ -62,6 +64,24 @@ class Region(StrEnum):
     CENTRUM_SEMIOVALE = "centrum_semiovale"
     """Deep white matter beyond the periventricular rim: centrum semiovale and corona radiata."""
     VENTRICLES = "ventricles"
+    TEMPORAL_POLE = "temporal_pole"
+    """Amygdala and temporal pole."""
+    PRECENTRAL = "precentral"
+    """Precentral gyrus; a part of the frontal lobe."""
+    WATERSHED = "watershed"
+    """Border zones between the territories of the great cerebral arteries; parts of the lobes."""
+    GENU = "genu"
+    CALLOSAL_BODY = "callosal_body"
+    """Body and isthmus of the corpus callosum."""
+    PERIAQUEDUCTAL = "periaqueductal"
+    """2-4 mm of tissue around the aqueduct; a part of the midbrain."""
+    FOURTH_VENTRICLE_RIM = "fourth_ventricle_rim"
+    """2-4 mm of tissue around the fourth ventricle; parts of pons, medulla and cerebellum."""
+    SULCI = "sulci"
+    """What lies within the skull above the lateral ventricles: the place of the supraventricular sulcal fluid."""
+    CISTERNS = "cisterns"
+    """Suprasellar, ambient and quadrigeminal cisterns."""
+    CORD = "upper_cervical_cord"
 
     @property
     def words(self) -> str:
@@ -73,4 +93,12 @@ _WORDS = {
     Region.PARIETO_OCCIPITAL: "parieto-occipital",
     Region.CAPSULE: "external/extreme capsule",
     Region.CENTRUM_SEMIOVALE: "centrum semiovale/corona radiata",
+    Region.TEMPORAL_POLE: "amygdala/temporal pole",
+    Region.PRECENTRAL: "precentral gyrus",
+    Region.WATERSHED: "watershed bands",
+    Region.GENU: "genu of the corpus callosum",
+    Region.CALLOSAL_BODY: "body/isthmus of the corpus callosum",
+    Region.FOURTH_VENTRICLE_RIM: "rim of the fourth ventricle",
+    Region.SULCI: "sulci above the ventricles",
+    Region.CORD: "upper cervical cord",
 }

@@ -32,6 +32,66 @@ class Quantity(StrEnum):
     """(left - right) / (left + right) of FLAIR_VOLUME; 0 is symmetric, +1 all left, -1 all right."""
     FLAIR_CORTICAL_SHARE = "flair_cortical_share"
     """Share of all FLAIR hyperintensity that lies in cortex and subcortical white matter."""
+    FLAIR_FOCI = "flair_foci"
+    """Number of separate FLAIR hyperintensities whose centre lies in the region; larger is worse."""
+
+    RESTRICTED_VOLUME = "restricted_volume"
+    """Volume of restricted diffusion (bright on DWI and low ADC) in the region; larger is worse."""
+    RESTRICTED_ADC = "restricted_adc"
+    """Mean ADC of the restricted voxels of the region; smaller is worse."""
+    RESTRICTED_FOCI = "restricted_foci"
+    """Number of separate areas of restricted diffusion whose centre lies in the region; larger is worse."""
+    RESTRICTED_LARGEST = "restricted_largest"
+    """Volume of the largest connected area of restricted diffusion; larger is worse."""
+    RESTRICTED_LATERALITY = "restricted_laterality"
+    """(left - right) / (left + right) of RESTRICTED_VOLUME."""
+    SHINE_THROUGH_VOLUME = "shine_through_volume"
+    """Volume that is bright on DWI although its ADC is not low: T2 shine-through."""
+    LESION_ADC = "lesion_adc"
+    """Mean ADC of the FLAIR-hyperintense voxels of the region; low is cytotoxic, high vasogenic."""
+    ADC_MEDIAN = "adc_median"
+    """Median ADC of the region's brain tissue."""
+
+    MICROBLEED_COUNT = "microbleed_count"
+    """Number of microbleed-like foci (round, dark on SWI or T2*, 2-10 mm) in the region; larger is worse."""
+    HAEMORRHAGE_DIAMETER = "haemorrhage_diameter"
+    """Longest diameter of the largest susceptibility focus of more than 10 mm, 0 if there is none; larger is worse."""
+    HAEMORRHAGE_VOLUME = "haemorrhage_volume"
+    """Volume of susceptibility foci of more than 10 mm; larger is worse."""
+
+    SULCAL_ENHANCEMENT_VOLUME = "sulcal_enhancement_volume"
+    """Volume of leptomeningeal enhancement (post over pre T1) in the region's sulcal shell; larger is worse."""
+    SULCAL_ENHANCEMENT_RATIO = "sulcal_enhancement_ratio"
+    """Mean post over pre T1 signal of the enhancing shell; larger is worse."""
+    SULCAL_ENHANCEMENT_HEIGHT = "sulcal_enhancement_height"
+    """Height of the tallest run of adjoining slices with leptomeningeal enhancement; larger is worse."""
+    LESION_ENHANCEMENT = "lesion_enhancement"
+    """Median post over pre T1 signal of the FLAIR-hyperintense voxels; below 1.10 is no enhancement."""
+    ENHANCING_VOLUME = "enhancing_volume"
+    """Volume of parenchymal enhancement in the region; larger is worse."""
+
+    CSF_VOLUME = "csf_volume"
+    """Cerebrospinal fluid in the region (sulci above the ventricles, cisterns, ventricles); smaller is worse."""
+    CSF_CHANGE = "csf_change"
+    """Change of CSF_VOLUME against the baseline study; more negative is worse."""
+    CSF_RATIO = "csf_ratio"
+    """Smaller over larger hemispheric sulcal fluid; smaller is worse."""
+    MIDLINE_SHIFT = "midline_shift"
+    """Displacement of the septum pellucidum from the midline; larger is worse."""
+    TONSIL_DESCENT = "tonsil_descent"
+    """How far the cerebellar tonsils reach below the foramen magnum; larger is worse."""
+
+    CORD_RATIO = "cord_ratio"
+    """Largest cord signal over that of the cord's usual level, on at least two slices; larger is worse."""
+    CORD_LENGTH = "cord_length"
+    """Length of cord below the foramen magnum that lies in the field of view."""
+
+    FLAIR_NEW_VOLUME = "flair_new_volume"
+    """Volume of FLAIR hyperintensity that the earlier study does not have; larger is worse."""
+    FLAIR_GONE_VOLUME = "flair_gone_volume"
+    """Volume of the earlier study's FLAIR hyperintensity that is no longer there."""
+    FLAIR_CHANGE = "flair_change"
+    """Change of FLAIR_VOLUME against the earlier study; larger is worse."""
 
 
 UNITS: dict[Quantity, Unit] = {
@@ -41,6 +101,33 @@ UNITS: dict[Quantity, Unit] = {
     Quantity.FLAIR_Z: Unit.ONE,
     Quantity.FLAIR_LATERALITY: Unit.ONE,
     Quantity.FLAIR_CORTICAL_SHARE: Unit.PERCENT,
+    Quantity.FLAIR_FOCI: Unit.COUNT,
+    Quantity.RESTRICTED_VOLUME: Unit.MILLILITRE,
+    Quantity.RESTRICTED_ADC: Unit.ADC,
+    Quantity.RESTRICTED_FOCI: Unit.COUNT,
+    Quantity.RESTRICTED_LARGEST: Unit.MILLILITRE,
+    Quantity.RESTRICTED_LATERALITY: Unit.ONE,
+    Quantity.SHINE_THROUGH_VOLUME: Unit.MILLILITRE,
+    Quantity.LESION_ADC: Unit.ADC,
+    Quantity.ADC_MEDIAN: Unit.ADC,
+    Quantity.MICROBLEED_COUNT: Unit.COUNT,
+    Quantity.HAEMORRHAGE_DIAMETER: Unit.MILLIMETRE,
+    Quantity.HAEMORRHAGE_VOLUME: Unit.MILLILITRE,
+    Quantity.SULCAL_ENHANCEMENT_VOLUME: Unit.MILLILITRE,
+    Quantity.SULCAL_ENHANCEMENT_RATIO: Unit.ONE,
+    Quantity.SULCAL_ENHANCEMENT_HEIGHT: Unit.MILLIMETRE,
+    Quantity.LESION_ENHANCEMENT: Unit.ONE,
+    Quantity.ENHANCING_VOLUME: Unit.MILLILITRE,
+    Quantity.CSF_VOLUME: Unit.MILLILITRE,
+    Quantity.CSF_CHANGE: Unit.PERCENT,
+    Quantity.CSF_RATIO: Unit.ONE,
+    Quantity.MIDLINE_SHIFT: Unit.MILLIMETRE,
+    Quantity.TONSIL_DESCENT: Unit.MILLIMETRE,
+    Quantity.CORD_RATIO: Unit.ONE,
+    Quantity.CORD_LENGTH: Unit.MILLIMETRE,
+    Quantity.FLAIR_NEW_VOLUME: Unit.MILLILITRE,
+    Quantity.FLAIR_GONE_VOLUME: Unit.MILLILITRE,
+    Quantity.FLAIR_CHANGE: Unit.PERCENT,
 }
 """The one unit of each quantity; a policy that names another is refused on load."""
 
@@ -96,3 +183,23 @@ class NotAssessed:
 
 
 Finding = Measured | NotAssessed
+
+
+@dataclass(frozen=True, slots=True)
+class Lesion:
+    """One connected area that a check found."""
+
+    check: str
+    """Name of the check, as in `flair_hyperintensity`."""
+    region: Region
+    """The region that holds most of it."""
+    side: Side
+    volume_ml: float
+    centre_mm: tuple[float, float, float]
+    """Centre of mass in the patient coordinates of its series (LPS)."""
+    longest_mm: float
+    series_instance_uid: str
+    sop_instance_uids: tuple[str, ...] = ()
+    """The slice that shows most of it, first."""
+    values: tuple[tuple[Quantity, float], ...] = ()
+    """Means over the lesion, as (quantity, value) in the quantity's unit."""

@@ -7,7 +7,7 @@ from enum import StrEnum
 from rules.anatomy import Role
 from rules.context import PatientContext
 from rules.decision import Decision
-from rules.findings import Finding
+from rules.findings import Finding, Lesion
 from rules.urgency import Priority
 
 TRIAGE_STUDY = "cartriage.triage_study"
@@ -85,6 +85,27 @@ class StudyReady:
 
 
 @dataclass(frozen=True, slots=True)
+class SeriesQuality:
+    """What a series is worth for measuring; None is not measured."""
+
+    signal_to_noise: float | None = None
+    """Mean signal of white matter over the noise of the air."""
+    ghosting: float | None = None
+    """Signal of the air along the phase direction over the air elsewhere; 1 is none."""
+    sharpness: float | None = None
+    """Edge width in mm; motion and blur make it larger."""
+    brain_covered: float | None = None
+    """Share of the brain within the slices, 0 to 1."""
+    slice_spacing_mm: float | None = None
+    alignment: float | None = None
+    """Mutual information with the series that the anatomy was found in, in nats."""
+    problems: tuple[str, ...] = ()
+    """One clause each, worst first, as in `motion ghosts`; empty if nothing is wrong."""
+    is_usable: bool = True
+    """False if the series is too bad to be measured."""
+
+
+@dataclass(frozen=True, slots=True)
 class SeriesUse:
     """What became of one series."""
 
@@ -94,6 +115,7 @@ class SeriesUse:
     reason: str
     """Header evidence for the role, or why the series was not used."""
     instances: int
+    quality: SeriesQuality | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,6 +153,8 @@ class StudyTriaged:
     stages: tuple[StageTime, ...]
     versions: dict[str, str]
     """Software names to versions, `cartriage` first."""
+    lesions: tuple[Lesion, ...] = ()
+    """Largest first."""
     unreadable: tuple[str, ...] = ()
     """One clause for each file that could not be read, with its number of files, as in `2 files: truncated`."""
     failure: str = ""

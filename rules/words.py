@@ -11,9 +11,54 @@ _QUANTITIES = {
     Quantity.FLAIR_Z: "FLAIR z-score",
     Quantity.FLAIR_LATERALITY: "FLAIR laterality index",
     Quantity.FLAIR_CORTICAL_SHARE: "cortical/subcortical share of FLAIR hyperintensity",
+    Quantity.FLAIR_FOCI: "number of FLAIR hyperintensities",
+    Quantity.RESTRICTED_VOLUME: "restricted diffusion volume",
+    Quantity.RESTRICTED_ADC: "mean ADC of restricted diffusion",
+    Quantity.RESTRICTED_FOCI: "number of areas of restricted diffusion",
+    Quantity.RESTRICTED_LARGEST: "largest area of restricted diffusion",
+    Quantity.RESTRICTED_LATERALITY: "laterality index of restricted diffusion",
+    Quantity.SHINE_THROUGH_VOLUME: "volume bright on DWI without low ADC",
+    Quantity.LESION_ADC: "mean ADC of FLAIR hyperintensity",
+    Quantity.ADC_MEDIAN: "median ADC",
+    Quantity.MICROBLEED_COUNT: "number of microbleed-like foci",
+    Quantity.HAEMORRHAGE_DIAMETER: "diameter of the largest susceptibility focus over 10 mm",
+    Quantity.HAEMORRHAGE_VOLUME: "volume of susceptibility foci over 10 mm",
+    Quantity.SULCAL_ENHANCEMENT_VOLUME: "leptomeningeal enhancement volume",
+    Quantity.SULCAL_ENHANCEMENT_RATIO: "leptomeningeal post/pre ratio",
+    Quantity.SULCAL_ENHANCEMENT_HEIGHT: "height of leptomeningeal enhancement",
+    Quantity.LESION_ENHANCEMENT: "post/pre ratio of FLAIR hyperintensity",
+    Quantity.ENHANCING_VOLUME: "parenchymal enhancement volume",
+    Quantity.CSF_VOLUME: "cerebrospinal fluid volume",
+    Quantity.CSF_CHANGE: "change of cerebrospinal fluid volume",
+    Quantity.CSF_RATIO: "ratio of hemispheric sulcal fluid",
+    Quantity.MIDLINE_SHIFT: "midline shift",
+    Quantity.TONSIL_DESCENT: "tonsils below the foramen magnum",
+    Quantity.CORD_RATIO: "cord signal ratio",
+    Quantity.CORD_LENGTH: "length of cord in the field of view",
+    Quantity.FLAIR_NEW_VOLUME: "new FLAIR hyperintensity volume",
+    Quantity.FLAIR_GONE_VOLUME: "resolved FLAIR hyperintensity volume",
+    Quantity.FLAIR_CHANGE: "change of FLAIR hyperintensity volume",
 }
-_FAMILIES = dict.fromkeys(_QUANTITIES, "FLAIR hyperintensity")
-"""What a quantity is part of; what is missing is told by family, not number by number."""
+_FAMILIES = {
+    "flair": "FLAIR hyperintensity",
+    "restricted": "diffusion restriction",
+    "shine": "diffusion restriction",
+    "lesion_adc": "ADC",
+    "adc": "ADC",
+    "microbleed": "microhaemorrhage and haemorrhage",
+    "haemorrhage": "microhaemorrhage and haemorrhage",
+    "sulcal_enhancement": "contrast enhancement",
+    "lesion_enhancement": "contrast enhancement",
+    "enhancing": "contrast enhancement",
+    "csf": "sulci, cisterns and ventricles",
+    "midline": "midline shift",
+    "tonsil": "tonsil position",
+    "cord": "cervical cord",
+    "flair_new": "comparison with an earlier study",
+    "flair_gone": "comparison with an earlier study",
+    "flair_change": "comparison with an earlier study",
+}
+"""What a quantity is part of, by the start of its name, the longest that fits; what is missing is told by family, not number by number."""
 _UNITS = {
     "mL": " mL",
     "%": " %",
@@ -37,7 +82,8 @@ def quantity_words(quantity: Quantity) -> str:
 
 def family_words(quantity: Quantity) -> str:
     """What the quantity is part of, as in `FLAIR hyperintensity`."""
-    return _FAMILIES[quantity]
+    longest = max((start for start in _FAMILIES if quantity.startswith(start)), key=len)
+    return _FAMILIES[longest]
 
 
 def subject_words(region: Region, side: Side) -> str:

@@ -10,7 +10,6 @@ from pathlib import Path
 
 from pydicom import Dataset
 
-from rules.anatomy import Role
 from rules.decide import decide
 from rules.decision import Decision
 from rules.explain import context_lines
@@ -19,19 +18,17 @@ from rules.findings import Finding, Measured, Why
 from rules.identity import digest_of
 from rules.messages import SeriesUse, StudyReady, StudyTriaged
 from rules.policy import Policy
+from workers.analysis import Analysis, analyse, silent
 from workers.cache import Cache
-from workers.checks import flair
-from workers.checks.result import CheckResult
+from workers.checks.registry import checks
 from workers.errors import CannotAssess
-from workers.imaging.anatomy import map_anatomy
-from workers.imaging.reading import read_volume
-from workers.imaging.series import Series, Unreadable, choose, read_study
-from workers.imaging.volume import Volume
+from workers.images import Images, Placed
+from workers.imaging.series import Series, Unreadable, read_study
 from workers.reports.content import ReportContent
 from workers.reports.writing import write_reports
 from workers.stages import Stages
-from workers.study import modalities, series_digests, study_date, with_birth_date
-from workers.versions import code_digest, device, versions
+from workers.study import age_years, modalities, study_date, with_birth_date
+from workers.versions import device, versions
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,10 +67,10 @@ def triage(
     unread = _summary(unreadable)
     if not headers:
         raise CannotAssess(Why.SERIES_UNREADABLE, "no file of the study is readable DICOM")
-    result, used = _failed(failure) if failure else _analyse(ready, series, stages)
+    result = _failed(failure) if failure else _analysed(ready, series, headers, stages)
     with stages.timed("decide"):
         decision = decide(policy, _case(ready, series, headers, result))
-    uses = tuple(_use(one, is_used=one.series_instance_uid in used) for one in series)
+    uses = _uses(series, result)
     with stages.timed("report"):
         # Another content needs another identity: a PACS may keep the first object it has of a UID.
         identity = digest_of([ready.job_id, "without analysis"]) if failure else ready.job_id
@@ -85,6 +82,7 @@ def triage(
         snapshot=ready.snapshot,
         decision=decision,
         findings=result.findings,
+        lesions=result.lesions,
         series=uses,
         reports=reports,
         stages=tuple(stages.times),
@@ -94,47 +92,20 @@ def triage(
     )
 
 
-def _analyse(
-    ready: StudyReady, series: Sequence[Series], stages: Stages
-) -> tuple[CheckResult, frozenset[str]]:
-    """Findings, and the series they came from. What the data do not allow becomes NotAssessed."""
-    try:
-        with stages.timed("volume"):
-            source, volume = _flair(series)
-        digest = digest_of([series_digests(ready.instances, source.series_instance_uid), code_digest()])
-        anatomy = stages.recall("anatomy", digest, lambda: map_anatomy(volume))
-        result = stages.recall("flair", digest, lambda: flair.measure(volume, anatomy))
-    except CannotAssess as reason:
-        return flair.not_assessed(reason.why, reason.detail), frozenset()
-    return result, frozenset({source.series_instance_uid})
+def _analysed(
+    ready: StudyReady, series: Sequence[Series], headers: Sequence[Dataset], stages: Stages
+) -> Analysis:
+    images = Images(series, ready.instances, stages)
+    return analyse(images, checks(), age_years(headers))
 
 
-def _flair(series: Sequence[Series]) -> tuple[Series, Volume]:
-    """The best FLAIR that can be read; if none can, the trouble of the best one."""
-    left, trouble = list(series), None
-    while True:
-        try:
-            source = choose(left, Role.FLAIR)
-        except CannotAssess as none_left:
-            raise trouble or none_left from None
-        try:
-            return source, read_volume(source)
-        except CannotAssess as reason:
-            trouble = trouble or reason
-            left.remove(source)
-
-
-def _failed(failure: tuple[Why, str]) -> tuple[CheckResult, frozenset[str]]:
+def _failed(failure: tuple[Why, str]) -> Analysis:
     why = failure[0]
     words = {Why.TIMEOUT: "the analysis took too long and was stopped"}
-    return flair.not_assessed(
-        why, words.get(why, "the analysis failed; the study was not measured")
-    ), frozenset()
+    return silent(checks(), why, words.get(why, "the analysis failed; the study was not measured"))
 
 
-def _case(
-    ready: StudyReady, series: Sequence[Series], headers: Sequence[Dataset], result: CheckResult
-) -> Case:
+def _case(ready: StudyReady, series: Sequence[Series], headers: Sequence[Dataset], result: Analysis) -> Case:
     return Case(
         findings=result.findings,
         context=with_birth_date(ready.context, headers),
@@ -177,13 +148,22 @@ def _key_images(findings: Sequence[Finding]) -> tuple[str, ...]:
     return tuple(dict.fromkeys(uids))[:6]
 
 
-def _use(series: Series, *, is_used: bool) -> SeriesUse:
+def _uses(series: Sequence[Series], result: Analysis) -> tuple[SeriesUse, ...]:
+    """What became of each series: measured, with its quality, or not, with the reason."""
+    placed = {
+        uid: place for place in result.placed.values() if isinstance(place, Placed) for uid in place.uids
+    }
+    return tuple(_use(one, placed.get(one.series_instance_uid)) for one in series)
+
+
+def _use(series: Series, placed: Placed | None) -> SeriesUse:
     return SeriesUse(
         series.series_instance_uid,
         series.role,
-        is_used=is_used,
+        is_used=placed is not None,
         reason=series.evidence,
         instances=len(series.files),
+        quality=placed.quality if placed else None,
     )
 
 

@@ -18,16 +18,21 @@ class Stages:
 
     cache: Cache
     times: list[StageTime] = field(default_factory=list)
+    _inner: list[float] = field(default_factory=lambda: [0.0])
+    """Seconds of the stages inside each of the running ones, which are not counted twice."""
 
     @contextmanager
     def timed(self, stage: str) -> Iterator[None]:
-        """Time what happens inside, also if it raises."""
+        """Time what happens inside, also if it raises; stages inside are counted on their own."""
         start = time.monotonic()
+        self._inner.append(0.0)
         try:
             yield
         finally:
-            was_cached = stage in self.cache.hits
-            self.times.append(StageTime(stage, round(time.monotonic() - start, 3), was_cached))
+            seconds = time.monotonic() - start
+            own = seconds - self._inner.pop()
+            self._inner[-1] += seconds
+            self.times.append(StageTime(stage, round(own, 3), stage in self.cache.hits))
 
     def recall(self, stage: str, digest: str, compute: Callable[[], T]) -> T:
         """Time a stage whose result the cache may hold (see Cache.recall)."""

@@ -11,6 +11,8 @@ from rules.context import PatientContext
 from rules.messages import InstanceFile
 from workers.imaging.headers import quiet, text
 
+_PER_YEAR = {"Y": 1, "M": 12, "W": 52, "D": 365}
+"""Units of the value representation AS (PS3.5 6.2) in a year."""
 _DATE_LENGTH = len("YYYYMMDD")
 
 
@@ -48,6 +50,19 @@ def with_birth_date(context: PatientContext, headers: Sequence[Dataset]) -> Pati
     if context.birth_date is not None:
         return context
     return replace(context, birth_date=_first_date(headers, "PatientBirthDate"))
+
+
+def age_years(headers: Sequence[Dataset]) -> int | None:
+    """Age at the study: Patient's Age (0010,1010) in whole years, else from birth and study date; None if unknown."""
+    with quiet():
+        for header in headers:
+            found = text(header, "PatientAge")
+            if found[:-1].isdigit() and found[-1:] in _PER_YEAR:
+                return int(found[:-1]) // _PER_YEAR[found[-1]]
+    born, then = _first_date(headers, "PatientBirthDate"), study_date(headers)
+    if born is None or then is None or then < born:
+        return None
+    return then.year - born.year - ((then.month, then.day) < (born.month, born.day))
 
 
 def series_digests(instances: Sequence[InstanceFile], series_instance_uid: str) -> list[str]:

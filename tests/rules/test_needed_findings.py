@@ -10,7 +10,7 @@ from rules.facts import Case
 from rules.findings import Quantity, Why
 from rules.policy import load
 from tests.rules.stories import NOW, STUDY_DATE, context_of, findings_of
-from workers.checks import flair
+from workers.checks.registry import checks
 
 POLICY = load()
 CASE = Case(
@@ -19,7 +19,7 @@ CASE = Case(
 
 
 def test_every_finding_the_policy_names_is_one_a_check_makes():
-    said = flair.not_assessed(Why.SERIES_MISSING, "nothing").findings
+    said = [one for check in checks() for one in check.silence(Why.SERIES_MISSING, "nothing")]
     assert POLICY.needed_findings() <= {Subject(one.quantity, one.region, one.side) for one in said}
 
 

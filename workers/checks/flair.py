@@ -3,12 +3,13 @@
 import numpy as np
 from numpy.typing import NDArray
 
-from rules.anatomy import Region, Side
+from rules.anatomy import Region, Role, Side
 from rules.findings import UNITS, Evidence, Finding, Measured, NotAssessed, Quantity, Why
+from workers.checks.check import Check, Inputs
 from workers.checks.hyperintensity import Hyperintensity, find_hyperintensity
 from workers.checks.result import CheckResult
 from workers.imaging.anatomy import Anatomy
-from workers.imaging.regions import CORTICAL, sides
+from workers.imaging.regions import CORTICAL, DRAWN, sides
 from workers.imaging.volume import Volume
 
 NAME = "flair_hyperintensity"
@@ -22,24 +23,26 @@ KEY_SLICES = 3
 
 _SURE = (Quantity.FLAIR_VOLUME, Quantity.FLAIR_FRACTION)
 """What can be said of every region; ratio and z exist only where something is bright."""
-REPORTED = tuple(region for region in Region if region is not Region.VENTRICLES)
+REPORTED = tuple(region for region in DRAWN if region is not Region.VENTRICLES)
 
 
-def measure(volume: Volume, anatomy: Anatomy) -> CheckResult:
+def measure(inputs: Inputs) -> CheckResult:
     """Volume, share, ratio and z of FLAIR hyperintensity in every region, its symmetry and its cortical share."""
+    scan = inputs.scan(Role.FLAIR)
+    volume, anatomy = scan.volume, scan.anatomy
     seen = find_hyperintensity(anatomy, volume.spacing_mm)
     findings: list[Finding] = []
     for region in REPORTED:
         findings += _of_region(volume, anatomy, seen, region)
     findings += _cortical_share(volume, anatomy, seen)
-    return CheckResult(tuple(findings), seen.mask)
+    return CheckResult(tuple(findings), seen.mask, Role.FLAIR)
 
 
-def not_assessed(why: Why, detail: str) -> CheckResult:
+def silence(why: Why, detail: str) -> tuple[Finding, ...]:
     """Everything this check would have said, as not assessed."""
     silent = [finding for region in REPORTED for finding in _silence(region, why, detail)]
     silent.append(NotAssessed(Quantity.FLAIR_CORTICAL_SHARE, Region.BRAIN, Side.WHOLE, why, detail))
-    return CheckResult(tuple(silent))
+    return tuple(silent)
 
 
 def _silence(region: Region, why: Why, detail: str) -> list[Finding]:
@@ -109,3 +112,6 @@ def _evidence(volume: Volume, bright: NDArray[np.bool_]) -> Evidence:
     order = [int(k) for k in np.argsort(-areas, kind="stable")[:KEY_SLICES] if areas[k] > 0]
     uids = dict.fromkeys(volume.sop_instance_uids[k] for k in order)
     return Evidence(f"{NAME} {VERSION}", volume.series_instance_uid, tuple(uids))
+
+
+CHECK = Check(NAME, VERSION, (Role.FLAIR,), measure, silence)

@@ -1,19 +1,23 @@
-"""What a check hands on: its findings, and the mask it saw them in."""
+"""What a check hands on: its findings, the lesions it saw, and the mask it saw them in."""
 
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
-from rules.findings import Finding
+from rules.anatomy import Role
+from rules.findings import Finding, Lesion
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class CheckResult:
     """Findings of one check.
 
-    mask : (k, j, i) bool on the grid of the check's volume, or None where nothing could be measured
+    mask : (k, j, i) bool on the grid of the scan of `role`, or None where nothing could be measured
     """
 
     findings: tuple[Finding, ...]
     mask: NDArray[np.bool_] | None = None
+    role: Role | None = None
+    lesions: tuple[Lesion, ...] = ()
+    """Largest first."""

@@ -67,8 +67,12 @@ UNIONS: dict[Region, tuple[Region, ...]] = {
     Region.BRAIN: tuple(part for part in PARTS if part is not Region.VENTRICLES),
 }
 
-UNPAIRED = frozenset({Region.BRAIN, Region.SPLENIUM, Region.MIDBRAIN, Region.PONS, Region.MEDULLA,
-                      Region.BRAINSTEM, Region.VENTRICLES})  # fmt: skip
+DRAWN: tuple[Region, ...] = (*PARTS, *UNIONS)
+"""The regions that the labels can tell."""
+
+UNPAIRED = frozenset({Region.BRAIN, Region.SPLENIUM, Region.MIDBRAIN, Region.PONS, Region.MEDULLA, Region.BRAINSTEM,
+                      Region.VENTRICLES, Region.GENU, Region.CALLOSAL_BODY, Region.PERIAQUEDUCTAL,
+                      Region.FOURTH_VENTRICLE_RIM, Region.CISTERNS, Region.CORD})  # fmt: skip
 
 CORTICAL = (
     Region.FRONTAL,

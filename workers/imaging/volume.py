@@ -23,6 +23,10 @@ class Volume:
     frame_of_reference_uid: str
     sop_instance_uids: tuple[str, ...]
     """One for each slice, in the order of `array`; a multi-frame instance repeats."""
+    is_after_contrast: bool = False
+    """Whether the headers say that contrast agent was given before."""
+    b_value: float | None = None
+    """Diffusion weighting in s/mm2, of a DWI or B0 volume."""
 
     @property
     def spacing_mm(self) -> tuple[float, float, float]:

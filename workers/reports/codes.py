@@ -74,7 +74,11 @@ STATUSES = {Status.PRESENT: PRESENT, Status.ABSENT: ABSENT, Status.OPEN: UNDETER
 
 # Measurements
 T2_HYPERINTENSITY = Code("RID39467", "RADLEX", "T2 Hyperintensity")  # CID 6335
+RESTRICTED_DIFFUSION = Code("RID43349", "RADLEX", "Restricted diffusion")  # CID 6335
+HAEMORRHAGE = Code("50960005", "SCT", "Hemorrhage")  # CID 6335
+ENHANCING_LESION = Code("C113842", "NCIt", "Enhancing Lesion")  # CID 7159
 VOLUME = Code("118565006", "SCT", "Volume")  # CID 7469
+ADC = Code("113041", "DCM", "Apparent Diffusion Coefficient")  # CID 7469
 QUANTITIES = {
     Quantity.FLAIR_VOLUME: VOLUME,
     Quantity.FLAIR_FRACTION: private("flair-fraction", "FLAIR-hyperintense share of the region"),
@@ -84,6 +88,35 @@ QUANTITIES = {
         "flair-laterality", "FLAIR laterality index (left - right) / (left + right)"
     ),
     Quantity.FLAIR_CORTICAL_SHARE: private("flair-cortical", "Cortical share of FLAIR hyperintensity"),
+    Quantity.FLAIR_FOCI: private("flair-foci", "Number of FLAIR hyperintensities"),
+    Quantity.RESTRICTED_VOLUME: VOLUME,
+    Quantity.RESTRICTED_ADC: ADC,
+    Quantity.RESTRICTED_FOCI: private("restricted-foci", "Number of areas of restricted diffusion"),
+    Quantity.RESTRICTED_LARGEST: private("restricted-large", "Largest area of restricted diffusion"),
+    Quantity.RESTRICTED_LATERALITY: private(
+        "restricted-later", "Laterality of restricted diffusion (left - right) / (left + right)"
+    ),
+    Quantity.SHINE_THROUGH_VOLUME: private("shine-through", "Volume bright on DWI without low ADC"),
+    Quantity.LESION_ADC: private("lesion-adc", "Mean ADC of FLAIR hyperintensity"),
+    Quantity.ADC_MEDIAN: private("adc-median", "Median ADC of the region"),
+    Quantity.MICROBLEED_COUNT: private("microbleeds", "Number of microbleed-like foci"),
+    Quantity.HAEMORRHAGE_DIAMETER: private("bleed-diameter", "Diameter of the largest focus over 10 mm"),
+    Quantity.HAEMORRHAGE_VOLUME: VOLUME,
+    Quantity.SULCAL_ENHANCEMENT_VOLUME: private("leptomeningeal", "Volume of leptomeningeal enhancement"),
+    Quantity.SULCAL_ENHANCEMENT_RATIO: private("leptomening-rat", "Leptomeningeal signal post over pre"),
+    Quantity.SULCAL_ENHANCEMENT_HEIGHT: private("leptomening-hgt", "Height of leptomeningeal enhancement"),
+    Quantity.LESION_ENHANCEMENT: private("lesion-enhance", "Signal post over pre of FLAIR hyperintensity"),
+    Quantity.ENHANCING_VOLUME: private("enhancing", "Volume of parenchymal enhancement"),
+    Quantity.CSF_VOLUME: VOLUME,
+    Quantity.CSF_CHANGE: private("csf-change", "Change of cerebrospinal fluid volume"),
+    Quantity.CSF_RATIO: private("csf-ratio", "Smaller over larger hemispheric sulcal fluid"),
+    Quantity.MIDLINE_SHIFT: private("midline-shift", "Midline shift"),
+    Quantity.TONSIL_DESCENT: private("tonsil-descent", "Tonsils below the foramen magnum"),
+    Quantity.CORD_RATIO: private("cord-ratio", "Cord signal over its usual level"),
+    Quantity.CORD_LENGTH: private("cord-length", "Length of cord in the field of view"),
+    Quantity.FLAIR_NEW_VOLUME: private("flair-new", "New FLAIR hyperintensity volume"),
+    Quantity.FLAIR_GONE_VOLUME: private("flair-gone", "Resolved FLAIR hyperintensity volume"),
+    Quantity.FLAIR_CHANGE: private("flair-change", "Change of FLAIR hyperintensity volume"),
 }
 CUBIC_MILLIMETRE = Code("mm3", "UCUM", "cubic millimeter")  # CID 7462
 UNITS = {
@@ -101,13 +134,16 @@ _BRAIN = Code("12738006", "SCT", "Brain")
 _WHITE_MATTER = Code("68523003", "SCT", "Cerebral White Matter")
 _BRAIN_STEM = Code("119238007", "SCT", "Brain Stem")  # CID 7140
 _PARIETAL = Code("16630005", "SCT", "Parietal lobe")
+_FRONTAL = Code("83251001", "SCT", "Frontal lobe")
+_TEMPORAL = Code("78277001", "SCT", "Temporal lobe")
+_SUBARACHNOID = Code("33930006", "SCT", "Cranial Subarachnoid Space")  # CID 7140
 _OCCIPITAL = Code("31065004", "SCT", "Occipital lobe")
 
 SITES: dict[Region, tuple[Code, ...]] = {
     Region.BRAIN: (_BRAIN,),
-    Region.FRONTAL: (Code("83251001", "SCT", "Frontal lobe"),),
+    Region.FRONTAL: (_FRONTAL,),
     Region.PARIETAL: (_PARIETAL,),
-    Region.TEMPORAL: (Code("78277001", "SCT", "Temporal lobe"),),
+    Region.TEMPORAL: (_TEMPORAL,),
     Region.OCCIPITAL: (_OCCIPITAL,),
     Region.PARIETO_OCCIPITAL: (_PARIETAL, _OCCIPITAL),
     Region.CINGULATE: (_BRAIN,),
@@ -127,6 +163,16 @@ SITES: dict[Region, tuple[Code, ...]] = {
     Region.PERIVENTRICULAR: (_WHITE_MATTER,),
     Region.CENTRUM_SEMIOVALE: (_WHITE_MATTER,),
     Region.VENTRICLES: (Code("35764002", "SCT", "Brain ventricle"),),
+    Region.TEMPORAL_POLE: (_TEMPORAL,),
+    Region.PRECENTRAL: (_FRONTAL,),
+    Region.WATERSHED: (_BRAIN,),
+    Region.GENU: (Code("70215001", "SCT", "genu of corpus callosum"),),
+    Region.CALLOSAL_BODY: (Code("88442005", "SCT", "Corpus callosum"),),
+    Region.PERIAQUEDUCTAL: (Code("80447000", "SCT", "Cerebral aqueduct"),),
+    Region.FOURTH_VENTRICLE_RIM: (Code("35918002", "SCT", "Fourth Ventricle"),),
+    Region.SULCI: (_SUBARACHNOID,),
+    Region.CISTERNS: (_SUBARACHNOID,),
+    Region.CORD: (Code("2748008", "SCT", "Spinal cord"),),
 }
 """Structures a region lies in; more than one where the region spans them."""
 
@@ -137,6 +183,15 @@ SITE_PARTS: dict[Region, Code] = {
     Region.MEDULLA: private("medulla", "medulla oblongata"),
     Region.PERIVENTRICULAR: private("periventricular", "periventricular white matter"),
     Region.CENTRUM_SEMIOVALE: private("semiovale", "centrum semiovale and corona radiata"),
+    Region.TEMPORAL_POLE: private("temporal-pole", "amygdala and temporal pole"),
+    Region.PRECENTRAL: private("precentral", "precentral gyrus"),
+    Region.WATERSHED: private("watershed", "watershed bands"),
+    Region.CALLOSAL_BODY: private("callosal-body", "body and isthmus"),
+    Region.PERIAQUEDUCTAL: private("periaqueductal", "tissue around the aqueduct"),
+    Region.FOURTH_VENTRICLE_RIM: private("fourth-rim", "tissue around the fourth ventricle"),
+    Region.SULCI: private("convexity-sulci", "sulci above the lateral ventricles"),
+    Region.CISTERNS: private("basal-cisterns", "suprasellar, ambient and quadrigeminal cisterns"),
+    Region.CORD: private("upper-cervical", "upper cervical cord"),
 }
 """The part of the structure, where no code for the part could be verified."""
 
@@ -153,6 +208,12 @@ _UNPAIRED = frozenset(
         Region.BRAINSTEM,
         Region.CEREBELLUM,
         Region.VENTRICLES,
+        Region.GENU,
+        Region.CALLOSAL_BODY,
+        Region.PERIAQUEDUCTAL,
+        Region.FOURTH_VENTRICLE_RIM,
+        Region.CISTERNS,
+        Region.CORD,
     }
 )
 

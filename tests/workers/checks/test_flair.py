@@ -6,7 +6,7 @@ from scipy import ndimage
 
 from rules.anatomy import Region, Side
 from rules.findings import UNITS, Measured, NotAssessed, Quantity, Why
-from tests.workers.imaging.heads import flat_anatomy
+from tests.workers.imaging.heads import flat_anatomy, scans_of
 from workers.checks import flair
 
 
@@ -33,7 +33,7 @@ PRES = [(Region.PARIETAL, Side.LEFT), (Region.PARIETAL, Side.RIGHT), (Region.OCC
 
 @pytest.fixture(scope="module")
 def healthy():
-    return flair.measure(*flat_anatomy())
+    return flair.measure(scans_of(*flat_anatomy()))
 
 
 def test_healthy_brain_shows_next_to_nothing(healthy):
@@ -57,7 +57,7 @@ def test_every_region_and_side_is_measured_in_the_unit_of_the_rules(healthy):
 
 @pytest.mark.parametrize("gain", [1.35, 1.6])
 def test_posterior_hyperintensity_is_found_on_both_sides(gain):
-    found = values(flair.measure(*flat_anatomy(bump(PRES, gain))))
+    found = values(flair.measure(scans_of(*flat_anatomy(bump(PRES, gain)))))
     for side in (Side.LEFT, Side.RIGHT):
         assert found[Quantity.FLAIR_VOLUME, Region.PARIETO_OCCIPITAL, side] > 3
         assert found[Quantity.FLAIR_RATIO, Region.PARIETO_OCCIPITAL, side] > 1.15
@@ -67,7 +67,7 @@ def test_posterior_hyperintensity_is_found_on_both_sides(gain):
 
 def test_stronger_signal_never_shrinks_the_lesion():
     volumes = [
-        values(flair.measure(*flat_anatomy(bump(PRES, gain))))[
+        values(flair.measure(scans_of(*flat_anatomy(bump(PRES, gain)))))[
             Quantity.FLAIR_VOLUME, Region.BRAIN, Side.WHOLE
         ]
         for gain in (1.2, 1.35, 1.6)
@@ -77,20 +77,20 @@ def test_stronger_signal_never_shrinks_the_lesion():
 
 def test_a_lesion_of_one_side_is_lateral():
     one_sided = bump([(Region.PARIETAL, Side.LEFT)], 1.6)
-    found = values(flair.measure(*flat_anatomy(one_sided)))
+    found = values(flair.measure(scans_of(*flat_anatomy(one_sided))))
     assert found[Quantity.FLAIR_LATERALITY, Region.PARIETO_OCCIPITAL, Side.WHOLE] > 0.9
     assert found[Quantity.FLAIR_VOLUME, Region.PARIETO_OCCIPITAL, Side.RIGHT] < 0.2
 
 
 def test_a_few_bright_voxels_have_no_side():
     tiny = bump([(Region.PARIETAL, Side.LEFT)], 1.8, radius_mm=5.5)
-    found = values(flair.measure(*flat_anatomy(tiny)))
+    found = values(flair.measure(scans_of(*flat_anatomy(tiny))))
     assert 0 < found[Quantity.FLAIR_VOLUME, Region.PARIETO_OCCIPITAL, Side.WHOLE] < 0.5
     assert (Quantity.FLAIR_LATERALITY, Region.PARIETO_OCCIPITAL, Side.WHOLE) not in found
 
 
 def test_a_faint_but_large_oedema_is_found():
-    faint = flair.measure(*flat_anatomy(bump(PRES, 1.18, radius_mm=18.0), noise=0.08))
+    faint = flair.measure(scans_of(*flat_anatomy(bump(PRES, 1.18, radius_mm=18.0), noise=0.08)))
     for side in (Side.LEFT, Side.RIGHT):
         assert values(faint)[Quantity.FLAIR_VOLUME, Region.PARIETO_OCCIPITAL, side] > 3
 
@@ -99,7 +99,7 @@ def test_a_faint_but_large_oedema_is_found():
 def test_a_lesion_that_fills_a_deep_region_does_not_become_its_normal(region):
     _, anatomy = flat_anatomy()
     field = 1 + 0.25 * ndimage.gaussian_filter(anatomy.region(region).astype(np.float32), 1.0)
-    found = values(flair.measure(*flat_anatomy(field)))
+    found = values(flair.measure(scans_of(*flat_anatomy(field))))
     side = Side.WHOLE if region is Region.THALAMUS else Side.MIDLINE
     assert found[Quantity.FLAIR_FRACTION, region, side] > 40
 
@@ -108,7 +108,7 @@ def test_a_hindbrain_lit_by_the_receive_field_is_no_lesion():
     _, anatomy = flat_anatomy()
     hind = anatomy.region(Region.BRAINSTEM) | anatomy.region(Region.CEREBELLUM)
     field = 1 + 0.06 * ndimage.gaussian_filter(hind.astype(np.float32), 2.0)
-    found = values(flair.measure(*flat_anatomy(field)))
+    found = values(flair.measure(scans_of(*flat_anatomy(field))))
     for region in (Region.PONS, Region.MIDBRAIN):
         assert found[Quantity.FLAIR_VOLUME, region, Side.MIDLINE] < 0.5
 
@@ -117,7 +117,7 @@ def test_a_hindbrain_lit_by_the_receive_field_is_no_lesion():
 def test_a_faint_lesion_of_a_thin_limbic_sheet_is_found(region):
     _, anatomy = flat_anatomy()
     field = 1 + 0.2 * ndimage.gaussian_filter(anatomy.region(region).astype(np.float32), 1.0)
-    found = values(flair.measure(*flat_anatomy(field)))
+    found = values(flair.measure(scans_of(*flat_anatomy(field))))
     for side in (Side.LEFT, Side.RIGHT):
         assert found[Quantity.FLAIR_VOLUME, region, side] > 1
 
@@ -127,7 +127,7 @@ def test_a_confluent_lesion_of_both_hemispheres_does_not_become_normal():
     wide = anatomy.region(Region.PARIETO_OCCIPITAL) | (anatomy.region(Region.FRONTAL) & (anatomy.parts > 0))
     wide &= np.arange(anatomy.parts.shape[0])[:, None, None] > 45
     field = 1 + 0.5 * ndimage.gaussian_filter(wide.astype(np.float32), 1.0)
-    found = values(flair.measure(*flat_anatomy(field)))
+    found = values(flair.measure(scans_of(*flat_anatomy(field))))
     assert found[Quantity.FLAIR_FRACTION, Region.PARIETO_OCCIPITAL, Side.WHOLE] > 40
 
 
@@ -140,7 +140,7 @@ def test_nothing_bright_has_no_ratio_rather_than_an_invented_one(healthy):
 
 def test_key_slices_are_those_with_most_of_it():
     volume, anatomy = flat_anatomy(bump([(Region.PARIETAL, Side.LEFT)], 1.6))
-    result = flair.measure(volume, anatomy)
+    result = flair.measure(scans_of(volume, anatomy))
     finding = next(f for f in result.findings if f.region is Region.PARIETAL and f.side is Side.LEFT)
     areas = (result.mask & anatomy.region(Region.PARIETAL, Side.LEFT)).sum(axis=(1, 2))
     assert finding.evidence.sop_instance_uids[0] == volume.sop_instance_uids[int(np.argmax(areas))]
@@ -151,15 +151,14 @@ def test_key_slices_are_those_with_most_of_it():
 def test_a_region_outside_the_slices_is_not_assessed():
     volume, anatomy = flat_anatomy()
     cut = replace(anatomy, covered={**anatomy.covered, Region.MEDULLA: 0.4})
-    found = [f for f in flair.measure(volume, cut).findings if f.region is Region.MEDULLA]
+    found = [f for f in flair.measure(scans_of(volume, cut)).findings if f.region is Region.MEDULLA]
     assert found
     assert all(isinstance(f, NotAssessed) and f.why is Why.COVERAGE for f in found)
 
 
 def test_not_assessed_names_what_would_have_been_measured(healthy):
-    silent = flair.not_assessed(Why.SERIES_MISSING, "no FLAIR series")
-    named = {(f.quantity, f.region, f.side) for f in silent.findings}
+    silent = flair.silence(Why.SERIES_MISSING, "no FLAIR series")
+    named = {(f.quantity, f.region, f.side) for f in silent}
     sure = {Quantity.FLAIR_VOLUME, Quantity.FLAIR_FRACTION}
     measured = {(f.quantity, f.region, f.side) for f in healthy.findings if f.quantity in sure}
     assert measured <= named
-    assert silent.mask is None

@@ -7,10 +7,13 @@ from scipy import ndimage
 
 from rules.anatomy import Region, Role
 from rules.findings import Why
+from workers.checks.check import Inputs
 from workers.errors import CannotAssess
-from workers.imaging.anatomy import Anatomy, AnatomyQuality
+from workers.imaging.anatomy import Anatomy
+from workers.imaging.motion import at_rest
 from workers.imaging.regions import template_labels
-from workers.imaging.template import load_template
+from workers.imaging.scan import Scan
+from workers.imaging.template import Template, load_template
 from workers.imaging.volume import Volume
 
 POSE = np.array([[0.90, 0.02, 0.0, 4.0], [-0.02, 0.89, -0.10, -12.0], [0.0, 0.10, 0.91, 9.0], [0, 0, 0, 1]])
@@ -71,10 +74,25 @@ def flat_anatomy(lesion: np.ndarray | float = 1.0, *, noise: float = 0.05) -> tu
         grey=template.grey.astype(np.float16),
         white=template.white.astype(np.float16),
         depth_mm=(2 * ndimage.distance_transform_edt(template.brain)).astype(np.float16),
+        template_mm=places_mm(template),
         covered=dict.fromkeys(Region, 1.0),
-        quality=AnatomyQuality(0.4, 8e-3 * float(template.brain.sum())),
     )
     return volume_of(signal, template.affine), anatomy
+
+
+def places_mm(template: Template) -> np.ndarray:
+    """(3, k, j, i) MNI mm of the voxels of a template."""
+    k, j, i = np.indices(template.brain.shape)
+    lps = (
+        np.tensordot(template.affine[:3, :3], np.stack([i, j, k]), 1)
+        + template.affine[:3, 3, None, None, None]
+    )
+    return (lps * np.array([-1.0, -1.0, 1.0])[:, None, None, None]).astype(np.float16)
+
+
+def scans_of(volume: Volume, anatomy: Anatomy) -> Inputs:
+    """What a check of this one series gets."""
+    return Inputs({volume.role: Scan(volume, anatomy, at_rest())})
 
 
 def refusal(call, *arguments) -> Why | None:

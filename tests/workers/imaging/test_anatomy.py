@@ -6,7 +6,8 @@ import pytest
 from rules.anatomy import Region, Side
 from rules.findings import Why
 from tests.workers.imaging.heads import refusal, volume_of, whole_head
-from workers.imaging.anatomy import map_anatomy
+from workers.imaging.anatomy import lay
+from workers.imaging.brain_map import map_brain
 from workers.imaging.regions import parts_of
 
 AXIAL = np.diag([1.0, 1.0, 4.0, 1.0])
@@ -19,7 +20,7 @@ def head():
 
 @pytest.fixture(scope="session")
 def anatomy(head):
-    return map_anatomy(head.volume)
+    return lay(head.volume, map_brain(head.volume))
 
 
 def dice(one, other):
@@ -65,25 +66,25 @@ def test_all_regions_are_covered_by_a_whole_head(anatomy):
 def test_anatomy_travels_through_a_cache(anatomy):
     again = pickle.loads(pickle.dumps(anatomy))  # noqa: S301 - our own bytes
     assert np.array_equal(again.parts, anatomy.parts)
-    assert again.quality == anatomy.quality
+    assert again.covered == anatomy.covered
 
 
 def test_a_constant_volume_is_refused():
-    assert refusal(map_anatomy, volume_of(np.full((20, 64, 64), 7.0), AXIAL)) is Why.QUALITY
+    assert refusal(map_brain, volume_of(np.full((20, 64, 64), 7.0), AXIAL)) is Why.QUALITY
 
 
 def test_noise_is_refused():
     noise = np.random.default_rng(0).normal(100, 30, (40, 200, 200))
-    assert refusal(map_anatomy, volume_of(np.abs(noise), AXIAL)) is Why.ANATOMY
+    assert refusal(map_brain, volume_of(np.abs(noise), AXIAL)) is Why.ANATOMY
 
 
 def test_a_phantom_sphere_is_refused():
     k, j, i = np.indices((44, 200, 200))
     ball = ((k - 22) * 4) ** 2 + (j - 100) ** 2 + (i - 100) ** 2 < 80**2
     noisy = 500 * ball + np.random.default_rng(0).normal(20, 5, ball.shape)
-    assert refusal(map_anatomy, volume_of(noisy, AXIAL)) is Why.ANATOMY
+    assert refusal(map_brain, volume_of(noisy, AXIAL)) is Why.ANATOMY
 
 
 def test_three_slices_are_refused_for_their_coverage(head):
     few = volume_of(head.volume.array[20:23], head.volume.affine)
-    assert refusal(map_anatomy, few) is Why.COVERAGE
+    assert refusal(map_brain, few) is Why.COVERAGE

@@ -1,0 +1,149 @@
+"""The images of one study during a walk: each role read, aligned and judged once, when a check first asks for it."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from typing import TypeVar
+
+from rules.anatomy import Role
+from rules.findings import Why
+from rules.identity import digest_of
+from rules.messages import InstanceFile, SeriesQuality
+from workers.checks.check import Lack
+from workers.errors import CannotAssess
+from workers.imaging.anatomy import lay
+from workers.imaging.brain_map import BrainMap, map_brain
+from workers.imaging.motion import Motion, at_rest
+from workers.imaging.quality import quality_of
+from workers.imaging.registration import align
+from workers.imaging.scan import Scan
+from workers.imaging.series import Series
+from workers.imaging.sources import RELATED, volume_of
+from workers.imaging.volume import Volume
+from workers.stages import Stages
+from workers.study import series_digests
+from workers.versions import code_digest
+
+REFERENCES = (Role.FLAIR, Role.T2, Role.T1, Role.T1C)
+"""Series in which the brain may be looked for, best first."""
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Mapped:
+    """The series that the anatomy was found in."""
+
+    role: Role
+    brain: BrainMap
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Placed:
+    """One role's series, found fit to be measured."""
+
+    uids: tuple[str, ...]
+    motion: Motion
+    quality: SeriesQuality
+
+
+@dataclass(slots=True)
+class Images:
+    """All series of a study. What is costly goes through the cache; what is asked for twice is kept."""
+
+    series: Sequence[Series]
+    instances: Sequence[InstanceFile]
+    stages: Stages
+    _volumes: dict[Role, tuple[Volume, tuple[str, ...]]] = field(default_factory=dict)
+    _scans: dict[Role, Scan] = field(default_factory=dict)
+    _placed: dict[Role, Placed | Lack] = field(default_factory=dict)
+    _mapped: Mapped | Lack | None = None
+
+    def digest(self, roles: Iterable[Role]) -> str:
+        """Identity of everything that scans of these roles are made from, the anatomy included."""
+        mapped = self.mapped()
+        reference = (mapped.role,) if isinstance(mapped, Mapped) else REFERENCES
+        return self._identity({*roles, *reference})
+
+    def mapped(self) -> Mapped | Lack:
+        """The anatomy, or why there is none: the trouble of the first series that it was looked for in."""
+        if self._mapped is None:
+            self._mapped = self._map()
+        return self._mapped
+
+    def placed(self, role: Role) -> Placed | Lack:
+        """How the series of a role lies and what it is worth, or why it is not measured."""
+        if role not in self._placed:
+            digest = digest_of([role, self.digest((role,))])
+            self._placed[role] = self.stages.recall(f"align {role.value}", digest, lambda: self._place(role))
+        return self._placed[role]
+
+    def scan(self, role: Role) -> Scan:
+        """The scan of a role; raises CannotAssess if it is not fit to be measured."""
+        placed, mapped = self.placed(role), self.mapped()
+        if isinstance(placed, Lack):
+            raise CannotAssess(placed.why, placed.detail)
+        if isinstance(mapped, Lack):
+            raise CannotAssess(mapped.why, mapped.detail)
+        if role not in self._scans:
+            self._scans[role] = self._laid(role, mapped.brain, placed.motion)
+        return self._scans[role]
+
+    def _identity(self, roles: set[Role]) -> str:
+        wanted = roles | {other for role in roles for other in RELATED.get(role, ())}
+        inputs = [
+            (one.role, series_digests(self.instances, one.series_instance_uid))
+            for one in self.series
+            if one.role in wanted
+        ]
+        return digest_of([inputs, code_digest()])
+
+    def _map(self) -> Mapped | Lack:
+        trouble = None
+        for role in REFERENCES:
+            found = self._brain_in(role)
+            if isinstance(found, BrainMap):
+                return Mapped(role, found)
+            trouble = trouble or found
+        return trouble or Lack(Why.SERIES_MISSING, "no series to find the brain in")
+
+    def _brain_in(self, role: Role) -> BrainMap | Lack:
+        def find() -> BrainMap | Lack:
+            try:
+                return map_brain(self._volume(role)[0])
+            except CannotAssess as reason:
+                return Lack(reason.why, reason.detail)
+
+        if not any(one.role is role for one in self.series):
+            return Lack(Why.SERIES_MISSING, f"no {role.value} series")
+        return self.stages.recall("anatomy", self._identity({role}), find)
+
+    def _place(self, role: Role) -> Placed | Lack:
+        try:
+            volume, uids = self._volume(role)
+            mapped = self.mapped()
+            if isinstance(mapped, Lack):
+                return mapped
+            motion = at_rest() if role is mapped.role else align(self._reference(mapped), volume)
+            scan = self._scans[role] = self._laid(role, mapped.brain, motion)
+        except CannotAssess as reason:
+            return Lack(reason.why, reason.detail)
+        quality = quality_of(scan)
+        if not quality.is_usable:
+            return Lack(Why.QUALITY, ", ".join(quality.problems))
+        return Placed(uids, motion, quality)
+
+    def _reference(self, mapped: Mapped) -> Scan:
+        if mapped.role not in self._scans:
+            self._scans[mapped.role] = self._laid(mapped.role, mapped.brain, at_rest())
+        return self._scans[mapped.role]
+
+    def _laid(self, role: Role, brain: BrainMap, motion: Motion) -> Scan:
+        volume = self._volume(role)[0]
+        with self.stages.timed(f"lay {role.value}"):
+            return Scan(volume, lay(volume, brain, motion), motion)
+
+    def _volume(self, role: Role) -> tuple[Volume, tuple[str, ...]]:
+        if role not in self._volumes:
+            with self.stages.timed(f"read {role.value}"):
+                self._volumes[role] = volume_of(self.series, role)
+        return self._volumes[role]
