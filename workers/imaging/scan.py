@@ -1,6 +1,7 @@
 """One series of a study with the anatomy laid onto it."""
 
 from dataclasses import dataclass
+from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -22,7 +23,7 @@ class Scan:
 
 
 def carried(
-    values: NDArray[np.generic], source: Scan, target: Scan, *, order: int = 1
+    values: NDArray[np.generic], source: Scan, target: Scan, *, order: Literal[0, 1] = 1
 ) -> NDArray[np.float32]:
     """An array on the grid of one scan, resampled on the grid of another, (k, j, i) float32; zero outside.
 
