@@ -18,6 +18,9 @@ DWI_B_VALUE = 500.0
 B0_B_VALUE = 50.0
 """Below this an image of a diffusion series counts as unweighted, in s/mm2."""
 
+T2_STAR_ECHO_MS = (10.0, 60.0)
+"""Echo times of a gradient echo that shows iron: below lie T1 weighting and field maps."""
+
 # fmt: off
 _DERIVED = frozenset({
     "CSA MPR", "CURVED", "MAXIMUM", "MINIMUM", "MINIP", "MIN_IP", "MIP", "MNIP", "MPR", "REFORMATTED", "VOLUME_RENDER",
@@ -67,12 +70,19 @@ def derived(physics: Physics) -> Verdict | None:
     if found:
         return Role.OTHER, f"derived images, {found[0].lower()}"
     if physics.any_kinds & PHASES and not physics.any_kinds & {"M", "MAGNITUDE"}:
-        return Role.OTHER, "phase images"
+        return _phase(physics)
     if "DERIVED" in physics.kinds and physics.is_named(
         r"mpr|mip|minip|reformat\w*|subtr\w*|sub|fa|colou?r|exp|eadc"
     ):
         return Role.OTHER, "derived images, by name"
     return None
+
+
+def _phase(physics: Physics) -> Verdict:
+    """Phases of a field map or of flowing blood say nothing of iron."""
+    if _is_t2_star(physics) and not physics.is_named(_VESSELS):
+        return Role.PHASE, f"phase images, gradient echo, {physics.times}"
+    return Role.OTHER, "phase images"
 
 
 def adc(physics: Physics) -> Verdict | None:
@@ -119,13 +129,20 @@ def of_other_use(physics: Physics) -> Verdict | None:
 def susceptibility(physics: Physics) -> Verdict | None:
     if "SWI" in physics.any_kinds:
         return Role.SWI, "image type SWI"
-    if (
-        not physics.is_gradient
-        or physics.te_ms is None
-        or not 10 <= physics.te_ms <= 60
-        or physics.is_inversion
-    ):
+    if not _is_t2_star(physics):
         return None
     if physics.is_named(_SWI):
         return Role.SWI, f"gradient echo, {physics.times}, named as susceptibility-weighted"
-    return Role.OTHER, f"T2*-weighted gradient echo, {physics.times}"
+    if physics.is_epi:
+        return Role.OTHER, f"T2*-weighted echo-planar images, {physics.times}"
+    return Role.SWI, f"T2*-weighted gradient echo, {physics.times}"
+
+
+def _is_t2_star(physics: Physics) -> bool:
+    low, high = T2_STAR_ECHO_MS
+    return (
+        physics.is_gradient
+        and not physics.is_inversion
+        and physics.te_ms is not None
+        and low <= physics.te_ms <= high
+    )

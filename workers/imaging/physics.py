@@ -158,15 +158,16 @@ def _sequences(ds: Dataset) -> Iterator[str]:
         yield "IR"
 
 
+def b_value_of(ds: Dataset, frame: int = 0) -> float | None:
+    """Diffusion weighting of a frame in s/mm2, from its attributes, else from the name of its sequence (Siemens)."""
+    found = b_value(ds, frame)
+    named = _B_IN_SEQUENCE_NAME.search(text(ds, "SequenceName")) if found is None else None
+    return float(named[1]) if named else found
+
+
 def _b_values(headers: Sequence[Dataset]) -> Iterator[float]:
-    for ds, n in _frames(headers):
-        found = b_value(ds, n)
-        if found is not None:
-            yield found
-            continue
-        named = _B_IN_SEQUENCE_NAME.search(text(ds, "SequenceName"))
-        if named:
-            yield float(named[1])
+    found = (b_value_of(ds, n) for ds, n in _frames(headers))
+    return (b for b in found if b is not None)
 
 
 def _plane(ds: Dataset, frame: int) -> int | None:

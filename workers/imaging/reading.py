@@ -11,9 +11,11 @@ import numpy as np
 from numpy.typing import NDArray
 from pydicom.dataset import Dataset
 
+from rules.anatomy import Role
 from rules.findings import Why
 from workers.errors import CannotAssess
 from workers.imaging.headers import quiet
+from workers.imaging.physics import physics_of
 from workers.imaging.pixels import inverted_if_monochrome1, padded, stored_planes
 from workers.imaging.series import Series
 from workers.imaging.stack import Frame, Stack, stack_of
@@ -23,12 +25,14 @@ from workers.imaging.volume import Volume
 def read_volume(series: Series) -> Volume:
     """The pixels of a series on an exact patient grid, in modality values.
 
-    A diffusion series yields the images of the b value nearest to 1000 s/mm2 (from 500 on), the traces if there are any.
+    As DWI, a diffusion series yields the images of the b value nearest to 1000 s/mm2 (from 500 on), the traces if there
+    are any; as B0, those without weighting.
     Raises CannotAssess: GEOMETRY, SERIES_UNREADABLE, COVERAGE or QUALITY.
     """
     with quiet():
         stack = stack_of(series.files, series.headers, series.role)
         array = _pixels_of(series, stack)
+        is_after_contrast = physics_of(series.headers).is_after_contrast
     _refuse_worthless(array)
     return Volume(
         array=array,
@@ -37,6 +41,8 @@ def read_volume(series: Series) -> Volume:
         series_instance_uid=series.series_instance_uid,
         frame_of_reference_uid=stack.frames[0].frame_of_reference_uid,
         sop_instance_uids=tuple(frame.sop_instance_uid for frame in stack.frames),
+        is_after_contrast=is_after_contrast,
+        b_value=stack.frames[0].b_value if series.role in {Role.DWI, Role.B0} else None,
     )
 
 

@@ -1,6 +1,6 @@
 """The planes of pixels a series consists of, as its headers describe them; nothing is decoded here."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -11,7 +11,7 @@ from pydicom.dataset import Dataset
 from rules.anatomy import Role
 from rules.findings import Why
 from workers.errors import CannotAssess
-from workers.imaging.exclusions import DWI_B_VALUE, PHASES
+from workers.imaging.exclusions import B0_B_VALUE, DWI_B_VALUE, PHASES
 from workers.imaging.geometry import (
     ORIENTATION_TOLERANCE,
     PIXEL_SPACING_TOLERANCE,
@@ -21,7 +21,6 @@ from workers.imaging.geometry import (
     step_of,
 )
 from workers.imaging.headers import (
-    b_value,
     described_frames,
     functional_group,
     image_kinds,
@@ -30,12 +29,14 @@ from workers.imaging.headers import (
     numbers,
     text,
 )
+from workers.imaging.physics import b_value_of
 
 MIN_SLICES = 8
 """Fewer slices do not cover a brain: at 6 mm, eight make 48 mm."""
 MAX_VOXELS = 2**27
 """Largest matrix that is read, 512 x 512 x 512: half a gigabyte as float32."""
-_USUAL_B_VALUE = 1000.0
+USUAL_B_VALUE = 1000.0
+"""Weighting that clinical cuts of diffusion are made for, in s/mm2."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -132,7 +133,7 @@ def _frame(path: Path, ds: Dataset, n: int) -> Frame:
         ),
         spacing=spacing,
         kinds=frozenset(image_kinds(ds, n)),
-        b_value=b_value(ds, n),
+        b_value=b_value_of(ds, n),
         slope=1.0 if slope is None else slope,
         intercept=intercept or 0.0,
     )
@@ -147,18 +148,29 @@ def _measured(ds: Dataset, keyword: str, count: int) -> tuple[float, ...]:
 
 def _wanted(frames: list[Frame], role: Role) -> list[Frame]:
     """Leave out what travels in the same series but is another image: phases, and other diffusion weightings."""
-    magnitude = [frame for frame in frames if not frame.kinds & PHASES]
-    frames = magnitude or frames
-    if role is not Role.DWI:
-        return frames
-    weights = {
-        frame.b_value for frame in frames if frame.b_value is not None and frame.b_value >= DWI_B_VALUE
-    }
-    if weights:
-        chosen = min(weights, key=lambda b: (abs(b - _USUAL_B_VALUE), b))
+    phases = [frame for frame in frames if frame.kinds & PHASES]
+    if role is Role.PHASE:
+        return phases
+    frames = [frame for frame in frames if not frame.kinds & PHASES] or frames
+    if role is Role.B0:
+        return [frame for frame in frames if frame.b_value is not None and frame.b_value < B0_B_VALUE]
+    return _weighted(frames) if role is Role.DWI else frames
+
+
+def _weighted(frames: list[Frame]) -> list[Frame]:
+    """The images of one diffusion weighting: traces if there are any."""
+    weights = [frame.b_value for frame in frames if frame.b_value is not None]
+    chosen = usual_weighting(weights)
+    if chosen is not None:
         frames = [frame for frame in frames if frame.b_value == chosen]
     traces = [frame for frame in frames if frame.kinds & {"TRACEW", "TRACE"}]
     return traces or frames
+
+
+def usual_weighting(b_values: Iterable[float]) -> float | None:
+    """The b value nearest to the usual one, of those that count as diffusion-weighted."""
+    weights = {b for b in b_values if b >= DWI_B_VALUE}
+    return min(weights, key=lambda b: (abs(b - USUAL_B_VALUE), b), default=None)
 
 
 def _refuse_different(frames: list[Frame]) -> None:
