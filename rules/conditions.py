@@ -74,7 +74,7 @@ class ContextUnknown:
 
 @dataclass(frozen=True, slots=True)
 class NothingAssessed:
-    """Not one of the measurements the policy needs could be made."""
+    """FLAIR hyperintensity could be measured nowhere: neither pattern nor its absence can be told (knowledge base 1b)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,6 +112,17 @@ class Not:
     part: "Condition"
 
 
+@dataclass(frozen=True, slots=True)
+class IfAssessed:
+    """The part holds for sure; what could not be assessed counts as no.
+
+    Only for what the knowledge base asks for "if there is one" (a baseline, tonsils in the field of view): a rule must
+    not stay open for ever because nobody scanned the patient before. What was not assessed is still listed.
+    """
+
+    part: "Condition"
+
+
 Leaf = (
     AtLeast
     | AtMost
@@ -123,7 +134,7 @@ Leaf = (
     | NoOtherPattern
     | HasModality
 )
-Condition = Leaf | AllOf | AnyOf | SomeOf | Not
+Condition = Leaf | AllOf | AnyOf | SomeOf | Not | IfAssessed
 
 
 def leaves(condition: Condition) -> tuple[Leaf, ...]:
@@ -131,7 +142,7 @@ def leaves(condition: Condition) -> tuple[Leaf, ...]:
     match condition:
         case AllOf(parts) | AnyOf(parts) | SomeOf(_, parts):
             return tuple(leaf for part in parts for leaf in leaves(part))
-        case Not(part):
+        case Not(part) | IfAssessed(part):
             return leaves(part)
         case leaf:
             return (leaf,)

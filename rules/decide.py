@@ -8,7 +8,7 @@ from rules.decision import Decision, Status
 from rules.evaluation import Facts
 from rules.explain import Story, headline, sentences
 from rules.facts import Case
-from rules.findings import Finding, Measured
+from rules.findings import Finding, Measured, Quantity
 from rules.floors import floors, with_earlier
 from rules.patterns import Judged, judge
 from rules.policy import Kind, Policy
@@ -47,7 +47,11 @@ def decide(policy: Policy, case: Case) -> Decision:
 
 def _facts(needed: frozenset[Subject], case: Case, clinic: Clinic) -> Facts:
     findings = _by_subject(case.findings)
-    is_assessed = any(isinstance(findings.get(subject), Measured) for subject in needed)
+    is_assessed = any(
+        isinstance(findings.get(subject), Measured)
+        for subject in needed
+        if subject.quantity is Quantity.FLAIR_VOLUME
+    )
     return Facts(findings, clinic.facts, frozenset(case.modalities), is_assessed)
 
 

@@ -17,6 +17,7 @@ from rules.conditions import (
     ContextUnknown,
     Cut,
     HasModality,
+    IfAssessed,
     Leaf,
     NoOtherPattern,
     Not,
@@ -38,6 +39,7 @@ class Facts:
     context: Mapping[Field, Fact]
     modalities: frozenset[str]
     is_assessed: bool
+    """Whether FLAIR hyperintensity could be measured anywhere: without it the study as a whole is not assessed."""
     other_patterns: Answer = Answer.UNKNOWN
     """Whether any imaging rule above P4 is present; known only once those rules have answered."""
 
@@ -65,6 +67,9 @@ def evaluate(condition: Condition, facts: Facts) -> Outcome:
         case Not(part):
             inner = evaluate(part, facts)
             return Outcome(negation(inner.answer), inner.reasons, inner.missing)
+        case IfAssessed(part):
+            inner = evaluate(part, facts)
+            return Outcome(Answer.of(inner.answer is Answer.TRUE), inner.reasons)
         case leaf:
             return _leaf(leaf, facts)
 
@@ -86,7 +91,7 @@ def _leaf(leaf: Leaf, facts: Facts) -> Outcome:
         case ContextAtLeast() | ContextAtMost() | ContextIs() | ContextUnknown():
             return _context_leaf(leaf, facts)
         case NothingAssessed():
-            return _line("no measurement could be made", Answer.of(not facts.is_assessed))
+            return _line("FLAIR hyperintensity could not be measured", Answer.of(not facts.is_assessed))
         case NoOtherPattern():
             return _line("all other rules are absent", negation(facts.other_patterns))
         case HasModality(modality):

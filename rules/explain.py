@@ -5,11 +5,11 @@ from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any
 
-from rules.anatomy import Role
 from rules.clinical import age_at, day_after_infusion, is_recipient
 from rules.context import BloodPressure, Depth, Motor, PatientContext, Recorded, Seizure
 from rules.decision import Floor, Status
 from rules.facts import Case
+from rules.findings import NotAssessed, Quantity
 from rules.patterns import Judged
 from rules.policy import Kind, Policy
 from rules.recorded import recorded_words
@@ -92,10 +92,11 @@ def context_lines(context: PatientContext, now: datetime, study_date: date | Non
 def _outcome(story: Story) -> str:
     positives = story.positives()
     if positives:
-        return ", ".join(
+        told = ", ".join(
             f"suspected {one.rule.name}" if one.rule.kind is Kind.IMAGING else one.rule.name
             for one in positives
         )
+        return told if story.is_assessed else f"{told}; FLAIR NOT ASSESSED ({_reason(story)})"
     if not story.is_assessed:
         return f"NOT ASSESSED ({_reason(story)})"
     return "partly assessed, questions open" if story.is_imaging_open() else _negative_name(story)
@@ -120,14 +121,18 @@ def _result(story: Story) -> tuple[str, ...]:
 
 
 def _reason(story: Story) -> str:
-    """Why nothing was assessed: each distinct reason once."""
-    details = dict.fromkeys(clause.rpartition(": ")[2] for clause in story.not_assessed)
-    return "; ".join(details) or "nothing was measured"
+    """Why the study was not assessed: each distinct reason once."""
+    silent = (
+        one.detail
+        for one in story.case.findings
+        if isinstance(one, NotAssessed) and one.quantity is Quantity.FLAIR_VOLUME
+    )
+    return "; ".join(dict.fromkeys(silent)) or "nothing was measured"
 
 
 def _series(case: Case) -> str:
-    """The series that this version measures, as far as they were there."""
-    return ", ".join(role.value for role in case.roles if role is Role.FLAIR) or "none"
+    """The series that were measured."""
+    return ", ".join(role.value for role in case.roles) or "none"
 
 
 def _floor(floor: Floor) -> str:
@@ -141,10 +146,20 @@ def _open(story: Story) -> tuple[str, ...]:
     if not story.is_assessed and questions:  # one reason for all of them: told once
         names = listed([f"{one.rule.name} (could be {one.could_be})" for one in questions])
         return (f"Open: {names}; missing: {_missing(questions)}.",)
-    return tuple(
-        f"{one.rule.name[:1].upper()}{one.rule.name[1:]}: {_openness(one)}, could be {one.could_be}; missing: {_missing([one])}."
-        for one in questions
-    )
+    by_missing: dict[tuple[str, ...], list[Judged]] = {}
+    for one in questions:
+        by_missing.setdefault(one.pattern.missing, []).append(one)
+    return tuple(_question(alike) for alike in by_missing.values())
+
+
+def _question(alike: list[Judged]) -> str:
+    """Questions that lack the same, told as one."""
+    if len(alike) == 1:
+        (one,) = alike
+        name = f"{one.rule.name[:1].upper()}{one.rule.name[1:]}"
+        return f"{name}: {_openness(one)}, could be {one.could_be}; missing: {_missing(alike)}."
+    names = listed([f"{one.rule.name} ({_openness(one)}, could be {one.could_be})" for one in alike])
+    return f"Open: {names}; missing: {_missing(alike)}."
 
 
 def _openness(one: Judged) -> str:
@@ -162,7 +177,7 @@ def _follow_ups(story: Story) -> tuple[str, ...]:
 
 def _limits(story: Story) -> tuple[str, ...]:
     always = f"Not assessed by this version: {listed(story.policy.wording.not_in_this_version)}."
-    if story.not_assessed and story.is_assessed:
+    if story.not_assessed and (story.is_assessed or story.positives()):
         return (f"Not assessed in this study: {'; '.join(story.not_assessed)}.", always)
     return (always,)
 

@@ -33,7 +33,7 @@ class Case:
     findings: tuple[Finding, ...]
     context: PatientContext
     roles: tuple[Role, ...]
-    """Roles of the series that could be read."""
+    """Roles of the series that were measured."""
     now: datetime
     """Aware; ages of context values are counted up to here."""
     study_date: date | None = None

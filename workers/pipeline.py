@@ -25,6 +25,7 @@ from workers.errors import CannotAssess
 from workers.images import Images, Placed
 from workers.imaging.series import Series, Unreadable, read_study
 from workers.reports.content import ReportContent
+from workers.reports.involvement import amount, check_name, in_turn
 from workers.reports.writing import write_reports
 from workers.stages import Stages
 from workers.study import age_years, modalities, study_date, with_birth_date
@@ -69,7 +70,7 @@ def triage(
         raise CannotAssess(Why.SERIES_UNREADABLE, "no file of the study is readable DICOM")
     result = _failed(failure) if failure else _analysed(ready, series, headers, stages)
     with stages.timed("decide"):
-        decision = decide(policy, _case(ready, series, headers, result))
+        decision = decide(policy, _case(ready, headers, result))
     uses = _uses(series, result)
     with stages.timed("report"):
         # Another content needs another identity: a PACS may keep the first object it has of a UID.
@@ -105,11 +106,11 @@ def _failed(failure: tuple[Why, str]) -> Analysis:
     return silent(checks(), why, words.get(why, "the analysis failed; the study was not measured"))
 
 
-def _case(ready: StudyReady, series: Sequence[Series], headers: Sequence[Dataset], result: Analysis) -> Case:
+def _case(ready: StudyReady, headers: Sequence[Dataset], result: Analysis) -> Case:
     return Case(
         findings=result.findings,
         context=with_birth_date(ready.context, headers),
-        roles=tuple(sorted({one.role for one in series})),
+        roles=tuple(sorted(role for role, place in result.placed.items() if isinstance(place, Placed))),
         now=ready.clock,
         study_date=study_date(headers),
         modalities=modalities(headers),
@@ -141,9 +142,9 @@ def _content(
 
 
 def _key_images(findings: Sequence[Finding]) -> tuple[str, ...]:
-    """The key slices of the largest findings first, each once, at most six."""
-    measured = [finding for finding in findings if isinstance(finding, Measured)]
-    ranked = sorted(measured, key=lambda finding: -finding.value)
+    """The key slices of what there is most of, each check in turn, each slice once, at most six."""
+    measured = [one for one in findings if isinstance(one, Measured) and amount([one]) > 0]
+    ranked = in_turn(sorted(measured, key=lambda one: -one.value), check_name)
     uids = [uid for finding in ranked for uid in finding.evidence.sop_instance_uids]
     return tuple(dict.fromkeys(uids))[:6]
 

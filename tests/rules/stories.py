@@ -1,6 +1,6 @@
 """Cases anyone can read (tests/rules/cases/*.yaml), turned into what the rules decide on.
 
-Every measurement the policy needs is 0 unless the case says otherwise; `images: reason` makes all of them not assessed.
+Every measurement the policy needs is that of an undiseased brain unless the case says otherwise; `images: reason` makes all of them not assessed.
 Context values count as recorded three hours before, unless the case says so itself.
 """
 
@@ -22,6 +22,17 @@ from rules.policy import Policy
 
 NOW = datetime(2026, 5, 16, 12, 0, tzinfo=UTC)
 STUDY_DATE = date(2026, 5, 16)
+NEUTRAL = {
+    Quantity.CSF_VOLUME: 25.0,
+    Quantity.CSF_RATIO: 0.95,
+    Quantity.CORD_RATIO: 1.0,
+    Quantity.CORD_LENGTH: 30.0,
+    Quantity.LESION_ADC: 1000.0,
+    Quantity.ADC_MEDIAN: 780.0,
+    Quantity.LESION_ENHANCEMENT: 1.0,
+    Quantity.RESTRICTED_ADC: 500.0,
+}
+"""What a measurement is where nothing is wrong; 0 where nothing stands here."""
 EVIDENCE = Evidence("phantom 1", "1.2.3")
 FOLDER = Path(__file__).parent / "cases"
 
@@ -47,7 +58,9 @@ def not_assessed(subject: Subject, detail: str = "no FLAIR series") -> NotAssess
 def findings_of(policy: Policy, stated: Mapping[str, str], images: str = "") -> tuple[Finding, ...]:
     """Findings from lines such as `flair_volume left thalamus: 2 mL` or `…: not assessed, cut off`."""
     found: dict[Subject, Finding] = {
-        subject: not_assessed(subject, images) if images else measured(subject, 0.0)
+        subject: not_assessed(subject, images)
+        if images
+        else measured(subject, NEUTRAL.get(subject.quantity, 0.0))
         for subject in sorted(policy.needed_findings())
     }
     for words, text in stated.items():
@@ -91,7 +104,7 @@ def _story(policy: Policy, item: dict[str, Any]) -> StoryCase:
     case = Case(
         findings=findings_of(policy, item.get("findings", {}), images),
         context=context_of(item.get("context", {})),
-        roles=(Role.T1,) if images else (Role.FLAIR, Role.T1),
+        roles=() if images else (Role.FLAIR,),
         now=NOW,
         study_date=STUDY_DATE,
         modalities=tuple(item.get("modalities", ["MR"])),

@@ -118,6 +118,22 @@ QUANTITIES = {
     Quantity.FLAIR_GONE_VOLUME: private("flair-gone", "Resolved FLAIR hyperintensity volume"),
     Quantity.FLAIR_CHANGE: private("flair-change", "Change of FLAIR hyperintensity volume"),
 }
+_FINDING_TYPES = {
+    "flair_hyperintensity": T2_HYPERINTENSITY,
+    "restricted_diffusion": RESTRICTED_DIFFUSION,
+    "susceptibility": HAEMORRHAGE,
+    "contrast_enhancement": ENHANCING_LESION,
+    "oedema": private("fluid-spaces", "Sulci, cisterns and ventricles"),
+    "cervical_cord": private("cord-signal", "Cervical cord signal"),
+    "change": private("change", "Change against the earlier study"),
+}
+
+
+def finding_type(check: str) -> Code:
+    """What a check finds; one of another package is named by itself."""
+    return _FINDING_TYPES.get(check) or private(check, check.replace("_", " "))
+
+
 CUBIC_MILLIMETRE = Code("mm3", "UCUM", "cubic millimeter")  # CID 7462
 UNITS = {
     Unit.MILLILITRE: (CUBIC_MILLIMETRE, 1000.0),  # CID 7462 has no millilitre

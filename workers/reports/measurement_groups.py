@@ -20,9 +20,10 @@ from rules.anatomy import Region, Side
 from rules.findings import Finding, Measured, Quantity
 from rules.identity import derived_uid
 from workers.reports import codes
+from workers.reports.involvement import amount, check_name, in_turn
 
 GROUPS_AT_MOST = 8
-"""The most involved regions; every number stays in the result's JSON. PixelMed runs out of memory on long reports."""
+"""The most involved regions, each check in turn; every number stays in the result's JSON. PixelMed runs out of memory on long reports."""
 _DIGITS = 6
 """Significant digits of a number in the SR; beyond any accuracy of the checks."""
 _NO_CHECK = "study"
@@ -43,7 +44,7 @@ def measurement_groups(
     places: dict[_Place, list[Measured]] = {}
     for finding in findings:
         if isinstance(finding, Measured) and math.isfinite(finding.value):
-            place = (_check_name(finding), finding.region, finding.side)
+            place = (check_name(finding), finding.region, finding.side)
             places.setdefault(place, []).append(finding)
     if not places:
         return [_undetermined(study_instance_uid)]
@@ -52,12 +53,10 @@ def measurement_groups(
 
 
 def _most_involved(places: dict[_Place, list[Measured]]) -> list[_Place]:
-    ranked = sorted(
-        places, key=lambda place: (place[1] is not Region.BRAIN, -_volume_ml(places[place]), place)
-    )
+    ranked = sorted(places, key=lambda place: (place[1] is not Region.BRAIN, -amount(places[place]), place))
     ranked = [place for place in ranked if not _is_told_elsewhere(place, places)]
-    involved = [place for place in ranked if place[1] is Region.BRAIN or _volume_ml(places[place]) > 0]
-    return (involved or ranked[:1])[:GROUPS_AT_MOST]
+    involved = [place for place in ranked if amount(places[place]) > 0]
+    return in_turn(involved or ranked[:1], lambda place: place[0])[:GROUPS_AT_MOST]
 
 
 def _is_told_elsewhere(place: _Place, places: Collection[_Place]) -> bool:
@@ -68,19 +67,15 @@ def _is_told_elsewhere(place: _Place, places: Collection[_Place]) -> bool:
     return side is Side.WHOLE and any((check, region, one) in places for one in (Side.LEFT, Side.RIGHT))
 
 
-def _volume_ml(measured: list[Measured]) -> float:
-    return max((m.value for m in measured if m.quantity is Quantity.FLAIR_VOLUME), default=0.0)
-
-
 def _group(
     place: _Place, measured: list[Measured], study_instance_uid: str, headers: dict[str, Dataset]
 ) -> MeasurementsAndQualitativeEvaluations:
-    _, region, side = place
+    check, region, side = place
     uids = dict.fromkeys(uid for m in measured for uid in m.evidence.sop_instance_uids)
     images = [headers[uid] for uid in uids if uid in headers]
     return MeasurementsAndQualitativeEvaluations(
         tracking_identifier=_tracking(place, study_instance_uid),
-        finding_type=codes.T2_HYPERINTENSITY,
+        finding_type=codes.finding_type(check),
         finding_sites=_sites(region, side),
         measurements=[
             _measurement(m) for m in sorted(measured, key=lambda m: list(Quantity).index(m.quantity))
@@ -105,11 +100,6 @@ def _tracking(place: _Place, study_instance_uid: str) -> TrackingIdentifier:
     parts = {"study": study_instance_uid, "check": check, "region": region.value, "side": side.value}
     words = region.words if side is Side.WHOLE else f"{region.words}, {side.value}"
     return TrackingIdentifier(derived_uid(parts), f"{check}: {words}")
-
-
-def _check_name(finding: Measured) -> str:
-    """The check without its version: a new version measures the same thing."""
-    return finding.evidence.check.split(" ")[0]
 
 
 def _sites(region: Region, side: Side) -> list[FindingSite]:
