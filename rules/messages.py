@@ -55,6 +55,15 @@ class Completeness:
 
 
 @dataclass(frozen=True, slots=True)
+class EarlierStudy:
+    """A study of the same patient to compare with: the last one before the infusion, or else the last one."""
+
+    study_instance_uid: str
+    instances: tuple[InstanceFile, ...]
+    """Sorted by SOP Instance UID, then digest."""
+
+
+@dataclass(frozen=True, slots=True)
 class StudyReady:
     """Service to workers: analyse this snapshot. Sending it twice changes nothing."""
 
@@ -75,6 +84,7 @@ class StudyReady:
     """The job whose result this one supersedes, if any."""
     earlier_priority: Priority | None = None
     """The most urgent priority of the study's earlier results: a later result never lowers it."""
+    earlier: EarlierStudy | None = None
     is_analysis_allowed: bool = True
     """False after repeated crashes: decide and report with everything not assessed, so that a person sees it."""
 

@@ -1,7 +1,7 @@
 """All checks on the images of one study: each gets what it asked for, and what it lacks becomes NotAssessed."""
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from functools import partial
 
 from rules.anatomy import Role
@@ -11,6 +11,7 @@ from workers.checks.check import Check, Inputs, Lack
 from workers.checks.result import CheckResult
 from workers.errors import CannotAssess
 from workers.images import Images, Placed
+from workers.imaging.scan import Scan
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -32,17 +33,26 @@ class Analysis:
         return tuple(sorted(found, key=lambda one: (-one.volume_ml, one.check, one.centre_mm)))
 
 
-def analyse(images: Images, checks: Sequence[Check], age: int | None) -> Analysis:
-    """Run the checks, in the order given (see registry.ordered)."""
+def analyse(
+    images: Images, checks: Sequence[Check], age: int | None, earlier: Images | None = None
+) -> Analysis:
+    """Run the checks, in the order given (see registry.ordered).
+
+    earlier : images of an earlier study, whose origin is `images`
+    """
     results: dict[str, CheckResult] = {}
     identities: dict[str, str] = {}
     placed: dict[Role, Placed | Lack] = {}
     for check in checks:
         placed.update({role: images.placed(role) for role in check.roles})
         parts = [check.label, images.digest(check.roles), [identities[name] for name in check.after], age]
+        compared = earlier if check.uses_earlier else None
+        if compared:
+            parts.append(compared.digest(check.roles))
         identity = identities[check.name] = digest_of(parts)
         found = {name: results[name] for name in check.after}
-        run = partial(_run, check, images, found, age)
+        before = partial(_earlier, compared, check, checks, age) if compared else None
+        run = partial(_run, check, images, Inputs({}, found=found, age=age), before)
         results[check.name] = images.stages.recall(check.name, identity, run)
     return Analysis(results, placed)
 
@@ -52,7 +62,32 @@ def silent(checks: Sequence[Check], why: Why, detail: str) -> Analysis:
     return Analysis({check.name: CheckResult(check.silence(why, detail)) for check in checks}, {})
 
 
-def _run(check: Check, images: Images, found: Mapping[str, CheckResult], age: int | None) -> CheckResult:
+def _run(
+    check: Check, images: Images, known: Inputs, before: Callable[[], Inputs] | None = None
+) -> CheckResult:
+    scans, lacking = _scans(check, images)
+    inputs = replace(known, scans=scans, lacking=lacking)
+    if before:
+        past = before()
+        inputs = replace(inputs, earlier=past.scans, earlier_found=past.found)
+    try:
+        return check.measure(inputs)
+    except CannotAssess as reason:
+        return CheckResult(check.silence(reason.why, reason.detail))
+
+
+def _earlier(images: Images, check: Check, checks: Sequence[Check], age: int | None) -> Inputs:
+    """The earlier study as the check asked for it, and what the checks before it find there."""
+    found: dict[str, CheckResult] = {}
+    for one in checks:
+        if one.name in check.after:
+            known = Inputs({}, found={name: found[name] for name in one.after if name in found}, age=age)
+            found[one.name] = _run(one, images, known)
+    return Inputs(_scans(check, images)[0], found=found)
+
+
+def _scans(check: Check, images: Images) -> tuple[dict[Role, Scan], dict[Role, Lack]]:
+    """The series that a check asked for, and why the others are not there."""
     scans, lacking = {}, {}
     for role in check.roles:
         placed = images.placed(role)
@@ -60,7 +95,4 @@ def _run(check: Check, images: Images, found: Mapping[str, CheckResult], age: in
             lacking[role] = placed
         else:
             scans[role] = images.scan(role)
-    try:
-        return check.measure(Inputs(scans, lacking, found, age=age))
-    except CannotAssess as reason:
-        return CheckResult(check.silence(reason.why, reason.detail))
+    return scans, lacking

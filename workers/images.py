@@ -53,6 +53,8 @@ class Images:
     series: Sequence[Series]
     instances: Sequence[InstanceFile]
     stages: Stages
+    origin: "Images | None" = None
+    """For an earlier study: the images it is compared with, whose anatomy is laid onto it as well."""
     _volumes: dict[Role, tuple[Volume, tuple[str, ...]]] = field(default_factory=dict)
     _scans: dict[Role, Scan] = field(default_factory=dict)
     _placed: dict[Role, Placed | Lack] = field(default_factory=dict)
@@ -60,12 +62,16 @@ class Images:
 
     def digest(self, roles: Iterable[Role]) -> str:
         """Identity of everything that scans of these roles are made from, the anatomy included."""
+        if self.origin:
+            return digest_of([self._identity(set(roles)), self.origin.digest(())])
         mapped = self.mapped()
         reference = (mapped.role,) if isinstance(mapped, Mapped) else REFERENCES
         return self._identity({*roles, *reference})
 
     def mapped(self) -> Mapped | Lack:
         """The anatomy, or why there is none: the trouble of the first series that it was looked for in."""
+        if self.origin:
+            return self.origin.mapped()
         if self._mapped is None:
             self._mapped = self._map()
         return self._mapped
@@ -74,7 +80,8 @@ class Images:
         """How the series of a role lies and what it is worth, or why it is not measured."""
         if role not in self._placed:
             digest = digest_of([role, self.digest((role,))])
-            self._placed[role] = self.stages.recall(f"align {role.value}", digest, lambda: self._place(role))
+            stage = f"{'earlier ' if self.origin else ''}align {role.value}"
+            self._placed[role] = self.stages.recall(stage, digest, lambda: self._place(role))
         return self._placed[role]
 
     def scan(self, role: Role) -> Scan:
@@ -123,7 +130,8 @@ class Images:
             mapped = self.mapped()
             if isinstance(mapped, Lack):
                 return mapped
-            motion = at_rest() if role is mapped.role else align(self._reference(mapped), volume)
+            is_reference = role is mapped.role and not self.origin
+            motion = at_rest() if is_reference else align(self.reference(mapped), volume)
             scan = self._scans[role] = self._laid(role, mapped.brain, motion)
         except CannotAssess as reason:
             return Lack(reason.why, reason.detail)
@@ -132,7 +140,10 @@ class Images:
             return Lack(Why.QUALITY, ", ".join(quality.problems))
         return Placed(uids, motion, quality)
 
-    def _reference(self, mapped: Mapped) -> Scan:
+    def reference(self, mapped: Mapped) -> Scan:
+        """The scan that the anatomy was found in; for an earlier study that of the study it is compared with."""
+        if self.origin:
+            return self.origin.reference(mapped)
         if mapped.role not in self._scans:
             self._scans[mapped.role] = self._laid(mapped.role, mapped.brain, at_rest())
         return self._scans[mapped.role]

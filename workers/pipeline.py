@@ -4,7 +4,7 @@ files -> series -> volume -> anatomy -> findings -> decision -> reports
 """
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -53,11 +53,18 @@ class _Measured:
 
 
 def triage(
-    ready: StudyReady, places: Places, policy: Policy, cache: Cache, *, failure: tuple[Why, str] | None = None
+    ready: StudyReady,
+    places: Places,
+    policy: Policy,
+    cache: Cache,
+    *,
+    failure: tuple[Why, str] | None = None,
+    show: Callable[[Images, Analysis], None] | None = None,
 ) -> StudyTriaged:
     """Analyse, decide and report one snapshot of a study. Pure in its inputs: twice the same is once.
 
     failure : a reason and the name of an error, to decide and report without analysis
+    show : is handed the images and what was found in them, to draw pictures
 
     Raises CannotAssess only if not even one header of the study can be read.
     """
@@ -68,7 +75,10 @@ def triage(
     unread = _summary(unreadable)
     if not headers:
         raise CannotAssess(Why.SERIES_UNREADABLE, "no file of the study is readable DICOM")
-    result = _failed(failure) if failure else _analysed(ready, series, headers, stages)
+    images = Images(series, ready.instances, stages)
+    result = _failed(failure) if failure else _analysed(ready, places.root, images, headers)
+    if show:
+        show(images, result)
     with stages.timed("decide"):
         decision = decide(policy, _case(ready, headers, result))
     uses = _uses(series, result)
@@ -93,11 +103,12 @@ def triage(
     )
 
 
-def _analysed(
-    ready: StudyReady, series: Sequence[Series], headers: Sequence[Dataset], stages: Stages
-) -> Analysis:
-    images = Images(series, ready.instances, stages)
-    return analyse(images, checks(), age_years(headers))
+def _analysed(ready: StudyReady, root: Path, images: Images, headers: Sequence[Dataset]) -> Analysis:
+    earlier = None
+    if ready.earlier:
+        before, _ = read_study(ready.earlier.instances, root)
+        earlier = Images(before, ready.earlier.instances, images.stages, origin=images)
+    return analyse(images, checks(), age_years(headers), earlier)
 
 
 def _failed(failure: tuple[Why, str]) -> Analysis:

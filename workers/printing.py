@@ -4,19 +4,65 @@ from rich.console import Console
 from rich.panel import Panel
 from rich.table import Table
 
+from rules.anatomy import Region, Side
 from rules.findings import UNITS, Measured, Quantity
 from rules.messages import StudyTriaged
 from workers.offline import Outcome
+from workers.reports.involvement import AMOUNTS
 
-_COLUMNS = {
-    Quantity.FLAIR_VOLUME: "volume",
-    Quantity.FLAIR_FRACTION: "share of region",
-    Quantity.FLAIR_RATIO: "ratio",
-    Quantity.FLAIR_Z: "z",
-    Quantity.FLAIR_LATERALITY: "laterality",
-    Quantity.FLAIR_CORTICAL_SHARE: "cortical share",
+_Values = dict[tuple[Region, Side, Quantity], Measured]
+
+_TABLES: dict[str, dict[Quantity, str]] = {
+    "FLAIR hyperintensity": {
+        Quantity.FLAIR_VOLUME: "volume",
+        Quantity.FLAIR_FRACTION: "share of region",
+        Quantity.FLAIR_RATIO: "ratio",
+        Quantity.FLAIR_Z: "z",
+        Quantity.FLAIR_LATERALITY: "laterality",
+        Quantity.FLAIR_CORTICAL_SHARE: "cortical share",
+        Quantity.FLAIR_FOCI: "number",
+        Quantity.LESION_ADC: "ADC",
+        Quantity.LESION_ENHANCEMENT: "post/pre",
+    },
+    "Restricted diffusion": {
+        Quantity.RESTRICTED_VOLUME: "volume",
+        Quantity.RESTRICTED_ADC: "ADC",
+        Quantity.RESTRICTED_FOCI: "number",
+        Quantity.RESTRICTED_LARGEST: "largest",
+        Quantity.RESTRICTED_LATERALITY: "laterality",
+        Quantity.SHINE_THROUGH_VOLUME: "shine-through",
+    },
+    "Susceptibility": {
+        Quantity.MICROBLEED_COUNT: "microbleed-like foci",
+        Quantity.HAEMORRHAGE_VOLUME: "haemorrhage",
+        Quantity.HAEMORRHAGE_DIAMETER: "longest",
+    },
+    "Contrast enhancement": {
+        Quantity.SULCAL_ENHANCEMENT_VOLUME: "leptomeningeal",
+        Quantity.SULCAL_ENHANCEMENT_RATIO: "post/pre",
+        Quantity.SULCAL_ENHANCEMENT_HEIGHT: "height",
+        Quantity.ENHANCING_VOLUME: "parenchymal",
+    },
+    "Change against the earlier study": {
+        Quantity.FLAIR_NEW_VOLUME: "new",
+        Quantity.FLAIR_GONE_VOLUME: "gone",
+        Quantity.FLAIR_CHANGE: "change",
+        Quantity.CSF_CHANGE: "fluid",
+    },
+    "Fluid spaces, midline and cord": {
+        Quantity.CSF_VOLUME: "fluid",
+        Quantity.CSF_RATIO: "side to side",
+        Quantity.MIDLINE_SHIFT: "shift",
+        Quantity.TONSIL_DESCENT: "tonsils",
+        Quantity.CORD_RATIO: "cord ratio",
+        Quantity.CORD_LENGTH: "cord length",
+        Quantity.ADC_MEDIAN: "median ADC",
+    },
 }
-_SMALLEST_SHOWN_ML = 0.005
+"""What is printed together: a table with its columns."""
+_ALWAYS = "Fluid spaces, midline and cord"
+"""Here nothing is also a value."""
+_SMALLEST_SHOWN = 0.005
 """What would read as 0.00."""
 _STYLES = {"P1": "bold white on red", "P2": "bold black on yellow", "P3": "bold white on blue", "P4": "bold"}
 
@@ -32,8 +78,8 @@ def print_outcome(outcome: Outcome, console: Console | None = None) -> None:
     )
     console.print(_patterns(outcome.triaged))
     measured = [one for one in outcome.triaged.findings if isinstance(one, Measured)]
-    if measured:
-        console.print(_findings(measured))
+    for table in _findings(measured):
+        console.print(table)
     for line in decision.not_assessed:
         console.print(f"[bold]not assessed[/] {line}")
     for line in (*outcome.triaged.unreadable, *outcome.document["skipped"]):
@@ -59,23 +105,43 @@ def _patterns(triaged: StudyTriaged) -> Table:
     return table
 
 
-def _findings(measured: list[Measured]) -> Table:
-    """One row for each region and side with a hyperintensity; the JSON has every value."""
+def _findings(measured: list[Measured]) -> list[Table]:
+    """One table for each kind of finding, a row for each region and side with any; the JSON has every value."""
     values = {(one.region, one.side, one.quantity): one for one in measured}
-    title = "FLAIR hyperintensity (regions without any are left out)"
+    places = sorted({(one.region, one.side) for one in measured})
+    tables = []
+    for title, columns in _TABLES.items():
+        held = [quantity for quantity in columns if any(one.quantity is quantity for one in measured)]
+        rows = [place for place in places if _is_told(place, held, values, always=title == _ALWAYS)]
+        if rows:
+            tables.append(_table(title, {quantity: columns[quantity] for quantity in held}, rows, values))
+    return tables
+
+
+def _is_told(place: tuple[Region, Side], held: list[Quantity], values: _Values, *, always: bool) -> bool:
+    found = [values[(*place, quantity)] for quantity in held if (*place, quantity) in values]
+    if always:
+        return bool(found)
+    return any(one.value >= _SMALLEST_SHOWN for one in found if one.quantity in AMOUNTS)
+
+
+def _table(
+    title: str, columns: dict[Quantity, str], rows: list[tuple[Region, Side]], values: _Values
+) -> Table:
     table = Table("region", "side", title=title, title_justify="left")
-    for quantity, name in _COLUMNS.items():
+    for quantity, name in columns.items():
         table.add_column(f"{name}, {UNITS[quantity].value}", justify="right")
-    for region, side in sorted({(one.region, one.side) for one in measured}):
-        volume = values.get((region, side, Quantity.FLAIR_VOLUME))
-        if volume is not None and volume.value >= _SMALLEST_SHOWN_ML:
-            cells = [values.get((region, side, quantity)) for quantity in _COLUMNS]
-            table.add_row(region.words, side.value, *(f"{cell.value:.2f}" if cell else "" for cell in cells))
+    for place in rows:
+        cells = [values.get((*place, quantity)) for quantity in columns]
+        table.add_row(
+            place[0].words, place[1].value, *(f"{cell.value:.2f}" if cell else "" for cell in cells)
+        )
     return table
 
 
 def _series(triaged: StudyTriaged) -> Table:
-    table = Table("role", "images", "used", "evidence", title="Series", title_justify="left")
+    table = Table("role", "images", "used", "evidence", "quality", title="Series", title_justify="left")
     for one in triaged.series:
-        table.add_row(one.role.value, str(one.instances), "yes" if one.is_used else "no", one.reason)
+        quality = ", ".join(one.quality.problems) or "no problem seen" if one.quality else ""
+        table.add_row(one.role.value, str(one.instances), "yes" if one.is_used else "no", one.reason, quality)
     return table

@@ -1,0 +1,51 @@
+import pytest
+
+from rules.anatomy import Role
+from rules.findings import Why
+from workers.checks.check import Check, Inputs
+from workers.checks.registry import checks, ordered
+from workers.checks.result import CheckResult
+from workers.errors import CannotAssess
+
+
+def check(name, *after):
+    return Check(name, "1", (), lambda _: CheckResult(()), lambda _why, _detail: (), after=after)
+
+
+def test_a_check_comes_after_those_it_reads():
+    assert [one.name for one in ordered([check("a", "c"), check("b"), check("c", "b")])] == ["b", "c", "a"]
+
+
+def test_the_order_does_not_depend_on_the_order_of_installation():
+    found = [check("a"), check("b"), check("c", "a")]
+    assert ordered(found) == ordered(found[::-1])
+
+
+def test_two_checks_of_one_name_are_refused():
+    with pytest.raises(ValueError, match="share a name"):
+        ordered([check("a"), check("a")])
+
+
+def test_a_check_after_one_that_is_not_installed_is_refused():
+    with pytest.raises(ValueError, match="no check is named b"):
+        ordered([check("a", "b")])
+
+
+@pytest.mark.parametrize("one", checks(), ids=lambda one: one.name)
+def test_every_installed_check_says_what_stays_unknown(one):
+    silent = one.silence(Why.CRASH, "stopped")
+    assert silent
+    assert {finding.detail for finding in silent} == {"stopped"}
+    assert len({(f.quantity, f.region, f.side) for f in silent}) == len(silent)
+
+
+def test_no_two_checks_tell_the_same_thing():
+    told = [
+        (f.quantity, f.region, f.side) for one in checks() for f in one.silence(Why.SERIES_MISSING, "none")
+    ]
+    assert len(set(told)) == len(told)
+
+
+def test_a_series_that_is_not_there_is_named():
+    with pytest.raises(CannotAssess, match="no SWI series"):
+        Inputs({}).scan(Role.SWI)
