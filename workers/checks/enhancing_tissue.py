@@ -1,0 +1,79 @@
+"""Enhancement of the brain itself: areas thicker than a vessel that became brighter on T1 (sign M7)."""
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy import ndimage
+
+from workers.checks.clusters import Area, areas, joined, near
+from workers.checks.meninges import Spaces
+from workers.checks.subtraction import Pair
+from workers.imaging.scan import Scan
+
+BoolArray = NDArray[np.bool_]
+
+SEED_RATIO, GROW_RATIO = 1.25, 1.15
+"""Clearly brighter, and what belongs to it; noise of the ratio in tissue is 0.04-0.06. [P]"""
+EDGE_MM = 4.0
+"""Nearer to the surface meninges and cortical veins cannot be told from cortex. [P]"""
+PLEXUS_MM = 2.5
+"""Distance from ventricular fluid within which choroid plexus and ependymal veins are mixed in."""
+VESSEL_MM = 3.0
+"""Distance from fluid, in the places of large vessels, that these take."""
+LEAST_ML = 0.15
+"""A ball of 6.6 mm. [P]"""
+THICKNESS_MM = 5.0
+"""Least width within the slice, ring-like areas filled: veins of the white matter have 1-2 mm."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class EnhancingTissue:
+    """Enhancing brain, (k, j, i), and its connected areas."""
+
+    mask: BoolArray
+    areas: tuple[Area, ...]
+
+
+def find_enhancing_tissue(pair: Pair, scan: Scan, spaces: Spaces) -> EnhancingTissue:
+    """Hysteresis on the ratio; thin and small areas are vessels or noise."""
+    usable = _usable(pair, scan, spaces)
+    grown = pair.brighter(GROW_RATIO, usable)
+    seeds = pair.brighter(SEED_RATIO, usable)
+    wide = _widened(ndimage.binary_opening(grown, _cross()), scan)
+    kept = [area for area in areas(wide & grown) if _is_lesion(area, seeds, scan)]
+    return EnhancingTissue(joined(kept, usable.shape), tuple(kept))
+
+
+def _usable(pair: Pair, scan: Scan, spaces: Spaces) -> BoolArray:
+    """Brain without surface, plexus, sulci, and the fluid spaces of large vessels."""
+    anatomy, spacing = scan.anatomy, scan.volume.spacing_mm
+    plexus = near(spaces.ventricles, PLEXUS_MM, spacing)
+    vessels = spaces.vessels & near(spaces.fluid & spaces.vessels, VESSEL_MM, spacing)
+    usable: BoolArray = anatomy.brain & pair.valid & (anatomy.depth_mm >= EDGE_MM)
+    return usable & ~spaces.shell & ~plexus & ~vessels
+
+
+def _cross() -> BoolArray:
+    cross = np.zeros((3, 3, 3), dtype=bool)
+    cross[1] = ndimage.generate_binary_structure(2, 1)
+    return cross
+
+
+def _widened(found: BoolArray, scan: Scan) -> BoolArray:
+    """Areas that are at least THICKNESS_MM wide in some slice once their holes are filled, with their edge."""
+    pixel = scan.volume.spacing_mm[:2][::-1]
+    wide = np.zeros_like(found)
+    for k in np.flatnonzero(found.any(axis=(1, 2))):
+        filled = ndimage.binary_fill_holes(found[k])
+        inner = ndimage.distance_transform_edt(filled, sampling=pixel)
+        cores = inner >= THICKNESS_MM / 2
+        wide[k] = ndimage.binary_propagation(cores, mask=filled) if cores.any() else False
+    labels, _ = ndimage.label(found | wide, np.ones((3, 3, 3)))
+    chosen = np.unique(labels[wide])
+    kept: BoolArray = np.isin(labels, chosen[chosen > 0])
+    return kept
+
+
+def _is_lesion(area: Area, seeds: BoolArray, scan: Scan) -> bool:
+    return bool(seeds[area.voxels].any()) and area.size * scan.volume.voxel_ml >= LEAST_ML
