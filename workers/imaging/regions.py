@@ -2,6 +2,7 @@
 
 Every number is a place or a size in MNI mm (x right, y front, z up), set by hand on the ICBM152 2009a maps and the
 usual landmarks (central, Sylvian and parieto-occipital sulci, tentorium). No published atlas was copied.
+docs/anatomy.md holds them against published ones.
 """
 
 from functools import cache
@@ -10,9 +11,24 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
 
-from rules.anatomy import Region, Side
-from workers.imaging.primitives import Axes, BoolArray, Ellipsoid, Shape, Tube, any_inside, axes_of
+from rules.anatomy import Region
+from workers.imaging import region_shapes as shapes
+from workers.imaging.cortex import lobes, precentral, temporal_pole
+from workers.imaging.parts import (
+    CORTICAL,
+    DRAWN,
+    FLUID_SPACES,
+    GROUND,
+    PARTS,
+    PIECES,
+    UNPAIRED,
+    parts_of,
+    sides,
+)
+from workers.imaging.primitives import Axes, BoolArray, any_inside, axes_of
 from workers.imaging.template import Template, load_template
+
+__all__ = ["CORTICAL", "DRAWN", "FLUID_SPACES", "PARTS", "UNPAIRED", "parts_of", "sides", "template_labels"]
 
 PERIVENTRICULAR_MM = 10.0
 """Width of the rim of white matter around the lateral ventricles: the common 10 mm rule. At 7 mm the caps of
@@ -20,89 +36,12 @@ small-vessel disease beside the atria counted as parietal and made a PRES of one
 SUBCORTICAL_MM = 5.0
 """Depth of the white matter that still counts as its lobe's."""
 
-
-DEEP: dict[Region, tuple[Shape, ...]] = {
-    Region.THALAMUS: (Ellipsoid((11.5, -18.5, 7.0), (9.5, 14.0, 9.0), yaw=22.0),),
-    Region.CAUDATE: (
-        Ellipsoid((12.0, 14.0, 4.0), (5.5, 10.5, 9.0), pitch=15.0),
-        Tube(((13.5, 8.0, 13.0), (15.0, -4.0, 19.0), (18.0, -18.0, 21.0)), 4.5),
-    ),
-    Region.PUTAMEN: (Ellipsoid((26.0, 3.0, 0.5), (6.0, 16.0, 10.5), yaw=14.0),),
-    Region.PALLIDUM: (Ellipsoid((18.5, -3.0, -1.0), (4.5, 9.0, 6.5), yaw=22.0),),
-    Region.HIPPOCAMPUS: (
-        Tube(((22.0, -10.0, -20.0), (26.5, -17.0, -18.0), (29.0, -25.0, -13.0), (26.0, -35.0, -5.0)), 7.0),
-    ),
-}
-"""Deep grey matter and hippocampus."""
-
-INSULA = Ellipsoid((38.0, 4.0, 1.0), (7.5, 23.0, 18.0), yaw=8.0, pitch=0.0)
-CAPSULE = Ellipsoid((30.5, 2.0, 1.0), (4.5, 18.0, 12.0), yaw=12.0)
-"""The sheet between putamen and insula."""
-SPLENIUM = Ellipsoid((0.0, -38.0, 13.0), (17.0, 7.5, 9.0), pitch=20.0)
-CINGULATE = Tube(
-    (
-        (5.0, 16.0, -8.0), (5.0, 33.0, -4.0), (5.0, 41.0, 8.0), (5.0, 38.0, 20.0), (5.0, 26.0, 30.0),
-        (5.0, 8.0, 38.0), (5.0, -10.0, 42.0), (5.0, -28.0, 40.0), (5.0, -43.0, 32.0), (6.0, -51.0, 20.0),
-        (9.0, -48.0, 8.0),
-    ),
-    9.0,
-)  # fmt: skip
-MIDBRAIN = Ellipsoid((0.0, -26.0, -11.0), (18.0, 15.0, 13.0))
-PONS = Ellipsoid((0.0, -27.0, -32.0), (19.0, 14.0, 17.0))
-MEDULLA = Tube(((0.0, -34.0, -46.0), (0.0, -42.0, -56.0), (0.0, -46.0, -70.0)), 11.0)
-MIDBRAIN_TO_PONS_Z = -20.0
-PONS_TO_MEDULLA_Z = -43.0
-
-PARTS: tuple[Region, ...] = (
-    Region.FRONTAL, Region.PARIETAL, Region.TEMPORAL, Region.OCCIPITAL, Region.CINGULATE, Region.INSULA,
-    Region.HIPPOCAMPUS, Region.THALAMUS, Region.CAUDATE, Region.PUTAMEN, Region.PALLIDUM, Region.CAPSULE,
-    Region.SPLENIUM, Region.MIDBRAIN, Region.PONS, Region.MEDULLA, Region.CEREBELLUM, Region.PERIVENTRICULAR,
-    Region.CENTRUM_SEMIOVALE, Region.VENTRICLES,
-)  # fmt: skip
-"""The regions that do not overlap; a label is the place in this list, from 1."""
-
-UNIONS: dict[Region, tuple[Region, ...]] = {
-    Region.PARIETO_OCCIPITAL: (Region.PARIETAL, Region.OCCIPITAL),
-    Region.BRAINSTEM: (Region.MIDBRAIN, Region.PONS, Region.MEDULLA),
-    Region.BRAIN: tuple(part for part in PARTS if part is not Region.VENTRICLES),
-}
-
-DRAWN: tuple[Region, ...] = (*PARTS, *UNIONS)
-"""The regions that the labels can tell."""
-
-UNPAIRED = frozenset({Region.BRAIN, Region.SPLENIUM, Region.MIDBRAIN, Region.PONS, Region.MEDULLA, Region.BRAINSTEM,
-                      Region.VENTRICLES, Region.GENU, Region.CALLOSAL_BODY, Region.PERIAQUEDUCTAL,
-                      Region.FOURTH_VENTRICLE_RIM, Region.CISTERNS, Region.CORD})  # fmt: skip
-
-CORTICAL = (
-    Region.FRONTAL,
-    Region.PARIETAL,
-    Region.TEMPORAL,
-    Region.OCCIPITAL,
-    Region.CINGULATE,
-    Region.INSULA,
-)
-"""Cortex and subcortical white matter."""
-
-
-def sides(region: Region) -> tuple[Side, ...]:
-    """The sides on which a region is reported."""
-    if region is Region.BRAIN:
-        return (Side.WHOLE,)
-    return (Side.MIDLINE,) if region in UNPAIRED else (Side.LEFT, Side.RIGHT, Side.WHOLE)
-
-
-def parts_of(region: Region) -> tuple[int, ...]:
-    """The labels that make up a region."""
-    return tuple(PARTS.index(part) + 1 for part in UNIONS.get(region, (region,)))
-
-
 Claim = tuple[Region, BoolArray]
 
 
 @cache
 def template_labels() -> NDArray[np.uint8]:
-    """The regions on the 1 mm template grid, (k, j, i); 0 is none.
+    """The pieces on the 1 mm template grid, (k, j, i); 0 is none.
 
     The template is symmetric, so one half is painted and mirrored.
     """
@@ -124,50 +63,111 @@ def _brain_box(brain: BoolArray) -> tuple[slice, slice, slice]:
 
 
 def _paint(template: Template) -> NDArray[np.uint8]:
-    """Regions in order of precedence: a voxel belongs to the first that claims it."""
+    """Ground regions in order of precedence, a voxel belonging to the first that claims it; then what lies across."""
     axes = axes_of(template)
-    labels = np.zeros(template.brain.shape, dtype=np.uint8)
-    _claim(labels, template, _core(template, axes))
-    _claim(labels, template, _mantle(template, axes, labels))
+    ground = np.zeros(template.brain.shape, dtype=np.uint8)
+    _claim(ground, template, _core(template, axes))
+    _claim(ground, template, _mantle(template, axes, ground))
+    return _subdivided(ground, _across(template, axes, ground))
+
+
+def _claim(ground: NDArray[np.uint8], template: Template, claims: list[Claim]) -> None:
+    for region, where in claims:
+        ground[where & template.brain & (ground == 0)] = _number(region)
+
+
+def _number(region: Region) -> int:
+    return GROUND.index(region) + 1
+
+
+def _subdivided(ground: NDArray[np.uint8], across: dict[Region, BoolArray]) -> NDArray[np.uint8]:
+    """The label of the piece that says both the ground and all that lies across it."""
+    labels = np.zeros_like(ground)
+    for label, (region, *over) in enumerate(PIECES, 1):
+        here = ground == _number(region)
+        for one in over:
+            here &= across[one]
+        # Pieces come from fewer to more regions across, so the fullest that fits is written last.
+        labels[here] = label
     return labels
 
 
-def _claim(labels: NDArray[np.uint8], template: Template, claims: list[Claim]) -> None:
-    for region, where in claims:
-        labels[where & template.brain & (labels == 0)] = PARTS.index(region) + 1
+def _across(template: Template, axes: Axes, ground: NDArray[np.uint8]) -> dict[Region, BoolArray]:
+    """Where the regions lie that are parts of others; whatever ground they cannot lie on is ignored."""
+    fourth = (ground == _number(Region.VENTRICLES)) & (axes.z < shapes.MIDBRAIN_TO_PONS_Z)
+    everywhere = np.ones_like(template.brain)
+    return {
+        Region.PRECENTRAL: everywhere & precentral(axes),
+        Region.TEMPORAL_POLE: temporal_pole(axes) | shapes.AMYGDALA.inside(axes),
+        Region.WATERSHED: shapes.WATERSHED.inside(axes),
+        Region.PERIAQUEDUCTAL: shapes.PERIAQUEDUCTAL.inside(axes),
+        Region.FOURTH_VENTRICLE_RIM: ndimage.distance_transform_edt(~fourth) <= shapes.RIM_MM,
+        Region.SULCI: everywhere & (axes.z > shapes.SULCI_ABOVE_Z),
+    }
 
 
 def _core(template: Template, axes: Axes) -> list[Claim]:
     """Everything that is not a lobe or its white matter."""
     z, grey, white = axes.z, template.grey > 0.3, template.white > 0.4
-    midbrain, pons, medulla = (shape.inside(axes) for shape in (MIDBRAIN, PONS, MEDULLA))
-    deep = [(region, any_inside(shapes, axes) & (template.fluid < 0.5)) for region, shapes in DEEP.items()]
+    midbrain, pons, medulla = (one.inside(axes) for one in (shapes.MIDBRAIN, shapes.PONS, shapes.MEDULLA))
+    fluid = template.fluid > 0.5
     return [
-        (Region.VENTRICLES, _ventricles(template, axes)),
-        (Region.MIDBRAIN, midbrain & (z > MIDBRAIN_TO_PONS_Z) & (z < 1)),
-        (Region.PONS, pons & (z <= MIDBRAIN_TO_PONS_Z) & (z > PONS_TO_MEDULLA_Z)),
-        (Region.MEDULLA, medulla & (z <= PONS_TO_MEDULLA_Z)),
+        (Region.VENTRICLES, _ventricles(template, axes) | shapes.AQUEDUCT.inside(axes)),
+        (Region.CISTERNS, any_inside(shapes.CISTERNS, axes) & fluid),
+        (Region.MIDBRAIN, midbrain & (z > shapes.MIDBRAIN_TO_PONS_Z) & (z < 1)),
+        (Region.PONS, pons & (z <= shapes.MIDBRAIN_TO_PONS_Z) & (z > shapes.PONS_TO_MEDULLA_Z)),
+        (Region.MEDULLA, medulla & (z <= shapes.PONS_TO_MEDULLA_Z)),
         (Region.CEREBELLUM, _hindbrain(axes)),
-        *deep,
-        (Region.SPLENIUM, white & SPLENIUM.inside(axes)),
-        (Region.CAPSULE, CAPSULE.inside(axes) & (white | (axes.lateral < 33))),
-        (Region.INSULA, INSULA.inside(axes) & grey & (axes.lateral > 30)),
-        (Region.CINGULATE, CINGULATE.inside(axes) & grey & (axes.lateral < 14)),
+        *_deep_grey(template, axes),
+        *((region, (template.white > 0.5) & where) for region, where in _callosum(axes).items()),
+        (Region.CAPSULE, shapes.CAPSULE.inside(axes) & (white | (axes.lateral < 33))),
+        (Region.INSULA, shapes.INSULA.inside(axes) & grey & (axes.lateral > 30)),
+        (Region.CINGULATE, shapes.CINGULATE.inside(axes) & grey & (axes.lateral < 14)),
     ]
 
 
-def _mantle(template: Template, axes: Axes, labels: NDArray[np.uint8]) -> list[Claim]:
+def _deep_grey(template: Template, axes: Axes) -> list[Claim]:
+    """The nuclei: bodies cut where the grey matter map ends, and 1 mm on for the voxels that hold both."""
+    caudate = _nucleus(template, any_inside(shapes.CAUDATE, axes), 0.4)
+    putamen = _nucleus(template, shapes.PUTAMEN.inside(axes), 0.3)
+    pallidum = shapes.PALLIDUM.inside(axes) & (template.grey < 0.45)
+    thalamus = _nucleus(template, any_inside(shapes.THALAMUS, axes), 0.2)
+    hippocampus = _nucleus(template, shapes.HIPPOCAMPUS.inside(axes), 0.4)
+    return [
+        (Region.TEMPORAL, shapes.AMYGDALA.inside(axes) & (template.grey > 0.4)),
+        (Region.HIPPOCAMPUS, hippocampus),
+        (Region.CAUDATE, caudate),
+        (Region.PALLIDUM, pallidum),
+        (Region.PUTAMEN, putamen),
+        (Region.THALAMUS, thalamus),
+    ]
+
+
+def _nucleus(template: Template, body: BoolArray, least_grey: float) -> BoolArray:
+    return body & ndimage.binary_dilation(body & (template.grey > least_grey)) & (template.fluid < 0.5)
+
+
+def _callosum(axes: Axes) -> dict[Region, BoolArray]:
+    """Genu, body and splenium, divided by planes."""
+    whole = any_inside(tuple(one for some in shapes.CALLOSUM.values() for one in some), axes)
+    return {
+        region: whole & (axes.y > back) & (axes.y <= front)
+        for region, (back, front) in shapes.CALLOSUM_Y.items()
+    }
+
+
+def _mantle(template: Template, axes: Axes, ground: NDArray[np.uint8]) -> list[Claim]:
     """Cortex with its subcortical band, and the deep white matter; what is left over goes to the nearest lobe."""
-    cortex = (template.grey >= 0.5) & (labels == 0)
+    cortex = (template.grey >= 0.5) & (ground == 0)
     band = ndimage.distance_transform_edt(~cortex) <= SUBCORTICAL_MM
-    lateral = (labels == PARTS.index(Region.VENTRICLES) + 1) & (axes.z > -4)
+    lateral = (ground == _number(Region.VENTRICLES)) & (axes.z > -4)
     rim = ndimage.distance_transform_edt(~lateral) <= PERIVENTRICULAR_MM
-    lobes = _lobes(axes)
+    everywhere = lobes(axes)
     return [
         (Region.PERIVENTRICULAR, rim & (template.white > 0.5)),
-        *((region, where & band) for region, where in lobes.items()),
+        *((region, where & band) for region, where in everywhere.items()),
         (Region.CENTRUM_SEMIOVALE, template.white > 0.3),
-        *lobes.items(),
+        *everywhere.items(),
     ]
 
 
@@ -194,22 +194,3 @@ def _ventricles(template: Template, axes: Axes) -> BoolArray:
     main = np.bincount(body).argmax() if body.size else -1
     ventricles: BoolArray = (clusters == main) | (fluid & (third | fourth))
     return ventricles
-
-
-def _lobes(axes: Axes) -> dict[Region, BoolArray]:
-    """Four lobes that fill the cerebrum, by the planes of the great sulci."""
-    x, y, z = axes.lateral, axes.y, axes.z
-    pole = (y < 24) & (y > -30) & (z < -13.0 - 0.55 * (y - 5.0)) & (x > 16)
-    below_sylvius = (x > 28) & (z < -4.0 - 0.5 * y) & (y < 10)
-    medial = (z < -4.0) & (y < 6) & (y > -50)
-    front = -63.0 - 0.45 * np.maximum(z - 10.0, 0) + 0.10 * np.maximum(10.0 - z, 0) - 0.12 * x
-    occipital = (y < front) & (z < 52)
-    temporal = ~occipital & (pole | below_sylvius | medial) & (z < 22)
-    frontal = ~occipital & ~temporal & (y > -3.0 - 0.36 * z)
-    parietal = ~occipital & ~temporal & ~frontal
-    return {
-        Region.OCCIPITAL: occipital,
-        Region.TEMPORAL: temporal,
-        Region.FRONTAL: frontal,
-        Region.PARIETAL: parietal,
-    }
