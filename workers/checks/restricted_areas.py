@@ -1,0 +1,127 @@
+"""The single areas of restricted diffusion: which region each belongs to, and what is told of each."""
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy import ndimage
+
+from rules.anatomy import Region, Side
+from rules.findings import Lesion, Quantity
+from workers.imaging.anatomy import Anatomy
+from workers.imaging.regions import PARTS, UNPAIRED
+from workers.imaging.volume import Volume
+
+BoolArray = NDArray[np.bool_]
+
+MIDLINE_MM = 3.0
+"""An area that comes as near to the midline touches it."""
+SPLENIAL_SHARE = 0.5
+"""Share of an area in the splenium from which all of it is splenial: its blurred rim is nobody else's. [P]"""
+KEY_SLICES = 3
+
+_TOUCHING = ndimage.generate_binary_structure(3, 2)
+_NO_TISSUE = tuple(
+    place
+    for place, part in enumerate(PARTS, start=1)
+    if part in (Region.VENTRICLES, Region.SULCI, Region.CISTERNS, Region.CORD)
+)
+_SPLENIUM = PARTS.index(Region.SPLENIUM) + 1
+_BESIDE = PARTS.index(Region.PERIVENTRICULAR) + 1
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Area:
+    """One connected area: indices (n, 3) of its voxels (k, j, i), and where most of it lies."""
+
+    voxels: NDArray[np.intp]
+    region: Region
+    side: Side
+    volume_ml: float
+
+
+def placed(anatomy: Anatomy, mask: BoolArray) -> Anatomy:
+    """The anatomy with the restricted voxels in the regions that they belong to.
+
+    Diffusion images are bent, and the anatomy is not bent with them: what falls into fluid belongs to the nearest
+    tissue, what sits astride the midline in the splenium is all splenium, and what lies in it beside the midline is not.
+    """
+    parts = anatomy.parts.copy()
+    tissue = (parts > 0) & ~np.isin(parts, _NO_TISSUE)
+    astray = mask & ~tissue
+    if astray.any() and tissue.any():
+        nearest = ndimage.distance_transform_edt(~tissue, return_distances=False, return_indices=True)
+        parts[astray] = parts[tuple(axis[astray] for axis in nearest)]
+    _settle_splenium(anatomy, mask, parts)
+    return replace(anatomy, parts=parts)
+
+
+def _settle_splenium(anatomy: Anatomy, mask: BoolArray, parts: NDArray[np.uint8]) -> None:
+    midline = anatomy.brain & (np.abs(anatomy.template_mm[0]) <= MIDLINE_MM)
+    areas, count = ndimage.label(mask, _TOUCHING)
+    for number in range(1, count + 1):
+        area = areas == number
+        if (parts[area] == _SPLENIUM).mean() >= SPLENIAL_SHARE and (area & midline).any():
+            parts[area] = _SPLENIUM
+    inside, count = ndimage.label(mask & (parts == _SPLENIUM), _TOUCHING)
+    for number in range(1, count + 1):
+        area = inside == number
+        if not (area & midline).any():
+            parts[area] = _BESIDE
+
+
+def areas_of(mask: BoolArray, anatomy: Anatomy, volume: Volume) -> tuple[Area, ...]:
+    """The connected areas of a mask, largest first; anatomy : as from `placed`."""
+    labels, _ = ndimage.label(mask, _TOUCHING)
+    found = []
+    for number, box in enumerate(ndimage.find_objects(labels), start=1):
+        corner = [one.start for one in box]
+        voxels = np.argwhere(labels[box] == number) + corner
+        region, side = _where(anatomy, tuple(voxels.T))
+        found.append(Area(voxels, region, side, len(voxels) * volume.voxel_ml))
+    return tuple(sorted(found, key=lambda area: (-area.volume_ml, area.voxels[0].tolist())))
+
+
+def _where(anatomy: Anatomy, voxels: tuple[NDArray[np.intp], ...]) -> tuple[Region, Side]:
+    """The region that holds most of some voxels, and their side."""
+    counts = np.bincount(anatomy.parts[voxels], minlength=len(PARTS) + 1)
+    counts[0] = 0
+    region = PARTS[int(np.argmax(counts)) - 1] if counts.any() else Region.BRAIN
+    if region in UNPAIRED:
+        return region, Side.MIDLINE
+    return region, Side.LEFT if anatomy.is_left[voxels].mean() >= 0.5 else Side.RIGHT
+
+
+def lesions_of(
+    check: str, volume: Volume, adc: NDArray[np.float32], areas: tuple[Area, ...]
+) -> tuple[Lesion, ...]:
+    """What is told of each area: place, size, key slices and mean ADC."""
+    return tuple(_lesion(check, volume, adc, area) for area in areas)
+
+
+def _lesion(check: str, volume: Volume, adc: NDArray[np.float32], area: Area) -> Lesion:
+    places = area.voxels[:, ::-1] @ volume.affine[:3, :3].T + volume.affine[:3, 3]
+    x, y, z = (float(value) for value in places.mean(axis=0))
+    slices = np.bincount(area.voxels[:, 0])
+    order = [int(k) for k in np.argsort(-slices, kind="stable")[:KEY_SLICES] if slices[k] > 0]
+    mean = float(adc[tuple(area.voxels.T)].mean(dtype=np.float64))
+    return Lesion(
+        check=check,
+        region=area.region,
+        side=area.side,
+        volume_ml=area.volume_ml,
+        centre_mm=(x, y, z),
+        longest_mm=_longest(places),
+        series_instance_uid=volume.series_instance_uid,
+        sop_instance_uids=tuple(dict.fromkeys(volume.sop_instance_uids[k] for k in order)),
+        values=((Quantity.RESTRICTED_ADC, mean),),
+    )
+
+
+def _longest(places: NDArray[np.float64]) -> float:
+    """Largest extent in mm over 13 directions: the axes, and the diagonals between them; within 5 % of the diameter."""
+    grid = np.array(
+        [(a, b, c) for a in (-1, 0, 1) for b in (-1, 0, 1) for c in (-1, 0, 1) if (a, b, c) > (0, 0, 0)]
+    )
+    along = places @ (grid / np.linalg.norm(grid, axis=1)[:, None]).T
+    return float(np.ptp(along, axis=0).max())
