@@ -67,8 +67,8 @@ def _tables(findings: Sequence[Measured]) -> list[str]:
     lines = []
     for start in range(0, len(quantities), _CELLS):
         chosen = quantities[start : start + _CELLS]
-        heads = [quantity.value.split("_", 1)[-1] for quantity in chosen]
         family = chosen[0].value.split("_", 1)[0]
+        heads = [quantity.value.removeprefix(f"{family}_") for quantity in chosen]
         lines.append(family.ljust(_SUBJECT) + "".join(head[: _CELL - 1].rjust(_CELL) for head in heads))
         places = dict.fromkeys((one.region, one.side) for one in findings if one.quantity in chosen)
         for place in places:

@@ -1,0 +1,200 @@
+"""One study from its making to its outcome, in a process of its own: `python -m workers.evaluation.one_case JOB.json`.
+
+The study is made in a child process, so that the peak memory told is that of the analysis alone.
+"""
+
+import json
+import multiprocessing
+import resource
+import shutil
+import sys
+import tempfile
+import time
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
+from pathlib import Path
+
+from rules.codec import from_plain, to_plain
+from rules.conditions import Subject
+from rules.context import PatientContext
+from rules.findings import Finding, Measured, NotAssessed, Quantity
+from rules.messages import StudyTriaged
+from rules.policy import Kind, Policy, load
+from workers.analysis import Analysis
+from workers.cache import Cache
+from workers.errors import CannotAssess
+from workers.evaluation.margin import margin
+from workers.evaluation.outcome import Ending, Outcome, RuleOutcome, save
+from workers.evaluation.overlap import Overlap, overlap_of
+from workers.evaluation.suites import Made, Study, make
+from workers.evaluation.truth import MASK_CHECKS, Truth
+from workers.figures import write_figures, write_masks
+from workers.images import Images
+from workers.offline import Pictures, triage_folder
+
+SCRATCH = "scratch-"
+"""Start of the name of the folder that a case works in; left behind only where its process was killed."""
+POOR_DICE = 0.5
+"""Below, a case counts as a failure that is drawn."""
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """What a process has to do."""
+
+    study: Study
+    identity: str
+    home: str
+    """Folder of this case's outcome, absolute."""
+    policy: str = ""
+    """Folder of another policy than the packaged one."""
+
+
+@dataclass(frozen=True, slots=True)
+class Kept(Pictures):
+    """Keeps what the pipeline would draw."""
+
+    seen: list[tuple[Images, Analysis]] = field(default_factory=list)
+
+    def draw(self, images: Images, analysis: Analysis) -> None:
+        self.seen.append((images, analysis))
+
+
+def run(job: Job) -> Outcome:
+    """Make, triage and compare one study; its outcome.json stays in the job's home, with pictures if it went wrong."""
+    home = Path(job.home)
+    policy = load(Path(job.policy) if job.policy else None)
+    with tempfile.TemporaryDirectory(dir=home, prefix=SCRATCH) as scratch:
+        made = _made_elsewhere(job.study, Path(scratch))
+        # Without its identity: if this process ends here, only the truth of this outcome is used.
+        known = replace(made.truth, masks=())
+        save(Outcome(job.study.name, "", Ending.CRASH, truth=known), home / "outcome.json")
+        try:
+            outcome = _measured(job, made, policy, Path(scratch))
+        except CannotAssess as refusal:
+            outcome = Outcome(job.study.name, job.identity, Ending.REFUSED, refusal.detail, known)
+    save(outcome, home / "outcome.json")
+    return outcome
+
+
+def _made_elsewhere(study: Study, scratch: Path) -> Made:
+    """Make the study in a child process; raises RuntimeError if that fails."""
+    child = multiprocessing.get_context("spawn").Process(target=_make, args=(study, scratch))
+    child.start()
+    child.join()
+    if child.exitcode:
+        raise RuntimeError(f"the study could not be made (status {child.exitcode})")
+    made: Made = from_plain(Made, json.loads((scratch / "made.json").read_text(encoding="utf-8")))
+    return made
+
+
+def _make(study: Study, scratch: Path) -> None:
+    (scratch / "made.json").write_text(json.dumps(to_plain(make(study, scratch))), encoding="utf-8")
+
+
+def _measured(job: Job, made: Made, policy: Policy, scratch: Path) -> Outcome:
+    kept = Kept()
+    start = time.monotonic()
+    result = triage_folder(
+        Path(made.folder),
+        scratch / "out",
+        PatientContext(is_cart_recipient=True),
+        policy,
+        Cache(None),
+        now=datetime.now(UTC).replace(microsecond=0),
+        baseline=Path(made.baseline) if made.baseline else None,
+        pictures=kept,
+    ).triaged
+    seconds = time.monotonic() - start
+    peak_mb = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024.0
+    images, analysis = kept.seen[0]
+    overlaps = _overlaps(images, analysis, made.truth, scratch / "masks")
+    outcome = _outcome(job, made.truth, result, policy)
+    outcome = replace(outcome, overlaps=overlaps, seconds=round(seconds, 2), peak_mb=round(peak_mb))
+    if not is_failure(outcome):
+        return outcome
+    drawn = write_figures(images, analysis, Path(job.home) / "figures")
+    home = Path(job.home)
+    return replace(outcome, pictures=tuple(str(path.relative_to(home.parent.parent)) for path in drawn))
+
+
+def is_failure(outcome: Outcome) -> bool:
+    """Whether a case deserves a look: a wrong rule, or a mask that misses most of what is there."""
+    poor = any(one.true_ml > 1 and (one.dice or 0) < POOR_DICE for one in outcome.overlaps)
+    return bool(outcome.wrong_rules) or poor or outcome.ending is not Ending.DONE
+
+
+def _outcome(job: Job, truth: Truth, result: StudyTriaged, policy: Policy) -> Outcome:
+    measured = tuple(one for one in result.findings if isinstance(one, Measured))
+    return Outcome(
+        name=job.study.name,
+        identity=job.identity,
+        ending=Ending.CRASH if result.failure else Ending.DONE,
+        detail=result.failure,
+        truth=replace(truth, masks=()),
+        priority=result.decision.priority,
+        imaging_priority=result.decision.imaging_priority,
+        rules=_rules(policy, result),
+        measured=tuple(
+            replace(one, evidence=replace(one.evidence, series_instance_uid="", sop_instance_uids=()))
+            for one in measured
+        ),
+        not_assessed=sum(isinstance(one, NotAssessed) for one in result.findings),
+        series=tuple(replace(one, series_instance_uid="") for one in result.series),
+        stages=result.stages,
+    )
+
+
+def _rules(policy: Policy, result: StudyTriaged) -> tuple[RuleOutcome, ...]:
+    """The imaging rules' answers, each with its distance from the border."""
+    values = _by_subject(result.findings)
+    asked = {rule.code: rule for rule in policy.rules if rule.kind is Kind.IMAGING}
+    return tuple(
+        RuleOutcome(pattern.rule, pattern.status, margin(asked[pattern.rule].required, values))
+        for pattern in result.decision.patterns
+        if pattern.rule in asked
+    )
+
+
+def _by_subject(findings: tuple[Finding, ...]) -> dict[Subject, float]:
+    """The largest measurement of each subject, as the rules take it."""
+    values: dict[Subject, float] = {}
+    for one in findings:
+        if isinstance(one, Measured):
+            subject = Subject(one.quantity, one.region, one.side)
+            values[subject] = max(one.value, values.get(subject, one.value))
+    return values
+
+
+def _overlaps(images: Images, analysis: Analysis, truth: Truth, folder: Path) -> tuple[Overlap, ...]:
+    write_masks(images, analysis, folder)
+    overlaps = []
+    for true in truth.masks:
+        check = _check_of(analysis, MASK_CHECKS[true.kind][0])
+        found = folder / f"{check}.nii.gz"
+        overlaps.append(overlap_of(true.kind, found if found.exists() else None, Path(true.path)))
+    return tuple(overlaps)
+
+
+def _check_of(analysis: Analysis, quantity: Quantity) -> str:
+    """The name of the check that speaks of a quantity; empty if none does."""
+    return next(
+        (
+            name
+            for name, result in analysis.results.items()
+            if any(one.quantity is quantity for one in result.findings)
+        ),
+        "",
+    )
+
+
+def main() -> None:
+    """Run the job whose file is named on the command line."""
+    path = Path(sys.argv[1])
+    job: Job = from_plain(Job, json.loads(path.read_text(encoding="utf-8")))
+    shutil.rmtree(Path(job.home) / "figures", ignore_errors=True)
+    run(job)
+
+
+if __name__ == "__main__":
+    main()
