@@ -5,10 +5,11 @@ from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import ndimage
+from scipy import fft, ndimage
 
-from workers.simulation.fields import linear_basis, smooth_field
+from workers.simulation.fields import Field, linear_basis, smooth_field
 from workers.simulation.geometry import Stack
+from workers.simulation.space import LOW, Point
 from workers.simulation.subject import Warp
 
 Pixels = NDArray[np.float32]
@@ -16,7 +17,7 @@ Pixels = NDArray[np.float32]
 _KNOT = 5
 """The way to template space is computed at every 5th pixel and interpolated between."""
 
-_SAMPLE_MM = 1.3
+_SAMPLE_MM = 1.6
 """Distance of the samples over the slice profile; the anatomy has 1 mm."""
 
 
@@ -39,25 +40,116 @@ def profile(thickness_mm: float) -> tuple[NDArray[np.float64], NDArray[np.float6
     return offsets, weights / weights.sum()
 
 
-def sample(image: NDArray[np.float32], stack: Stack, warp: Warp, *, order: Literal[0, 1] = 1) -> Pixels:
-    """The head grid's image on a stack, (k, rows, columns), averaged over the slice profile; order 0 takes labels."""
+def sample(
+    image: NDArray[np.float32], stack: Stack, warp: Warp, *, order: Literal[0, 1] = 1, distortion: float = 0.0
+) -> Pixels:
+    """The head grid's image on a stack, (k, rows, columns), averaged over the slice profile; order 0 takes labels.
+
+    `distortion` is the strength of echo-planar displacement along the columns, 1 for a usual scan.
+    """
     offsets, weights = profile(stack.thickness_mm) if order else (np.zeros(1), np.ones(1))
-    rows, row_basis = linear_basis(stack.rows, _KNOT)
-    columns, column_basis = linear_basis(stack.columns, _KNOT)
-    lattice = (
-        stack.column[:, None, None] * rows[:, None] + stack.row[:, None, None] * columns
-    ) * stack.pixel_mm
-    pixels = np.zeros((stack.slices, stack.rows, stack.columns), dtype=np.float32)
+    lattice = _Lattice.of(stack)
+    support = _support(image)
+    pixels = np.zeros((stack.slices, stack.rows * stack.columns), dtype=np.float32)
     for k in range(stack.slices):
         for offset, weight in zip(offsets, weights, strict=True):
-            start = stack.position(k) + stack.normal * offset
-            points = (lattice + start[:, None, None]).reshape(3, -1)
-            knots = warp.voxels(points).reshape(3, rows.size, columns.size).astype(np.float32)
-            voxels = row_basis @ knots @ column_basis.T
-            pixels[k] += np.float32(weight) * ndimage.map_coordinates(
-                image, voxels, order=order, mode="constant"
-            )
-    return pixels
+            points = lattice.points + (stack.position(k) + stack.normal * offset)[:, None]
+            gain = None
+            if distortion:
+                displaced = _displacement(warp.voxels(points)) * distortion
+                points = points + stack.column[:, None] * displaced
+                gain = lattice.pile_up(displaced)
+            knots = warp.voxels(points).astype(np.float32)
+            index = lattice.near(_is_near(support, knots))
+            if not index.size:
+                continue
+            voxels = lattice.spread(knots).reshape(3, -1)[:, index]
+            value = ndimage.map_coordinates(image, voxels, order=order, mode="constant") * np.float32(weight)
+            pixels[k, index] += value if gain is None else value * gain.reshape(-1)[index]
+    return pixels.reshape(stack.slices, stack.rows, stack.columns)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Lattice:
+    """Knots at every 5th pixel of a slice, and the way from them to its pixels."""
+
+    rows: int
+    columns: int
+    row_basis: Field
+    column_basis: Field
+    points: NDArray[np.float64]
+    """(3, knots) LPS mm relative to the slice's first pixel."""
+    pixel_mm: float
+
+    @staticmethod
+    def of(stack: Stack) -> "_Lattice":
+        rows, row_basis = linear_basis(stack.rows, _KNOT)
+        columns, column_basis = linear_basis(stack.columns, _KNOT)
+        points = (
+            stack.column[:, None, None] * rows[:, None] + stack.row[:, None, None] * columns
+        ) * stack.pixel_mm
+        return _Lattice(
+            stack.rows, stack.columns, row_basis, column_basis, points.reshape(3, -1), stack.pixel_mm
+        )
+
+    def spread(self, knots: Field) -> Field:
+        """Values (n, knots) at every pixel, (n, rows, columns)."""
+        shape = (-1, self.row_basis.shape[1], self.column_basis.shape[1])
+        return np.asarray(self.row_basis @ knots.reshape(shape) @ self.column_basis.T, dtype=np.float32)
+
+    def near(self, knots: NDArray[np.bool_]) -> NDArray[np.intp]:
+        """Flat indices of the pixels in cells with a wanted corner."""
+        at = knots.reshape(self.row_basis.shape[1], self.column_basis.shape[1])
+        cells = at[:-1, :-1] | at[1:, :-1] | at[:-1, 1:] | at[1:, 1:]
+        row, column = (
+            np.minimum(np.arange(size) // _KNOT, count - 1)
+            for size, count in zip((self.rows, self.columns), cells.shape, strict=True)
+        )
+        return np.flatnonzero(cells[np.ix_(row, column)])
+
+    def pile_up(self, displaced: NDArray[np.float64]) -> Field:
+        """Signal gathered into each pixel where the displacement grows along the column, (rows, columns)."""
+        at = displaced.reshape(self.row_basis.shape[1], self.column_basis.shape[1])
+        slope = np.asarray(np.gradient(at, _KNOT * self.pixel_mm, axis=0))
+        return self.spread(np.clip(1.0 + slope, 0.25, 2.6).astype(np.float32))[0]
+
+
+def _support(image: NDArray[np.float32]) -> NDArray[np.bool_]:
+    """Where within a block or the blocks around it the image has any signal; blocks of 8 voxels."""
+    blocks = image[::2, ::2, ::2] > 0
+    for axis, size in enumerate(blocks.shape):
+        blocks = np.logical_or.reduceat(blocks, np.arange(0, size, _BLOCK // 2), axis=axis)
+    return np.asarray(ndimage.binary_dilation(blocks, np.ones((3, 3, 3), dtype=bool)), dtype=np.bool_)
+
+
+_BLOCK = 8
+
+
+def _is_near(support: NDArray[np.bool_], voxels: Field) -> NDArray[np.bool_]:
+    """Whether the blocks of some head-grid coordinates (3, n) have signal; outside the grid there is none."""
+    index = np.floor(voxels / _BLOCK).astype(np.intp)
+    limits = np.asarray(support.shape)[:, None]
+    inside = np.all((index >= -1) & (index <= limits), axis=0)
+    return inside & support[tuple(np.clip(index, 0, limits - 1))]
+
+
+_AIR_SPACES: tuple[tuple[Point, float, float], ...] = (
+    ((0.0, 24.0, -38.0), 7.5, 15.0),
+    ((0.0, 70.0, -14.0), 5.0, 15.0),
+    ((52.0, -30.0, -42.0), 6.0, 14.0),
+    ((-52.0, -30.0, -42.0), 6.0, 14.0),
+)
+"""Air next to brain: place in template mm, displacement of the echo-planar image there and its reach, in mm [P]."""
+
+
+def _displacement(voxels: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Echo-planar displacement along the phase encoding, mm, at head-grid coordinates (3, n) as z, y, x."""
+    mm = voxels[::-1] + np.asarray(LOW)[:, None]
+    total = np.zeros(mm.shape[1])
+    for place, amount, reach in _AIR_SPACES:
+        away = mm - np.asarray(place)[:, None]
+        total += amount * np.exp(-(away**2).sum(axis=0) / (2.0 * reach**2))
+    return total
 
 
 def shading(shape: tuple[int, int, int], rng: np.random.Generator, strength: float) -> Pixels:
@@ -73,24 +165,24 @@ def shading(shape: tuple[int, int, int], rng: np.random.Generator, strength: flo
 
 def acquire(clean: Pixels, imperfection: Imperfection, rng: np.random.Generator) -> Pixels:
     """Signal as received, (k, rows, columns): limited k-space, ghosts along the columns, Rician noise."""
-    k_space = np.fft.fftshift(np.fft.fft2(clean), axes=(1, 2))
+    k_space = fft.fftshift(fft.fft2(clean.astype(np.float32, copy=False)), axes=(1, 2))
     k_space *= _window(clean.shape[1:], imperfection.blur)
     if imperfection.ghosting > 0:
         k_space *= _motion(clean.shape[:2], imperfection.ghosting, rng)
-    image = np.fft.ifft2(np.fft.ifftshift(k_space, axes=(1, 2)))
-    noise = rng.normal(0.0, imperfection.noise, (2, *clean.shape))
-    return np.hypot(image.real + noise[0], image.imag + noise[1]).astype(np.float32)
+    image = fft.ifft2(fft.ifftshift(k_space, axes=(1, 2)), overwrite_x=True)
+    noise = rng.standard_normal((2, *clean.shape), dtype=np.float32) * np.float32(imperfection.noise)
+    return np.asarray(np.hypot(image.real + noise[0], image.imag + noise[1]), dtype=np.float32)
 
 
-def _window(shape: tuple[int, ...], blur: float) -> NDArray[np.float64]:
+def _window(shape: tuple[int, ...], blur: float) -> Field:
     """A sharp edge at 88 % of k-space leaves the mild ringing of a real scan; the Gaussian is the blur."""
     rows, columns = (np.abs(np.linspace(-1.0, 1.0, n)) for n in shape)
     radius = np.maximum(rows[:, None] / 0.88, columns[None, :] / 0.98)
     square = rows[:, None] ** 2 + columns[None, :] ** 2
-    return np.where(radius <= 1.0, np.exp(-0.5 * (np.pi * blur) ** 2 * square), 0.0)
+    return np.where(radius <= 1.0, np.exp(-0.5 * (np.pi * blur) ** 2 * square), 0.0).astype(np.float32)
 
 
-def _motion(shape: tuple[int, ...], strength: float, rng: np.random.Generator) -> NDArray[np.complex128]:
+def _motion(shape: tuple[int, ...], strength: float, rng: np.random.Generator) -> NDArray[np.complex64]:
     """Phase errors of the lines: a breathing-like oscillation and a few sudden shifts."""
     slices, lines = shape
     line = np.arange(lines)
@@ -102,4 +194,4 @@ def _motion(shape: tuple[int, ...], strength: float, rng: np.random.Generator) -
             start = int(rng.integers(0, lines))
             jump[start:] += rng.normal(0, 0.7)
         phase[k] = periodic + jump * np.sign(line - lines / 2)
-    return np.exp(1j * strength * 2.0 * phase)[:, :, None]
+    return np.exp(1j * strength * 2.0 * phase)[:, :, None].astype(np.complex64)

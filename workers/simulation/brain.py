@@ -28,6 +28,8 @@ class BrainShape:
     age: float
     csf_gain: float
     """Weight of sulcal CSF; 1 is the template, below 1 tight sulci, above 1 wide ones."""
+    right_csf: float = 1.0
+    """Weight of the right hemisphere's sulcal CSF relative to the left."""
 
 
 class Brain:
@@ -107,6 +109,8 @@ def _tissues(shape: BrainShape, rng: np.random.Generator) -> Brain:
     grey, white = template.grey[BOX], template.white[BOX]
     fluid = np.clip(1.0 - grey - white, 0.0, 1.0) * np.float32(shape.csf_gain)
     fluid *= 1.0 + 0.25 * smooth_field(rng, fluid.shape, 22.0)
+    right = 1.0 / (1.0 + np.exp(-axes()[2][:, :, BOX[2]] / 5.0))
+    fluid *= 1.0 + (shape.right_csf - 1.0) * right.astype(np.float32)
     parts = [np.power(np.clip(part, 0.0, None), np.float32(_SHARPNESS)) for part in (fluid, grey, white)]
     scale = inside / np.maximum(parts[0] + parts[1] + parts[2], np.float32(1e-6))
     names = (Tissue.CSF, Tissue.CORTEX, Tissue.WHITE)

@@ -38,7 +38,7 @@ _FATTY = (Tissue.FAT, Tissue.MARROW)
 
 
 def tissue_signals(timing: Timing, field_t: float) -> NDArray[np.float32]:
-    """Signal of every tissue, (26,) float32 in the order of Tissue, relative to fully relaxed water."""
+    """Signal of every tissue, (tissues,) float32 in the order of Tissue, relative to fully relaxed water."""
     signals = [_signal(PROPERTIES[tissue], timing, 1 if field_t > 2 else 0) for tissue in Tissue]
     for tissue in _FATTY:
         signals[tissue] *= timing.fat_signal

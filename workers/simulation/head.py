@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from scipy import ndimage
 
 from workers.simulation.fields import Field, expand, linear_basis, smooth_field
-from workers.simulation.space import COARSE, SHAPE, Ellipsoid, axes, both_sides
+from workers.simulation.space import COARSE, SHAPE, Box, Ellipsoid, axes, both_sides
 from workers.simulation.template import load_template
 from workers.simulation.tissues import Tissue
 
@@ -28,6 +28,8 @@ class HeadShape:
     scalp_mm: float
     frontal_sinus: float
     """Relative size; 0 is none."""
+    cord: float = 0.0
+    """Share of the upper cord's middle that is oedema."""
 
 
 def build_head(shape: HeadShape, rng: np.random.Generator) -> Labels:
@@ -40,7 +42,7 @@ def build_head(shape: HeadShape, rng: np.random.Generator) -> Labels:
     _soft_tissue(labels, outline, shape, rng)
     _skull(labels, beyond, skull)
     _face(labels, shape, rng)
-    _neck(labels)
+    _neck(labels, shape.cord)
     labels[beyond < 0] = Tissue.CSF
     _vessels(labels, beyond)
     labels[outline > 0] = Tissue.AIR
@@ -193,17 +195,30 @@ def _orbits(labels: Labels) -> None:
             _paint(labels, part, tissue)
 
 
-def _neck(labels: Labels) -> None:
+_NECK: Box = (slice(0, 75), slice(50, 140), slice(70, 140))
+"""The part of the head grid with the spine."""
+
+
+def _neck(labels: Labels, oedema: float) -> None:
     """Vertebrae and the canal with cord below the foramen magnum."""
-    z, y, x = axes()
+    z, y, x = (
+        axis[tuple(_NECK[n] if n == m else slice(None) for n in range(3))] for m, axis in enumerate(axes())
+    )
+    part = labels[_NECK]
     centre = -46.0 + 0.1 * (z + 72.0)
-    below = (z < -66) & (labels != Tissue.AIR)
+    below = (z < -66) & (part != Tissue.AIR)
     across = np.sqrt(x**2 + (y - centre) ** 2)
     body = np.sqrt((x / 17.0) ** 2 + ((y - centre - 17.0) / 11.0) ** 2)
-    labels[below & (across < 15.0)] = Tissue.BONE
-    labels[below & (body < 1.0)] = Tissue.MARROW
-    labels[below & (across < 10.0)] = Tissue.CSF
-    labels[below & (across < 5.0)] = Tissue.WHITE
+    part[below & (across < 15.0)] = Tissue.BONE
+    part[below & (body < 1.0)] = Tissue.MARROW
+    part[below & (across < 10.0)] = Tissue.CSF
+    part[below & (across < 5.0)] = Tissue.WHITE
+    if oedema > 0.0:
+        part[below & (z > CORD_OEDEMA_MM) & (across < 5.0 * np.sqrt(oedema))] = Tissue.VASOGENIC
+
+
+CORD_OEDEMA_MM = -112.0
+"""Lower end of an oedema of the upper cord, template mm: about C3."""
 
 
 def _vessels(labels: Labels, beyond: Field) -> None:

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from zlib import crc32
 
 import numpy as np
 from numpy.typing import NDArray
@@ -9,11 +10,12 @@ from numpy.typing import NDArray
 from rules.anatomy import Role
 from workers.simulation.acquisition import Imperfection, Pixels, acquire, sample, shading
 from workers.simulation.case import Case
+from workers.simulation.conditions import USUAL, Conditions, moves_together
 from workers.simulation.contrast import tissue_signals
 from workers.simulation.geometry import Matrix, Stack, rotation, stack_around
 from workers.simulation.headers import Slice
 from workers.simulation.protocol import Scanner, SeriesPlan, Weighting
-from workers.simulation.subject import Subject
+from workers.simulation.subject import Subject, Warp
 from workers.simulation.tissues import Tissue
 
 _PLANES: dict[str, tuple[tuple[float, float, float], tuple[float, float, float]]] = {
@@ -37,16 +39,39 @@ class Session:
     tilt: Matrix
     """(3, 3) rotation of the oblique axial slices, about AC-PC parallel to the person's head."""
     seed: int
+    conditions: Conditions = USUAL
+    visit: int = 0
     kept: dict[Role, NDArray[np.uint16]] = field(default_factory=dict)
     """Stored values of b0 and trace images, from which the scanner makes its ADC map."""
 
 
-def plan_session(case: Case, subject: Subject, scanner: Scanner, seed: int) -> Session:
+def plan_session(
+    case: Case, subject: Subject, scanner: Scanner, seed: int, conditions: Conditions = USUAL, visit: int = 0
+) -> Session:
     """Choose the slice orientation as a technologist would: along the head, not exactly."""
-    rng = np.random.default_rng([seed, 7])
+    rng = np.random.default_rng([seed, 7, visit])
     pose = subject.warp.pose
     tilt = pose @ rotation(rng.uniform(-9, -3), rng.normal(0, 1), rng.normal(0, 1))
-    return Session(case, subject, scanner, tilt, seed)
+    return Session(case, subject, scanner, tilt, seed, conditions, visit)
+
+
+def warp_during(session: Session, role: Role) -> Warp:
+    """Where the head lies while the series of a role is taken."""
+    most = session.conditions.movement
+    if not most:
+        return session.subject.warp
+    rng = np.random.default_rng([session.seed, 17, session.visit, crc32(moves_together(role).encode())])
+    shift = rng.uniform(-most, most, 3)
+    pitch, roll, yaw = (float(v) for v in rng.uniform(-most, most, 3))
+    return session.subject.warp.moved(rotation(pitch, roll, yaw), shift)
+
+
+def distortion_of(session: Session, role: Role) -> float:
+    """Strength of echo-planar distortion; strong weighting adds a little by its eddy currents."""
+    if role not in {Role.B0, Role.DWI}:
+        return 0.0
+    strength = session.case.distortion or session.conditions.distortion
+    return strength * (1.05 if role is Role.DWI else 1.0)
 
 
 def stacks(session: Session, plan: SeriesPlan) -> tuple[Stack, ...]:
@@ -100,11 +125,18 @@ def _brightness(session: Session, weighting: Weighting) -> float:
 def _image(session: Session, plan: SeriesPlan, weighting: Weighting, stack: Stack) -> Pixels:
     """One acquisition, in signal units. Diffusion weightings of one stack share coil shading and position."""
     signals = tissue_signals(weighting.timing, session.scanner.field_t)
-    clean = sample(session.subject.signal(signals), stack, session.subject.warp)
+    role = weighting.role
+    clean = sample(
+        session.subject.signal(signals),
+        stack,
+        warp_during(session, role),
+        distortion=distortion_of(session, role),
+    )
     coil = np.random.default_rng([session.seed, 11, stack.slices, stack.rows])
     clean *= shading(clean.shape, coil, _SHADING)
     white = float(signals[Tissue.WHITE])
-    own = np.random.default_rng([session.seed, 13, plan.number, list(Role).index(weighting.role), stack.rows])
+    index = list(Role).index(role)
+    own = np.random.default_rng([session.seed, 13, plan.number, index, stack.rows, session.visit])
     flaws = Imperfection(white / plan.snr, session.case.ghosting, plan.blur)
     return acquire(clean, flaws, own)
 

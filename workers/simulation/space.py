@@ -37,6 +37,11 @@ class Ellipsoid:
         x, y, z = self.centre
         return Ellipsoid((-x, y, z), self.radii)
 
+    def scaled(self, factor: float) -> "Ellipsoid":
+        """The same place, another size."""
+        x, y, z = self.radii
+        return Ellipsoid(self.centre, (x * factor, y * factor, z * factor))
+
     def box(self, reach: float = 1.0) -> Box:
         """The part of the grid (z, y, x) that holds the ellipsoid enlarged by `reach`."""
         spans = []

@@ -12,11 +12,13 @@ from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
 from rules.anatomy import Role
 from rules.identity import derived_uid
 from workers.simulation.case import Case
+from workers.simulation.conditions import USUAL, Conditions, adapted
 from workers.simulation.headers import SimulatedPatient, StudyHeader, image_dataset, series_uid
 from workers.simulation.protocol import SeriesPlan
-from workers.simulation.series import Session, plan_session, series_slices, stacks
-from workers.simulation.subject import build_subject
-from workers.simulation.truth import Truth, find_truth, write_truth
+from workers.simulation.series import Session, plan_session, series_slices
+from workers.simulation.subject import FIRST, Visit, build_subject
+from workers.simulation.truth import Truth, find_truth
+from workers.simulation.truth_file import write_truth
 from workers.simulation.vendors import SCANNERS, Vendor
 
 DEFAULT_STUDY_DATE = date(2026, 3, 1)
@@ -59,6 +61,9 @@ class StudyOptions:
     study_date: date = DEFAULT_STUDY_DATE
     roles: frozenset[Role] | None = None
     """Only these series; None is the whole protocol."""
+    conditions: Conditions = USUAL
+    visit: Visit = FIRST
+    """A follow-up is the same seed with another visit and date; age and case are then the caller's to choose."""
 
 
 def simulate_study(
@@ -84,9 +89,11 @@ def _simulate(
     options: StudyOptions,
     on_series: Callable[[SimulatedSeries], None] | None,
 ) -> SimulatedStudy:
-    scanner = SCANNERS[options.vendor]
-    subject = build_subject(case, np.random.default_rng([seed, 1]))
-    session = plan_session(case, subject, scanner, seed)
+    scanner = adapted(
+        SCANNERS[options.vendor], options.conditions, contrast_before_flair=case.contrast_before_flair
+    )
+    subject = build_subject(case, np.random.default_rng([seed, 1]), options.visit)
+    session = plan_session(case, subject, scanner, seed, options.conditions, options.visit.number)
     header = _header(session, options)
     written = []
     for plan in scanner.series:
@@ -94,7 +101,7 @@ def _simulate(
             written.append(_write_series(session, header, plan, out))
             if on_series:
                 on_series(written[-1])
-    truth = _truth(session, header)
+    truth = find_truth(session, {plan.number: series_uid(header, plan) for plan in scanner.series})
     truth_file = write_truth(truth, session, options.vendor.value, _beside(out))
     return SimulatedStudy(header.study_instance_uid, out, truth_file, tuple(written), truth)
 
@@ -119,6 +126,8 @@ def _header(session: Session, options: StudyOptions) -> StudyHeader:
         "issuer": options.patient.issuer,
         "date": options.study_date.isoformat(),
     }
+    if options.visit != FIRST or not options.conditions.is_usual:
+        parts["scan"] = f"{options.visit};{options.conditions.words()}"
     study_uid = derived_uid(parts)
     number = int(hashlib.sha256(study_uid.encode()).hexdigest()[:8], 16)
     return StudyHeader(
@@ -142,10 +151,3 @@ def _write_series(session: Session, header: StudyHeader, plan: SeriesPlan, out: 
         image_dataset(header, plan, image).save_as(path, enforce_file_format=True)
         files.append(path)
     return SimulatedSeries(plan.number, plan.role, plan.description, series_uid(header, plan), tuple(files))
-
-
-def _truth(session: Session, header: StudyHeader) -> Truth:
-    """In the FLAIR's grid; in the T2's where the case has no FLAIR."""
-    role = Role.T2 if Role.FLAIR in session.case.without else Role.FLAIR
-    plan = next(plan for plan in session.scanner.series if plan.role is role)
-    return find_truth(session, stacks(session, plan)[0], series_uid(header, plan))

@@ -44,6 +44,23 @@ class Tissue(IntEnum):
     DEMYELINATED = 23
     GLIOTIC = 24
     HAEMOSIDERIN = 25
+    ENHANCING_PIA = 26
+    """Inflamed leptomeninges: like fluid until contrast agent comes."""
+    ENHANCING = 27
+    """Tissue with a broken blood-brain barrier, moderately cellular."""
+    ACUTE_BLOOD = 28
+    """Clot of one to three days (deoxyhaemoglobin)."""
+    SUBACUTE_BLOOD = 29
+    """The clot's rim a few days on (intracellular methaemoglobin): bright without contrast agent on T1."""
+    CALCIFIED = 30
+    IRON = 31
+    """Deep grey matter of the old: much iron."""
+    BRIGHT_FLUID = 32
+    """Sulcal fluid under high inspired oxygen or with a little contrast agent: FLAIR does not null it."""
+    ENHANCING_OEDEMA = 33
+    """Vasogenic oedema with a leaking barrier."""
+    SHINING = 34
+    """Old change with very long T2: bright on diffusion images although water moves freely."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,7 +88,7 @@ PROPERTIES: dict[Tissue, Properties] = {
     Tissue.THALAMUS: Properties(0.77, (900, 1150), (85, 80), (62, 46), 760, 0.02),
     Tissue.PALLIDUM: Properties(0.74, (800, 1000), (73, 67), (38, 24), 770, 0.02),
     Tissue.CHOROID: Properties(0.85, (1700, 1900), (120, 110), (60, 40), 1900, 2.2),
-    Tissue.VEIN: Properties(0.80, (1400, 1700), (90, 60), (30, 12), 1200, 2.2),
+    Tissue.VEIN: Properties(0.80, (1400, 1700), (90, 60), (20, 8), 1200, 3.5),
     Tissue.BONE: Properties(0.08, (250, 300), (8, 8), (2, 2), 50),
     Tissue.MARROW: Properties(0.75, (330, 400), (75, 70), (12, 9), 120, 0.1),
     Tissue.FAT: Properties(0.90, (280, 370), (95, 90), (40, 30), 40),
@@ -80,7 +97,7 @@ PROPERTIES: dict[Tissue, Properties] = {
     Tissue.DURA: Properties(0.55, (700, 900), (45, 40), (20, 15), 900, 1.6),
     Tissue.VITREOUS: Properties(1.0, (3800, 4100), (1500, 1200), (500, 300), 2900),
     Tissue.MUCOSA: Properties(0.90, (1100, 1400), (130, 120), (30, 20), 1500, 2.4),
-    Tissue.SINUS: Properties(0.35, (1400, 1700), (110, 75), (35, 18), 1500, 6.0),
+    Tissue.SINUS: Properties(0.62, (1400, 1700), (50, 45), (35, 18), 1500, 6.0),
     Tissue.ARTERY: Properties(0.08, (1400, 1700), (150, 120), (90, 60), 2500, 4.0),
     Tissue.DIRTY_WHITE: Properties(0.76, (830, 1080), (95, 90), (72, 58), 850, 0.01),
     Tissue.VASOGENIC: Properties(0.88, (1250, 1550), (150, 140), (110, 85), 1350, 0.05),
@@ -88,5 +105,14 @@ PROPERTIES: dict[Tissue, Properties] = {
     Tissue.DEMYELINATED: Properties(0.86, (1150, 1450), (145, 135), (110, 85), 1150, 0.03),
     Tissue.GLIOTIC: Properties(0.83, (1050, 1300), (130, 120), (95, 75), 1050, 0.02),
     Tissue.HAEMOSIDERIN: Properties(0.70, (900, 1100), (50, 42), (7, 5), 700, 0.0),
+    Tissue.ENHANCING_PIA: Properties(1.0, (3600, 3700), (1500, 1200), (500, 350), 2800, 5.0),
+    Tissue.ENHANCING: Properties(0.85, (1200, 1500), (115, 108), (80, 60), 820, 3.0),
+    Tissue.ACUTE_BLOOD: Properties(0.75, (1050, 1380), (42, 32), (8, 5), 600, 0.0),
+    Tissue.SUBACUTE_BLOOD: Properties(0.80, (380, 450), (50, 40), (9, 6), 650, 0.0),
+    Tissue.CALCIFIED: Properties(0.42, (750, 950), (60, 52), (9, 7), 700, 0.0),
+    Tissue.IRON: Properties(0.74, (780, 960), (60, 50), (22, 13), 740, 0.02),
+    Tissue.BRIGHT_FLUID: Properties(1.0, (2300, 2450), (1500, 1200), (500, 350), 2900, 0.3),
+    Tissue.ENHANCING_OEDEMA: Properties(0.88, (1250, 1550), (150, 140), (110, 85), 1300, 1.2),
+    Tissue.SHINING: Properties(0.92, (1250, 1550), (250, 235), (130, 95), 900, 0.02),
 }
 """Every tissue has its row."""
