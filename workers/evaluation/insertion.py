@@ -18,16 +18,14 @@ from scipy import ndimage
 from rules.anatomy import Region, Role
 from rules.findings import Quantity, Why
 from rules.identity import derived_uid
-from rules.messages import InstanceFile
 from workers.cache import Cache
 from workers.checks.check import Lack
 from workers.errors import CannotAssess
+from workers.evaluation.files import instances_below, series_below
 from workers.evaluation.truth import TrueMask, TrueValue, Truth
 from workers.images import Images, Placed
-from workers.imaging.headers import PARSE_ERRORS
 from workers.imaging.regions import DRAWN, sides
 from workers.imaging.scan import Scan
-from workers.imaging.series import read_study
 from workers.stages import Stages
 
 EDGE_MM = 2.0
@@ -126,9 +124,7 @@ def lesion_weight(scan: Scan, recipe: Recipe, seed: int) -> NDArray[np.float32]:
 
 
 def _images(folder: Path) -> Images:
-    instances = _instances(folder.resolve())
-    series, _ = read_study(instances, Path(folder.resolve().anchor))
-    images = Images(series, instances, Stages(Cache(None)))
+    images = Images(series_below(folder), instances_below(folder), Stages(Cache(None)))
     mapped = images.mapped()
     if isinstance(mapped, Lack):
         raise CannotAssess(mapped.why, mapped.detail)
@@ -180,16 +176,3 @@ def _copied(path: Path, recipe_name: str, gains: dict[str, NDArray[np.float64]])
             setattr(ds, keyword, derived_uid({"inserted": recipe_name, "from": old}))
     ds.file_meta.MediaStorageSOPInstanceUID = ds.SOPInstanceUID
     return ds
-
-
-def _instances(folder: Path) -> tuple[InstanceFile, ...]:
-    """The DICOM files below a folder; what is none is left out."""
-    found = []
-    for path in sorted(one for one in folder.rglob("*") if one.is_file()):
-        try:
-            ds = dcmread(path, stop_before_pixels=True)
-            uids = (str(ds.SOPInstanceUID), str(ds.SeriesInstanceUID), str(ds.SOPClassUID))
-        except (*PARSE_ERRORS, AttributeError):
-            continue
-        found.append(InstanceFile(*uids, path.relative_to(folder.anchor).as_posix(), sha256=uids[0]))
-    return tuple(found)

@@ -52,7 +52,7 @@ def window_of(
 
 def _span(filled: NDArray[np.bool_], margin: float) -> slice:
     at = np.flatnonzero(filled)
-    return slice(max(int(at[0] - margin), 0), int(at[-1] + margin) + 1)
+    return slice(max(int(at[0] - margin), 0), min(int(at[-1] + margin) + 1, filled.size))
 
 
 def _chosen(stretch: NDArray[np.intp], areas: NDArray[np.generic]) -> int:
