@@ -211,6 +211,6 @@ def _texture(brain: Brain, rng: np.random.Generator) -> None:
 def _veins(brain: Brain, rng: np.random.Generator) -> None:
     """Thin veins in white matter and sulci: where two smooth random fields are zero together."""
     first, second = (smooth_field(rng, brain.inside.shape, 8.0) for _ in range(2))
-    weight = np.asarray(np.exp(-(np.square(first) + np.square(second)) / 0.009), dtype=np.float32)
+    weight = np.asarray(np.exp(-(np.square(first) + np.square(second)) / 0.014), dtype=np.float32)
     brain.move(weight, WHOLE, Tissue.VEIN, (Tissue.CSF, Tissue.CORTEX))
-    brain.move(np.float32(0.6) * weight, WHOLE, Tissue.VEIN, (Tissue.WHITE, Tissue.DIRTY_WHITE))
+    brain.move(np.float32(0.8) * weight, WHOLE, Tissue.VEIN, (Tissue.WHITE, Tissue.DIRTY_WHITE))

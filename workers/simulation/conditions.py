@@ -23,6 +23,8 @@ class Conditions:
     """Rigid motion of the head between series: at most so many mm and degrees along and about each axis."""
     distortion: float = 0.0
     """Echo-planar displacement next to air, 1 for a usual scan at 3 T."""
+    sagittal_flair: bool = False
+    """FLAIR as a sagittal 3D series that reaches down to C3."""
 
     @property
     def is_usual(self) -> bool:
@@ -55,7 +57,23 @@ def _adapted(plan: SeriesPlan, conditions: Conditions) -> SeriesPlan:
     size = plan.size
     if plan.acquisition == "2D" and plan.role is not Role.LOCALIZER:
         size = _sliced(_pixelled(size, conditions.resolution), conditions.thickness_mm)
+    if conditions.sagittal_flair and plan.role is Role.FLAIR:
+        plan, size = _sagittal(plan), _TALL
     return replace(plan, size=size, snr=plan.snr * conditions.snr)
+
+
+_TALL = StackSize(224, 224, 142, 1.15, 1.25, 1.25)
+"""26 cm from the vertex to C3 and 18 cm from ear to ear."""
+
+
+def _sagittal(plan: SeriesPlan) -> SeriesPlan:
+    return replace(
+        plan,
+        description=f"{plan.description} 3D SAG",
+        acquisition="3D",
+        planes=("sagittal",),
+        snr=0.8 * plan.snr,
+    )
 
 
 def _sliced(size: StackSize, thickness_mm: float | None) -> StackSize:

@@ -81,20 +81,19 @@ def _placed(plan: Plan, brain: Brain, rng: np.random.Generator) -> list[Lesion]:
             return _foci(plan, brain, rng)
         case RimPlan():
             reach = plan.reach_mm * rng.uniform(0.85, 1.15)
-            return [_sheet(plan.region, plan.around, plan.kind, _varied(plan.strength, rng), Form.RIM, reach)]
+            sheet = _sheet(plan.region, plan.around, plan.kind, _varied(plan.strength, rng))
+            return [replace(sheet, form=Form.RIM, reach_mm=reach, target=plan.target)]
         case PiaPlan():
-            return [_sheet(plan.region, plan.within, plan.kind, _varied(plan.strength, rng), Form.PIA, 0.0)]
+            return [_sheet(plan.region, plan.within, plan.kind, _varied(plan.strength, rng))]
 
 
 def _varied(strength: float, rng: np.random.Generator) -> float:
     return float(np.clip(strength * rng.uniform(0.92, 1.08), 0.0, 1.0))
 
 
-def _sheet(
-    region: Region, shape: Ellipsoid, kind: Tissue, strength: float, form: Form, reach: float
-) -> Lesion:
+def _sheet(region: Region, shape: Ellipsoid, kind: Tissue, strength: float) -> Lesion:
     side = _side(shape.centre[0], shape.centre[0])
-    return Lesion(region, side, shape, kind, strength, Target.ANY, 0.0, form, reach)
+    return Lesion(region, side, shape, kind, strength, Target.ANY, 0.0, Form.PIA)
 
 
 def _layered(plan: LesionPlan, mirror: float, rng: np.random.Generator) -> list[Lesion]:
@@ -194,7 +193,7 @@ def _moved(lesion: Lesion, grid: Box, rough: NDArray[np.float32], brain: Brain) 
             )
         case Form.RIM:
             weight = _rim(lesion, grid, brain) * np.clip(1.0 + 0.25 * rough, 0.4, 1.0)
-            return brain.move(weight * lesion.strength, box, lesion.kind, GREY + WHITE)
+            return brain.move(weight * lesion.strength, box, lesion.kind, _SOURCES[lesion.target])
         case Form.PIA:
             return _coat(lesion, grid, rough, brain)
 

@@ -78,6 +78,7 @@ class RimPlan:
     reach_mm: float
     kind: Tissue
     strength: float
+    target: Target = Target.ANY
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,6 +12,7 @@ from workers.simulation.acquisition import Imperfection, Pixels, acquire, sample
 from workers.simulation.case import Case
 from workers.simulation.conditions import USUAL, Conditions, moves_together
 from workers.simulation.contrast import tissue_signals
+from workers.simulation.dephasing import remaining
 from workers.simulation.geometry import Matrix, Stack, rotation, stack_around
 from workers.simulation.headers import Slice
 from workers.simulation.protocol import Scanner, SeriesPlan, Weighting
@@ -24,6 +25,9 @@ _PLANES: dict[str, tuple[tuple[float, float, float], tuple[float, float, float]]
     "coronal": ((1, 0, 0), (0, 0, -1)),
 }
 """Row and column directions, LPS."""
+
+_UNREFOCUSED = {Role.SWI: 1.0, Role.B0: 0.1, Role.DWI: 0.1}
+"""Series that lose signal next to air, and the share of their echo time that counts: echo-planar readouts are spin echoes."""
 
 _MAXIMUM = 4095
 _SHADING = 0.16
@@ -126,8 +130,11 @@ def _image(session: Session, plan: SeriesPlan, weighting: Weighting, stack: Stac
     """One acquisition, in signal units. Diffusion weightings of one stack share coil shading and position."""
     signals = tissue_signals(weighting.timing, session.scanner.field_t)
     role = weighting.role
+    anatomy = session.subject.signal(signals)
+    if role in _UNREFOCUSED:
+        anatomy *= remaining(session.subject.labels, _UNREFOCUSED[role] * weighting.timing.te_ms)
     clean = sample(
-        session.subject.signal(signals),
+        anatomy,
         stack,
         warp_during(session, role),
         distortion=distortion_of(session, role),

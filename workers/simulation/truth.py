@@ -9,7 +9,6 @@ from numpy.typing import NDArray
 from rules.anatomy import Role
 from workers.simulation.acquisition import sample
 from workers.simulation.brain import BOX
-from workers.simulation.case import Case
 from workers.simulation.geometry import Stack
 from workers.simulation.lesions import Lesion
 from workers.simulation.series import Session, distortion_of, stacks, warp_during
@@ -118,7 +117,7 @@ def find_truth(session: Session, series_instance_uids: dict[int, str]) -> Truth:
     subject, case = session.subject, session.case
     first = Role.T2 if Role.FLAIR in case.without else Role.FLAIR
     bleeds = _microbleeds(session)
-    expected, tolerated = _rules(case, len(bleeds))
+    expected, tolerated = _rules(session, len(bleeds))
     wanted = (
         ("restricted", Role.DWI, RESTRICTED),
         ("enhancing", Role.T1C, ENHANCING),
@@ -139,11 +138,17 @@ def find_truth(session: Session, series_instance_uids: dict[int, str]) -> Truth:
     )
 
 
-def _rules(case: Case, microbleeds: int) -> tuple[tuple[str, ...], tuple[str, ...]]:
-    """Expected and tolerated; fewer microbleeds than R07 asks for make it a matter of reading."""
-    if "R07" in case.rules and microbleeds < _LEAST_MICROBLEEDS:
-        return tuple(r for r in case.rules if r != "R07"), (*case.tolerated, "R07")
-    return case.rules, case.tolerated
+def _rules(session: Session, microbleeds: int) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """Expected and tolerated; what the study cannot show, or too few of, is a matter of reading."""
+    case = session.case
+    doubtful = set()
+    if microbleeds < _LEAST_MICROBLEEDS:
+        doubtful.add("R07")
+    if not session.conditions.sagittal_flair:
+        doubtful.add("R12")
+    doubtful &= set(case.rules)
+    expected = tuple(rule for rule in case.rules if rule not in doubtful)
+    return expected, (*case.tolerated, *sorted(doubtful))
 
 
 def find_mask(session: Session, name: str, role: Role, kinds: frozenset[Tissue]) -> LesionMask:

@@ -11,17 +11,18 @@ from workers.simulation.cases.swelling import SWELLING
 from workers.simulation.cases.unreadable import UNREADABLE
 from workers.simulation.cases.white_matter import WHITE_MATTER
 
-CASES: tuple[Case, ...] = (
-    *POSTERIOR,
-    *DEEP,
-    *DIFFUSION,
-    *BLEEDING,
-    *ENHANCEMENT,
-    *SWELLING,
-    *WHITE_MATTER,
-    *HARMLESS,
-    *UNREADABLE,
+THEMES: tuple[tuple[Case, ...], ...] = (
+    POSTERIOR,
+    HARMLESS,
+    DEEP,
+    DIFFUSION,
+    BLEEDING,
+    ENHANCEMENT,
+    SWELLING,
+    WHITE_MATTER,
+    UNREADABLE,
 )
+CASES: tuple[Case, ...] = tuple(case for theme in THEMES for case in theme)
 """In the order of `cartriage simulate --list`."""
 
 

@@ -98,8 +98,8 @@ DEEP: tuple[Case, ...] = (
         ("periaqueductal",),
         Priority.P2,
         lesions=(
-            RimPlan(Region.PERIAQUEDUCTAL, Ellipsoid((0, -31, -11), (5, 6, 9)), 3.4, _OEDEMA, 0.75),
-            RimPlan(Region.FOURTH_VENTRICLE_RIM, Ellipsoid((0, -46, -32), (11, 9, 14)), 3.2, _OEDEMA, 0.6),
+            RimPlan(Region.PERIAQUEDUCTAL, Ellipsoid((0, -34.5, -14), (4, 4, 9)), 3.8, _OEDEMA, 0.9),
+            RimPlan(Region.FOURTH_VENTRICLE_RIM, Ellipsoid((0, -45, -33), (11, 10, 14)), 3.6, _OEDEMA, 0.8),
         ),
         rules=("R11",),
         tolerated=("R02",),

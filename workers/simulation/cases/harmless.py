@@ -52,7 +52,7 @@ HARMLESS: tuple[Case, ...] = (
         "A healthy brain with strong echo-planar distortion: bright symmetric edges at temporal base and orbital roof.",
         (),
         Priority.P4,
-        distortion=2.2,
+        distortion=2.8,
     ),
     Case(
         "iron",

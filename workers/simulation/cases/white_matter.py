@@ -8,7 +8,8 @@ from workers.simulation.space import Ellipsoid
 from workers.simulation.tissues import Tissue
 
 _WHITE_MATTER = Ellipsoid((0, -15, 30), (48, 62, 26))
-_LATERAL_VENTRICLES = Ellipsoid((0, -14, 14), (36, 66, 26))
+_VENTRICLE_RIGHT = Ellipsoid((20, -16, 16), (16, 62, 20))
+_VENTRICLE_LEFT = _VENTRICLE_RIGHT.mirrored()
 _SCAR = Tissue.GLIOTIC
 _FRONTAL_CAP = LesionPlan(
     Region.PERIVENTRICULAR, (20, 27, 14), (8, 9, 11), _SCAR, 0.6, Target.WHITE, bilateral=True
@@ -20,6 +21,14 @@ _POSTERIOR_CAP = LesionPlan(
 
 def _scattered(count: tuple[int, int], radius_mm: tuple[float, float]) -> FociPlan:
     return FociPlan(Region.CENTRUM_SEMIOVALE, _WHITE_MATTER, count, radius_mm, _SCAR, 0.85)
+
+
+def _rims(reach_mm: float, kind: Tissue, strength: float) -> tuple[RimPlan, ...]:
+    """White matter along both lateral ventricles."""
+    return tuple(
+        RimPlan(Region.PERIVENTRICULAR, around, reach_mm, kind, strength, Target.WHITE)
+        for around in (_VENTRICLE_RIGHT, _VENTRICLE_LEFT)
+    )
 
 
 def _plaques(near: tuple[int, int], far: tuple[int, int]) -> tuple[Plan, ...]:
@@ -63,7 +72,7 @@ WHITE_MATTER: tuple[Case, ...] = (
                 bilateral=True,
                 roughness=0.2,
             ),
-            RimPlan(Region.PERIVENTRICULAR, _LATERAL_VENTRICLES, 6.0, Tissue.VASOGENIC, 0.5),
+            *_rims(6.0, Tissue.VASOGENIC, 0.5),
         ),
         rules=("R10",),
         tolerated=("R18",),
@@ -111,7 +120,7 @@ WHITE_MATTER: tuple[Case, ...] = (
             _scattered((30, 45), (3.0, 6.0)),
             _FRONTAL_CAP,
             _POSTERIOR_CAP,
-            RimPlan(Region.PERIVENTRICULAR, _LATERAL_VENTRICLES, 4.0, _SCAR, 0.6),
+            *_rims(4.0, _SCAR, 0.6),
             FociPlan(
                 Region.PUTAMEN,
                 Ellipsoid((25, 2, 4), (8, 16, 9)),
