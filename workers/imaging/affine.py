@@ -83,7 +83,7 @@ def _points(step: int) -> Points:
 
 def _head(volume: Volume, step: float) -> Head:
     """The scan on a grid of `step` mm along the patient axes, in histogram bins."""
-    array, affine = _blocks(volume, step)
+    array, affine = blocks(volume.array, volume.affine, step)
     spacing = np.linalg.norm(affine[:3, :3], axis=0)
     sigma = np.sqrt(np.clip((0.5 * step) ** 2 - (0.35 * spacing[::-1]) ** 2, 0, None)) / spacing[::-1]
     smooth = ndimage.gaussian_filter(array, sigma)
@@ -99,17 +99,20 @@ def _head(volume: Volume, step: float) -> Head:
     return Head(_in_bins(signal), first, step)
 
 
-def _blocks(volume: Volume, step: float) -> tuple[NDArray[np.float32], FloatArray]:
-    """Means over whole blocks of voxels no longer than `step`, and their affine."""
-    factors = np.maximum(1, np.floor(step / np.array(volume.spacing_mm) + 0.1)).astype(int)
+def blocks(
+    array: NDArray[np.float32], affine: FloatArray, step: float
+) -> tuple[NDArray[np.float32], FloatArray]:
+    """Means over whole blocks of voxels no longer than `step` mm, and their affine."""
+    spacing = np.linalg.norm(affine[:3, :3], axis=0)
+    factors = np.maximum(1, np.floor(step / spacing + 0.1)).astype(int)
     fi, fj, fk = (int(factor) for factor in factors)
-    nk, nj, ni = (n // f for n, f in zip(volume.array.shape, (fk, fj, fi), strict=True))
-    cut = volume.array[: nk * fk, : nj * fj, : ni * fi]
-    blocks = cut.reshape(nk, fk, nj, fj, ni, fi).mean(axis=(1, 3, 5), dtype=np.float32)
-    affine = volume.affine.copy()
-    affine[:3, 3] += affine[:3, :3] @ ((factors - 1) / 2)
-    affine[:3, :3] *= factors
-    return blocks, affine
+    nk, nj, ni = (n // f for n, f in zip(array.shape, (fk, fj, fi), strict=True))
+    cut = array[: nk * fk, : nj * fj, : ni * fi]
+    means = cut.reshape(nk, fk, nj, fj, ni, fi).mean(axis=(1, 3, 5), dtype=np.float32)
+    coarse = affine.copy()
+    coarse[:3, 3] += coarse[:3, :3] @ ((factors - 1) / 2)
+    coarse[:3, :3] *= factors
+    return means, coarse
 
 
 def _in_bins(signal: NDArray[np.float32]) -> NDArray[np.float32]:
@@ -133,7 +136,7 @@ def _search(points: Points, head: Head) -> list[tuple[FloatArray, FloatArray]]:
     heights = np.arange(head.first[2] + 40, head.first[2] + head.step_mm * head.signal.shape[0] - 30, 10.0)
     tried = []
     for pitch, scale, dy, z in product(PITCHES_DEG, SCALES, np.arange(-30, 31, 10.0), heights):
-        matrix = scale * _rotation(np.array([np.radians(pitch), 0.0, 0.0]))
+        matrix = scale * rotation(np.array([np.radians(pitch), 0.0, 0.0]))
         shift = np.array([centre[0], centre[1] + dy, z]) - matrix @ _middle(points)
         tried.append((quick_information(points, head, matrix, shift), (pitch, scale), shift))
     tried.sort(key=lambda one: -one[0])
@@ -155,7 +158,7 @@ def _middle(points: Points) -> FloatArray:
     return middle
 
 
-def _rotation(angles: FloatArray) -> FloatArray:
+def rotation(angles: FloatArray) -> FloatArray:
     """Rotation about x, then y, then z, in radians."""
     (cx, cy, cz), (sx, sy, sz) = np.cos(angles), np.sin(angles)
     about_x = np.array([[1, 0, 0], [0, cx, -sx], [0, sx, cx]])
@@ -172,7 +175,7 @@ def _similarity(points: Points, head: Head, turn: FloatArray, shift: FloatArray)
 
     def pose(x: FloatArray) -> tuple[FloatArray, FloatArray]:
         values = x * unit
-        matrix = np.exp(values[3]) * _rotation(values[:3])
+        matrix = np.exp(values[3]) * rotation(values[:3])
         return matrix, values[4:] - matrix @ middle
 
     def cost(x: FloatArray) -> tuple[float, FloatArray]:
@@ -189,7 +192,7 @@ def _similarity(points: Points, head: Head, turn: FloatArray, shift: FloatArray)
         gradient[3] += -slope * 3 * unit[3]
         return -value + penalty, -gradient
 
-    start = np.array([*turn[:3], turn[3], *(shift + np.exp(turn[3]) * _rotation(turn[:3]) @ middle)]) / unit
+    start = np.array([*turn[:3], turn[3], *(shift + np.exp(turn[3]) * rotation(turn[:3]) @ middle)]) / unit
     found = optimize.minimize(cost, start, jac=True, method="L-BFGS-B", options={"maxiter": 40})
     matrix, moved = pose(found.x)
     return Pose(matrix, moved, -float(found.fun))
