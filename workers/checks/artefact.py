@@ -41,20 +41,27 @@ def artefacts(
     counterpart : contrast of FLAIR on this grid (see restriction.Brightness); None where there is no FLAIR: then both
         symmetry and scatter are asked for
     """
-    found = np.zeros_like(seen.mask)
     areas, count = ndimage.label(seen.mask | seen.shine, _TOUCHING)
     if not count:
-        return found
-    zone = near_air(anatomy)
-    symmetric = mirrored(anatomy, seen.brightness.bright) >= 0.5
-    scattered = _scattered(seen, spacing_mm)
-    for number in range(1, count + 1):
-        area = areas == number
-        if zone[area].mean() < MOST or _shows(counterpart, area):
-            continue
-        signs = (symmetric[area].mean() >= MIRRORED_SHARE, scattered[area].mean() >= MOST)
-        if all(signs) or (counterpart is not None and any(signs)):
-            found |= area
+        return np.zeros_like(seen.mask)
+    at = np.nonzero(areas)
+    number = areas[at]
+    size = np.maximum(np.bincount(number, minlength=count + 1), 1)
+
+    def share(where: BoolArray) -> NDArray[np.float64]:
+        """Of each area, by its number."""
+        return np.bincount(number, where[at], minlength=count + 1) / size
+
+    suspect = share(near_air(anatomy)) >= MOST
+    symmetric = share(mirrored(anatomy, seen.brightness.bright) >= 0.5) >= MIRRORED_SHARE
+    scattered = share(_scattered(seen, spacing_mm)) >= MOST
+    if counterpart is None:
+        false = suspect & symmetric & scattered
+    else:
+        shown = share(counterpart >= COUNTERPART_CONTRAST) >= COUNTERPART_SHARE
+        false = suspect & ~shown & (symmetric | scattered)
+    false[0] = False
+    found: BoolArray = false[areas]
     return found
 
 
@@ -69,13 +76,6 @@ def near_air(anatomy: Anatomy) -> BoolArray:
     mastoid = (np.abs(x) > 25) & (z < -22)
     near: BoolArray = anatomy.brain & (anatomy.depth_mm <= NEAR_MM) & (orbit | temporal | mastoid)
     return near
-
-
-def _shows(counterpart: FloatArray | None, area: BoolArray) -> bool:
-    """Whether FLAIR shows the area too."""
-    if counterpart is None:
-        return False
-    return float((counterpart[area] >= COUNTERPART_CONTRAST).mean()) >= COUNTERPART_SHARE
 
 
 def _scattered(seen: Restriction, spacing_mm: tuple[float, float, float]) -> BoolArray:

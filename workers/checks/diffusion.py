@@ -1,14 +1,16 @@
 """Restricted diffusion: how much of each region is bright on DWI and low on ADC (sign M2), and the ADC of FLAIR lesions."""
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy import ndimage
 
 from rules.anatomy import Region, Role, Side
 from rules.findings import UNITS, Evidence, Finding, Measured, NotAssessed, Quantity, Why
 from workers.checks.artefact import artefacts
 from workers.checks.check import Check, Inputs
+from workers.checks.lesion_adc import lesion_adcs, mean_of
 from workers.checks.restricted_areas import Area, areas_of, lesions_of, placed
 from workers.checks.restriction import (
     LEAST_ML,
@@ -23,9 +25,11 @@ from workers.checks.result import CheckResult
 from workers.errors import CannotAssess
 from workers.imaging.anatomy import Anatomy
 from workers.imaging.diffusion import same_grid
-from workers.imaging.regions import DRAWN, sides
+from workers.imaging.regions import DRAWN, parts_of, sides
 from workers.imaging.scan import Scan, carried
 from workers.imaging.volume import Volume
+
+BoolArray = NDArray[np.bool_]
 
 NAME = "restricted_diffusion"
 VERSION = "1"
@@ -38,10 +42,6 @@ LATERAL_FROM_ML = 0.5
 WHITE_ADC = (520.0, 1150.0)
 """Median ADC of white matter that a map in the right unit can have: 700-750 in adults, 850 in old age, 1100 in the
 first year. [P]"""
-LESION_FROM_ML = 0.2
-"""Least FLAIR hyperintensity whose ADC is told. [P]"""
-FLUID_ADC = 2000.0
-"""Voxels above are fluid that a FLAIR lesion touches."""
 KEY_SLICES = 3
 
 NO_TISSUE = (Region.VENTRICLES, Region.SULCI, Region.CISTERNS, Region.CORD)
@@ -57,14 +57,44 @@ LESIONS_OF = (
 
 
 @dataclass(frozen=True, slots=True, eq=False)
+class _Voxels:
+    """The voxels that anything can be said of, each array (n,): their slice, region, side, ADC, and what they are."""
+
+    k: NDArray[np.intp]
+    parts: NDArray[np.uint8]
+    is_left: BoolArray
+    adc: FloatArray
+    mask: BoolArray
+    looser: BoolArray
+    stricter: BoolArray
+    surface: BoolArray
+    shine: BoolArray
+
+    def inside(self, region: Region, side: Side = Side.WHOLE) -> BoolArray:
+        """Those of a region on a side."""
+        found: BoolArray = np.isin(self.parts, parts_of(region))
+        if side is Side.LEFT:
+            return found & self.is_left
+        return found & ~self.is_left if side is Side.RIGHT else found
+
+
+@dataclass(frozen=True, slots=True, eq=False)
 class _Seen:
     """What was found on the DWI grid, its regions put right."""
 
-    volume: Volume
-    anatomy: Anatomy
+    scan: Scan
+    mask: BoolArray
     adc: FloatArray
-    restriction: Restriction
+    voxels: _Voxels
     areas: tuple[Area, ...]
+
+    @property
+    def volume(self) -> Volume:
+        return self.scan.volume
+
+    def evidence(self, chosen: BoolArray) -> Evidence:
+        """The check, the series, and the slices with most of the chosen voxels."""
+        return _evidence(self.volume, self.voxels.k[chosen])
 
 
 def measure(inputs: Inputs) -> CheckResult:
@@ -79,9 +109,8 @@ def measure(inputs: Inputs) -> CheckResult:
     for region in REPORTED:
         findings += _of_region(seen, region)
     findings += [*_of_areas(seen), *_shine_through(seen)]
-    mask = seen.restriction.mask
     lesions = lesions_of(NAME, seen.volume, seen.adc, seen.areas)
-    return CheckResult(tuple(findings), mask, Role.DWI, lesions)
+    return CheckResult(tuple(findings), seen.mask, Role.DWI, lesions)
 
 
 def silence(why: Why, detail: str) -> tuple[Finding, ...]:
@@ -129,16 +158,29 @@ def _see(inputs: Inputs, adc: Scan) -> _Seen:
     is_aligned = same_grid(volume, adc.volume)
     values = adc.volume.array if is_aligned else carried(adc.volume.array, adc, dwi)
     found = find_restriction(dwi.anatomy, values, volume.spacing_mm)
-    false = artefacts(dwi.anatomy, found, _flair_contrast(inputs, dwi), volume.spacing_mm)
-    true = replace(
-        found,
-        mask=found.mask & ~false,
-        looser=found.looser & ~false,
-        stricter=found.stricter & ~false,
-        shine=found.shine & ~false,
+    is_found = bool(found.mask.any() or found.shine.any())
+    contrast = _flair_contrast(inputs, dwi) if is_found else None
+    false = artefacts(dwi.anatomy, found, contrast, volume.spacing_mm)
+    mask = found.mask & ~false
+    anatomy = placed(dwi.anatomy, found.looser & ~false)
+    voxels = _voxels(anatomy, values, found, false)
+    return _Seen(dwi, mask, values, voxels, areas_of(mask, anatomy, volume))
+
+
+def _voxels(anatomy: Anatomy, adc: FloatArray, found: Restriction, false: BoolArray) -> _Voxels:
+    at = np.nonzero((found.mask | found.looser | found.stricter | found.shine) & ~false)
+    inner = ndimage.binary_erosion(found.mask, ndimage.generate_binary_structure(3, 1))
+    return _Voxels(
+        k=at[0],
+        parts=anatomy.parts[at],
+        is_left=anatomy.is_left[at],
+        adc=adc[at],
+        mask=found.mask[at],
+        looser=found.looser[at],
+        stricter=found.stricter[at],
+        surface=(found.mask & ~inner)[at],
+        shine=found.shine[at],
     )
-    anatomy = placed(dwi.anatomy, true.mask)
-    return _Seen(volume, anatomy, values, true, areas_of(true.mask, anatomy, volume))
 
 
 def _flair_contrast(inputs: Inputs, dwi: Scan) -> FloatArray | None:
@@ -148,7 +190,7 @@ def _flair_contrast(inputs: Inputs, dwi: Scan) -> FloatArray | None:
 
 
 def _of_region(seen: _Seen, region: Region) -> list[Finding]:
-    covered = seen.anatomy.covered[region]
+    covered = seen.scan.anatomy.covered[region]
     if covered < MIN_COVERED:
         detail = f"only {100 * covered:.0f} % of the region lies within the slices"
         return _silent_region(region, Why.COVERAGE, detail)
@@ -157,41 +199,35 @@ def _of_region(seen: _Seen, region: Region) -> list[Finding]:
 
 def _on_side(seen: _Seen, region: Region, side: Side) -> list[Finding]:
     """Volume on one side, and the mean ADC where there is any."""
-    inside = seen.anatomy.region(region, side)
-    mask = seen.restriction.mask & inside
-    evidence = _evidence(seen.volume, mask)
-    value = float(mask.sum()) * seen.volume.voxel_ml
-    doubt = _volume_doubt(seen, inside, LEAST_SPLENIUM_ML if region is Region.SPLENIUM else LEAST_ML)
+    inside = seen.voxels.inside(region, side)
+    mask = seen.voxels.mask & inside
+    evidence = seen.evidence(mask)
+    least = LEAST_SPLENIUM_ML if region is Region.SPLENIUM else LEAST_ML
+    value, doubt = _volume(seen, mask), max(_doubt(seen, inside), least)
     findings: list[Finding] = [_measured(Quantity.RESTRICTED_VOLUME, (region, side), value, evidence, doubt)]
     if mask.any():
-        mean, error = _mean(seen.adc[mask])
+        mean, error = mean_of(seen.voxels.adc[mask])
         findings.append(_measured(Quantity.RESTRICTED_ADC, (region, side), mean, evidence, error))
     return findings
 
 
-def _volume_doubt(seen: _Seen, inside: NDArray[np.bool_], least_ml: float) -> float:
-    """Half width of 95 %: by the doubt of the cuts, by the voxels of the surface, and at least what is too small."""
-    found, voxel = seen.restriction, seen.volume.voxel_ml
-    by_cuts = (np.count_nonzero(found.looser & inside) - np.count_nonzero(found.stricter & inside)) / 2
-    mask = found.mask & inside
-    surface = np.count_nonzero(mask & ~_eroded(mask))
+def _volume(seen: _Seen, chosen: BoolArray) -> float:
+    return float(np.count_nonzero(chosen)) * seen.volume.voxel_ml
+
+
+def _doubt(seen: _Seen, inside: BoolArray) -> float:
+    """Half width of the 95 % interval of a volume, in mL: by the doubt of the cuts, and by the voxels of the surface."""
+    voxels = seen.voxels
+    by_cuts = (_volume(seen, voxels.looser & inside) - _volume(seen, voxels.stricter & inside)) / 2
     # A voxel of the surface is in by any share: a standard deviation of 1 / sqrt(12).
-    by_surface = 1.96 * np.sqrt(surface / 12.0)
-    return max(voxel * float(np.hypot(by_cuts, by_surface)), least_ml)
-
-
-def _eroded(mask: NDArray[np.bool_]) -> NDArray[np.bool_]:
-    """Voxels whose neighbours in the slice are in the mask too."""
-    inner = mask.copy()
-    for axis in (1, 2):
-        for step in (1, -1):
-            inner &= np.roll(mask, step, axis)
-    return inner
+    surface = np.count_nonzero(voxels.surface & inside)
+    return float(np.hypot(by_cuts, 1.96 * np.sqrt(surface / 12.0) * seen.volume.voxel_ml))
 
 
 def _of_areas(seen: _Seen) -> list[Finding]:
     """How many areas, how large the largest, and on which side they lie."""
-    evidence = _evidence(seen.volume, seen.restriction.mask)
+    mask, left = seen.voxels.mask, seen.voxels.is_left
+    evidence = seen.evidence(mask)
     findings: list[Finding] = []
     for region in COUNTED:
         count = sum(region in (Region.BRAIN, area.region) for area in seen.areas)
@@ -199,10 +235,8 @@ def _of_areas(seen: _Seen) -> list[Finding]:
     brain = (Region.BRAIN, Side.WHOLE)
     largest = max((area.volume_ml for area in seen.areas), default=0.0)
     findings.append(_measured(Quantity.RESTRICTED_LARGEST, brain, largest, evidence))
-    mask, left = seen.restriction.mask, seen.anatomy.is_left
-    total = float(mask.sum())
-    if total * seen.volume.voxel_ml >= LATERAL_FROM_ML:
-        value = (2.0 * float((mask & left).sum()) - total) / total
+    if _volume(seen, mask) >= LATERAL_FROM_ML:
+        value = 2.0 * float(left[mask].mean()) - 1.0
         findings.append(_measured(Quantity.RESTRICTED_LATERALITY, brain, value, evidence))
     return findings
 
@@ -210,45 +244,32 @@ def _of_areas(seen: _Seen) -> list[Finding]:
 def _shine_through(seen: _Seen) -> list[Finding]:
     findings: list[Finding] = []
     for region in SHINING:
-        shine = seen.restriction.shine & seen.anatomy.region(region)
-        value = float(shine.sum()) * seen.volume.voxel_ml
+        shine = seen.voxels.shine & seen.voxels.inside(region)
         place = (region, _whole(region))
-        findings.append(_measured(Quantity.SHINE_THROUGH_VOLUME, place, value, _evidence(seen.volume, shine)))
+        findings.append(
+            _measured(Quantity.SHINE_THROUGH_VOLUME, place, _volume(seen, shine), seen.evidence(shine))
+        )
     return findings
 
 
 def _white(adc: Scan) -> list[Finding]:
     value = white_adc(adc.anatomy, adc.volume.array)
-    evidence = _evidence(adc.volume, adc.anatomy.brain)
+    evidence = _evidence(adc.volume, np.nonzero(adc.anatomy.brain)[0])
     return [_measured(Quantity.ADC_MEDIAN, (Region.BRAIN, Side.WHOLE), value, evidence)]
 
 
 def _lesion_adcs(inputs: Inputs, adc: Scan) -> list[Finding]:
-    """Mean ADC of the FLAIR lesions of each region, fluid left out."""
-    found = inputs.found.get(FLAIR_CHECK)
-    flair = inputs.scans.get(Role.FLAIR)
-    if found is None or found.mask is None or flair is None:
-        lack = inputs.lacking.get(Role.FLAIR)
-        why, detail = (lack.why, lack.detail) if lack else (Why.SERIES_MISSING, "no FLAIR lesions to look at")
-        return [_not(Quantity.LESION_ADC, region, _whole(region), why, detail) for region in LESIONS_OF]
-    lesions = carried(found.mask, flair, adc) >= 0.5
-    values = adc.volume.array
-    lesions &= adc.anatomy.brain & (values > 0) & (values < FLUID_ADC)
-    findings: list[Finding] = []
-    for region in LESIONS_OF:
-        inside = lesions & adc.anatomy.region(region)
-        if float(inside.sum()) * adc.volume.voxel_ml >= LESION_FROM_ML:
-            mean, error = _mean(values[inside])
-            place = (region, _whole(region))
-            findings.append(_measured(Quantity.LESION_ADC, place, mean, _evidence(adc.volume, inside), error))
-    return findings
-
-
-def _mean(values: FloatArray) -> tuple[float, float]:
-    """Mean, and the half width of its 95 % interval by the spread of the voxels, neighbours being alike."""
-    exact = values.astype(np.float64)
-    alike = 4.0
-    return float(exact.mean()), 1.96 * float(exact.std()) / float(np.sqrt(max(exact.size / alike, 1.0)))
+    try:
+        told = lesion_adcs(inputs, adc, LESIONS_OF, FLAIR_CHECK)
+    except CannotAssess as reason:
+        return [
+            _not(Quantity.LESION_ADC, region, _whole(region), reason.why, reason.detail)
+            for region in LESIONS_OF
+        ]
+    return [
+        _measured(Quantity.LESION_ADC, (region, _whole(region)), mean, _evidence(adc.volume, slices), error)
+        for region, (mean, error, slices) in told.items()
+    ]
 
 
 def _measured(
@@ -261,9 +282,9 @@ def _measured(
     return Measured(quantity, *place, value, UNITS[quantity], evidence, uncertainty)
 
 
-def _evidence(volume: Volume, mask: NDArray[np.bool_]) -> Evidence:
-    """The check, the series, and the slices with most of it."""
-    counts = mask.sum(axis=(1, 2))
+def _evidence(volume: Volume, slices: NDArray[np.intp]) -> Evidence:
+    """The check, the series, and the slices that are named most often."""
+    counts = np.bincount(slices)
     order = [int(k) for k in np.argsort(-counts, kind="stable")[:KEY_SLICES] if counts[k] > 0]
     uids = dict.fromkeys(volume.sop_instance_uids[k] for k in order)
     return Evidence(f"{NAME} {VERSION}", volume.series_instance_uid, tuple(uids))

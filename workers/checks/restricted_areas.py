@@ -13,12 +13,15 @@ from workers.imaging.regions import PARTS, UNPAIRED
 from workers.imaging.volume import Volume
 
 BoolArray = NDArray[np.bool_]
+Indices = tuple[NDArray[np.intp], NDArray[np.intp], NDArray[np.intp]]
 
 MIDLINE_MM = 3.0
 """An area that comes as near to the midline touches it."""
 SPLENIAL_SHARE = 0.5
 """Share of an area in the splenium from which all of it is splenial: its blurred rim is nobody else's. [P]"""
 KEY_SLICES = 3
+REACH = 8
+"""Voxels around the restricted ones in which their tissue is looked for."""
 
 _TOUCHING = ndimage.generate_binary_structure(3, 2)
 _NO_TISSUE = tuple(
@@ -46,43 +49,59 @@ def placed(anatomy: Anatomy, mask: BoolArray) -> Anatomy:
     Diffusion images are bent, and the anatomy is not bent with them: what falls into fluid belongs to the nearest
     tissue, what sits astride the midline in the splenium is all splenium, and what lies in it beside the midline is not.
     """
+    if not mask.any():
+        return anatomy
     parts = anatomy.parts.copy()
-    tissue = (parts > 0) & ~np.isin(parts, _NO_TISSUE)
-    astray = mask & ~tissue
-    if astray.any() and tissue.any():
-        nearest = ndimage.distance_transform_edt(~tissue, return_distances=False, return_indices=True)
-        parts[astray] = parts[tuple(axis[astray] for axis in nearest)]
+    _out_of_fluid(mask, parts)
     _settle_splenium(anatomy, mask, parts)
     return replace(anatomy, parts=parts)
 
 
+def _out_of_fluid(mask: BoolArray, parts: NDArray[np.uint8]) -> None:
+    box = tuple(
+        slice(max(int(axis.min()) - REACH, 0), int(axis.max()) + REACH + 1) for axis in np.nonzero(mask)
+    )
+    here = parts[box]
+    tissue = (here > 0) & ~np.isin(here, _NO_TISSUE)
+    astray = mask[box] & ~tissue
+    if astray.any() and tissue.any():
+        nearest = ndimage.distance_transform_edt(~tissue, return_distances=False, return_indices=True)
+        here[astray] = here[tuple(axis[astray] for axis in nearest)]
+
+
 def _settle_splenium(anatomy: Anatomy, mask: BoolArray, parts: NDArray[np.uint8]) -> None:
-    midline = anatomy.brain & (np.abs(anatomy.template_mm[0]) <= MIDLINE_MM)
-    areas, count = ndimage.label(mask, _TOUCHING)
-    for number in range(1, count + 1):
-        area = areas == number
-        if (parts[area] == _SPLENIUM).mean() >= SPLENIAL_SHARE and (area & midline).any():
+    for area in _connected(mask):
+        if (parts[area] == _SPLENIUM).mean() >= SPLENIAL_SHARE and _touches_midline(anatomy, area):
             parts[area] = _SPLENIUM
-    inside, count = ndimage.label(mask & (parts == _SPLENIUM), _TOUCHING)
-    for number in range(1, count + 1):
-        area = inside == number
-        if not (area & midline).any():
+    for area in _connected(mask & (parts == _SPLENIUM)):
+        if not _touches_midline(anatomy, area):
             parts[area] = _BESIDE
+
+
+def _touches_midline(anatomy: Anatomy, area: Indices) -> bool:
+    return bool((np.abs(anatomy.template_mm[(0, *area)]) <= MIDLINE_MM).any())
+
+
+def _connected(mask: BoolArray) -> list[Indices]:
+    """Indices (k, j, i) of each connected area."""
+    labels, _ = ndimage.label(mask, _TOUCHING)
+    found: list[Indices] = []
+    for number, box in enumerate(ndimage.find_objects(labels), start=1):
+        k, j, i = np.nonzero(labels[box] == number)
+        found.append((k + box[0].start, j + box[1].start, i + box[2].start))
+    return found
 
 
 def areas_of(mask: BoolArray, anatomy: Anatomy, volume: Volume) -> tuple[Area, ...]:
     """The connected areas of a mask, largest first; anatomy : as from `placed`."""
-    labels, _ = ndimage.label(mask, _TOUCHING)
     found = []
-    for number, box in enumerate(ndimage.find_objects(labels), start=1):
-        corner = [one.start for one in box]
-        voxels = np.argwhere(labels[box] == number) + corner
-        region, side = _where(anatomy, tuple(voxels.T))
-        found.append(Area(voxels, region, side, len(voxels) * volume.voxel_ml))
+    for area in _connected(mask):
+        region, side = _where(anatomy, area)
+        found.append(Area(np.stack(area, axis=1), region, side, len(area[0]) * volume.voxel_ml))
     return tuple(sorted(found, key=lambda area: (-area.volume_ml, area.voxels[0].tolist())))
 
 
-def _where(anatomy: Anatomy, voxels: tuple[NDArray[np.intp], ...]) -> tuple[Region, Side]:
+def _where(anatomy: Anatomy, voxels: Indices) -> tuple[Region, Side]:
     """The region that holds most of some voxels, and their side."""
     counts = np.bincount(anatomy.parts[voxels], minlength=len(PARTS) + 1)
     counts[0] = 0
