@@ -5,7 +5,7 @@ itself finds there. So this suite tells whether lesions are seen, measured and r
 whether the anatomy is right.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from zlib import crc32
 
@@ -16,15 +16,14 @@ from pydicom import Dataset, dcmread
 from scipy import ndimage
 
 from rules.anatomy import Region, Role
-from rules.findings import Quantity, Why
+from rules.findings import Why
 from rules.identity import derived_uid
 from workers.cache import Cache
 from workers.checks.check import Lack
 from workers.errors import CannotAssess
 from workers.evaluation.files import instances_below, series_below
-from workers.evaluation.truth import TrueMask, TrueValue, Truth
+from workers.evaluation.truth import TrueMask, Truth
 from workers.images import Images, Placed
-from workers.imaging.regions import DRAWN, sides
 from workers.imaging.scan import Scan
 from workers.stages import Stages
 
@@ -132,23 +131,10 @@ def _images(folder: Path) -> Images:
 
 
 def _truth_of(truth: Truth, scan: Scan, mask: NDArray[np.bool_], path: Path) -> Truth:
-    """The truth with the mask and its volume in every region."""
+    """The truth with the mask."""
     ras = np.diag([-1.0, -1.0, 1.0, 1.0]) @ scan.volume.affine
     nib.save(nib.Nifti1Image(mask.astype(np.uint8).transpose(2, 1, 0), ras), path)
-    values = tuple(
-        TrueValue(
-            Quantity.FLAIR_VOLUME,
-            region,
-            side,
-            float((mask & scan.anatomy.region(region, side)).sum()) * scan.volume.voxel_ml,
-        )
-        for region in DRAWN
-        if region is not Region.VENTRICLES
-        for side in sides(region)
-    )
-    return Truth(
-        truth.present, truth.tolerated, values, (TrueMask("flair", str(path.resolve())),), truth.strata
-    )
+    return replace(truth, masks=(TrueMask("flair", str(path.resolve())),))
 
 
 _UIDS = ("SOPInstanceUID", "SeriesInstanceUID", "StudyInstanceUID", "FrameOfReferenceUID")

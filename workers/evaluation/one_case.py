@@ -14,6 +14,10 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
 
+import numpy as np
+from numpy.typing import NDArray
+
+from rules.anatomy import Region
 from rules.codec import from_plain, to_plain
 from rules.conditions import Subject
 from rules.context import PatientContext
@@ -25,15 +29,19 @@ from workers.cache import Cache
 from workers.errors import CannotAssess
 from workers.evaluation.margin import margin
 from workers.evaluation.outcome import Ending, Outcome, RuleOutcome, save
-from workers.evaluation.overlap import Overlap, overlap_of
+from workers.evaluation.overlap import Overlap, on_grid_of, overlap_of
 from workers.evaluation.suites import Made, Study, make
-from workers.evaluation.truth import MASK_CHECKS, Truth
+from workers.evaluation.truth import MASK_CHECKS, TrueValue, Truth
 from workers.figures import write_figures, write_masks
-from workers.images import Images
+from workers.images import Images, Placed
+from workers.imaging.regions import DRAWN, sides
+from workers.imaging.scan import Scan
 from workers.offline import Pictures, triage_folder
 
 SCRATCH = "scratch-"
 """Start of the name of the folder that a case works in; left behind only where its process was killed."""
+REGIONAL = frozenset({"flair", "restricted"})
+"""Kinds whose check tells a volume of each region that is just its mask's. The enhancing mask holds the meninges too."""
 POOR_DICE = 0.5
 """Below, a case counts as a failure that is drawn."""
 
@@ -108,8 +116,9 @@ def _measured(job: Job, made: Made, policy: Policy, scratch: Path) -> Outcome:
     seconds = time.monotonic() - start
     peak_mb = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024.0
     images, analysis = kept.seen[0]
-    overlaps = _overlaps(images, analysis, made.truth, scratch / "masks")
-    outcome = _outcome(job, made.truth, result, policy)
+    overlaps, volumes = _compared(images, analysis, made.truth, scratch / "masks")
+    truth = replace(made.truth, values=(*made.truth.values, *volumes))
+    outcome = _outcome(job, truth, result, policy)
     outcome = replace(outcome, overlaps=overlaps, seconds=round(seconds, 2), peak_mb=round(peak_mb))
     if not is_failure(outcome):
         return outcome
@@ -166,14 +175,42 @@ def _by_subject(findings: tuple[Finding, ...]) -> dict[Subject, float]:
     return values
 
 
-def _overlaps(images: Images, analysis: Analysis, truth: Truth, folder: Path) -> tuple[Overlap, ...]:
+def _compared(
+    images: Images, analysis: Analysis, truth: Truth, folder: Path
+) -> tuple[tuple[Overlap, ...], tuple[TrueValue, ...]]:
+    """Each true mask beside the found one, and its volume in every region as the product laid it."""
     write_masks(images, analysis, folder)
-    overlaps = []
+    overlaps: list[Overlap] = []
+    values: list[TrueValue] = []
     for true in truth.masks:
-        check = _check_of(analysis, MASK_CHECKS[true.kind][0])
-        found = folder / f"{check}.nii.gz"
-        overlaps.append(overlap_of(true.kind, found if found.exists() else None, Path(true.path)))
-    return tuple(overlaps)
+        quantity, role = MASK_CHECKS[true.kind]
+        found = folder / f"{_check_of(analysis, quantity)}.nii.gz"
+        if not found.exists() and not isinstance(images.placed(role), Placed):
+            continue  # not assessed, which the findings tell; there is no mask to judge
+        path = Path(true.path) if true.path else None
+        overlaps.append(overlap_of(true.kind, found if found.exists() else None, path))
+        if true.kind in REGIONAL and found.exists():
+            values += true_volumes(quantity, images.scan(role), on_grid_of(found, path) if path else None)
+    return tuple(overlaps), tuple(values)
+
+
+def true_volumes(quantity: Quantity, scan: Scan, mask: NDArray[np.bool_] | None) -> list[TrueValue]:
+    """The mask's volume in every region and side, in mL.
+
+    mask : (i, j, k) on the scan's grid, or None where there is nothing
+    """
+    here = np.zeros(scan.anatomy.brain.shape, dtype=bool) if mask is None else mask.transpose(2, 1, 0)
+    return [
+        TrueValue(
+            quantity,
+            region,
+            side,
+            float((here & scan.anatomy.region(region, side)).sum()) * scan.volume.voxel_ml,
+        )
+        for region in DRAWN
+        if region is not Region.VENTRICLES
+        for side in sides(region)
+    ]
 
 
 def _check_of(analysis: Analysis, quantity: Quantity) -> str:

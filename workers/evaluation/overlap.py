@@ -34,27 +34,30 @@ class Overlap:
     """Found clusters of at least FALSE_CLUSTER_MM3 that touch nothing true."""
 
 
-def overlap_of(kind: str, found: Path | None, truth: Path) -> Overlap:
-    """The agreement of two NIfTI masks, on the grid of the found one.
-
-    found : None where the check made no mask: then nothing was found
-    """
-    true_image = nib.load(truth)
-    if found is None:
-        mask = np.asarray(true_image.dataobj) > 0
-        return agreement(kind, np.zeros_like(mask), mask, _voxel_mm3(true_image.affine))
-    found_image = nib.load(found)
+def on_grid_of(found: Path, truth: Path) -> NDArray[np.bool_]:
+    """A true mask on the grid of a found one, (i, j, k)."""
+    true_image, found_image = nib.load(truth), nib.load(found)
     same = true_image.shape == found_image.shape and np.allclose(
         true_image.affine, found_image.affine, atol=1e-3
     )
     if not same:
         true_image = resample_from_to(true_image, (found_image.shape, found_image.affine), order=0)
-    return agreement(
-        kind,
-        np.asarray(found_image.dataobj) > 0,
-        np.asarray(true_image.dataobj) > 0,
-        _voxel_mm3(found_image.affine),
-    )
+    return np.asarray(true_image.dataobj) > 0
+
+
+def overlap_of(kind: str, found: Path | None, truth: Path | None) -> Overlap:
+    """The agreement of two NIfTI masks, on the grid of the found one.
+
+    found : None where the check made no mask: then nothing was found; truth : None where there is nothing to find
+    """
+    if found is None and truth is None:
+        return Overlap(kind, None, 0.0, 0.0, 0, 0, 0)
+    image = nib.load(found or truth)
+    here = np.asarray(image.dataobj) > 0
+    nothing = np.zeros_like(here)
+    mask = here if found else nothing
+    true = nothing if truth is None else on_grid_of(found, truth) if found else here
+    return agreement(kind, mask, true, abs(float(np.linalg.det(image.affine[:3, :3]))))
 
 
 def agreement(kind: str, found: NDArray[np.bool_], truth: NDArray[np.bool_], voxel_mm3: float) -> Overlap:
@@ -83,7 +86,3 @@ def _clusters(
     boxes = ndimage.find_objects(numbers)
     cut = [(numbers[at] == n, at) for n, at in enumerate(boxes, start=1) if at is not None]
     return [(cluster, at) for cluster, at in cut if cluster.sum() >= least_voxels]
-
-
-def _voxel_mm3(affine: NDArray[np.float64]) -> float:
-    return abs(float(np.linalg.det(affine[:3, :3])))

@@ -1,6 +1,6 @@
 """What is true of a study, in one form for simulated, inserted and read studies."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -14,9 +14,11 @@ MASK_CHECKS: dict[str, tuple[Quantity, Role]] = {
     "flair": (Quantity.FLAIR_VOLUME, Role.FLAIR),
     "restricted": (Quantity.RESTRICTED_VOLUME, Role.DWI),
     "enhancing": (Quantity.ENHANCING_VOLUME, Role.T1C),
-    "susceptibility": (Quantity.MICROBLEED_COUNT, Role.SWI),
 }
 """Kind of a true mask to the quantity by which the check that makes the found mask is known, and to its series."""
+
+_SIMULATED_MASKS = {"flair": "lesion", "restricted": "restricted", "enhancing": "enhancing"}
+"""Kind to the simulator's name of it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,7 +38,7 @@ class TrueMask:
     kind: str
     """One of MASK_CHECKS."""
     path: str
-    """Absolute."""
+    """Absolute; empty where it is known that there is none."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,21 +61,46 @@ class Truth:
 
 
 def read_simulated(folder: Path) -> Truth:
-    """The truth that the simulator wrote beside a study (see workers/simulation/truth.py)."""
+    """The truth that the simulator wrote beside a study (see workers/simulation/truth_file.py)."""
     plain: dict[str, Any] = yaml.safe_load((folder / "truth.yaml").read_text(encoding="utf-8"))
-    kinds = {str(lesion["kind"]) for lesion in plain["lesions"]}
-    is_flair_bright = bool(kinds) and "haemosiderin" not in kinds
+    # No brain, no truth about one: masks and volumes of a limb would say that nothing was found where nothing was sought.
+    is_head = plain["body"] == "head"
     return Truth(
         present=tuple(plain["expected_rules"]),
-        tolerated=tuple(plain.get("tolerated_rules", ())),
-        values=_volumes(plain["lesion_volume_by_region_ml"]) if is_flair_bright else (),
-        masks=(TrueMask("flair", str(folder / plain["lesion_mask"])),) if is_flair_bright or not kinds else (),
-        strata=(("vendor", str(plain["vendor"])), ("case", str(plain["case"]))),
-    )  # fmt: skip
+        tolerated=tuple(plain["tolerated_rules"]),
+        values=_values(plain) if is_head else (),
+        masks=tuple(_masks(plain, folder)) if is_head else (),
+        strata=_strata(plain),
+    )
 
 
-def _volumes(rows: list[Mapping[str, Any]]) -> tuple[TrueValue, ...]:
-    return tuple(
-        TrueValue(Quantity.FLAIR_VOLUME, Region(row["region"]), Side(row["side"]), float(row["volume_ml"]))
-        for row in rows
+def _masks(plain: Mapping[str, Any], folder: Path) -> Iterator[TrueMask]:
+    """What is known to be empty has no file; a FLAIR mask that lies on a T2, because there is no FLAIR, is none."""
+    for kind, name in _SIMULATED_MASKS.items():
+        mask = plain["masks"].get(name)
+        if mask is None or not mask["volume_ml"]:
+            yield TrueMask(kind, "")
+        elif mask["role"] == MASK_CHECKS[kind][1].value:
+            yield TrueMask(kind, str((folder / mask["file"]).resolve()))
+
+
+def _values(plain: Mapping[str, Any]) -> tuple[TrueValue, ...]:
+    """What is not read from a mask. The shift has no sign: the check tells its size."""
+    if "SWI" in plain["missing_roles"]:
+        return ()
+    count = float(plain["microbleed_count"])
+    return (TrueValue(Quantity.MICROBLEED_COUNT, Region.BRAIN, Side.WHOLE, count),)
+
+
+def _strata(plain: Mapping[str, Any]) -> tuple[tuple[str, str], ...]:
+    conditions = plain["conditions"]
+    return (
+        ("case", str(plain["case"])),
+        ("vendor", str(plain["vendor"])),
+        ("signal to noise set to", f"{conditions['snr']:g} of usual"),
+        (
+            "slice thickness set to",
+            f"{conditions['thickness_mm']} mm" if conditions["thickness_mm"] else "usual",
+        ),
+        ("movement between series", "up to 2 mm, degrees" if conditions["movement"] <= 2 else "more"),
     )
