@@ -1,0 +1,228 @@
+"""Which dark spots of a susceptibility-weighted series are microbleed-like, and how sure that is (sign M3)."""
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from rules.anatomy import Region
+from rules.findings import Why
+from workers.checks.foci import Spot, darkness_of, find_spots
+from workers.checks.haemorrhage import Haemorrhage, find_haemorrhages
+from workers.errors import CannotAssess
+from workers.imaging.anatomy import Anatomy
+from workers.imaging.regions import parts_of
+
+BoolArray = NDArray[np.bool_]
+Triple = tuple[float, float, float]
+Ramp = tuple[float, float]
+"""Values at which a feature counts nothing and at which it counts fully."""
+
+DARKNESS: Ramp = (0.15, 0.45)
+"""Missing share of the surroundings' signal. Simulated foci of 3-6 mm have 0.39-0.93, veins up to 0.42. [P]"""
+ASPECT: Ramp = (2.6, 1.4)
+"""Length over width: half way at 2 (knowledge base M3)."""
+DIAMETER_MM: Ramp = (1.5, 3.5)
+"""Diameter of the sphere of the same volume; foci bloom to more than their 2 mm, veins across the slice do not. [P]"""
+LONGEST_MM: Ramp = (12.0, 8.0)
+"""Longest axis: half way at 10 mm (knowledge base M3)."""
+TISSUE: Ramp = (0.3, 0.7)
+"""Share in parenchyma: half way at one half (knowledge base M3)."""
+DEPTH_MM: Ramp = (2.0, 4.0)
+"""Depth under the brain's surface; nearer lie sulcal veins, dura and bone. [P]"""
+DEPTH_AT_AIR_MM: Ramp = (5.0, 9.0)
+"""The same over the air of the orbital roof, of the sinuses and of the mastoid. [P]"""
+KEPT = 0.5
+"""Least score of a focus."""
+MAYBE = 0.1
+"""Least score of what counts into the uncertainty."""
+
+MIRROR_MM = 6.0
+"""How well the mirror image of a nucleus' iron has to meet its fellow."""
+MIRROR_SHARE = 0.6
+"""Darkness of the fellow from which both are iron or calcification. [P]"""
+IRON = (Region.CAUDATE, Region.PUTAMEN, Region.PALLIDUM, Region.THALAMUS, Region.MIDBRAIN)
+DENTATE = ((15.0, -58.0, -35.0), 11.0)
+"""Middle (lateral, front, up) and reach of the dentate nucleus, MNI mm, by the usual landmarks."""
+PINEAL = ((0.0, -28.0, 3.0), 8.0)
+"""Pineal gland and habenula, which calcify, MNI mm."""
+GLOMUS = ((23.0, -40.0, 13.0), 8.0)
+"""Choroid plexus of the atrium, which calcifies, MNI mm."""
+
+MAX_SLICE_MM = 6.5
+"""A focus of 4 mm has lost half of its darkness in slices of this spacing. [P]"""
+MAX_PIXEL_MM = 1.5
+MAX_NOISE = 0.08
+"""Robust standard deviation of white matter, after smoothing by 0.6 mm, over its mean. [P]"""
+
+FloatArray = NDArray[np.float32]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Focus:
+    """A dark spot with the probability that it is a microbleed-like focus (a score, not calibrated)."""
+
+    spot: Spot
+    score: float
+    voxel: tuple[int, int, int]
+    """The voxel of the brain that is nearest to its centre, (k, j, i)."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Bleeds:
+    """What is dark: foci of 2-10 mm, those not quite sure too, and what is longer than 10 mm."""
+
+    foci: tuple[Focus, ...]
+    large: tuple[Haemorrhage, ...]
+
+    @property
+    def kept(self) -> tuple[Focus, ...]:
+        """The foci that count."""
+        return tuple(focus for focus in self.foci if focus.score >= KEPT)
+
+
+def find_bleeds(anatomy: Anatomy, spacing_mm: Triple) -> Bleeds:
+    """All microbleed-like foci and large haemorrhages. Raises CannotAssess where the slices or the noise forbid it."""
+    _require_resolution(spacing_mm)
+    box = _brain_box(anatomy.brain)
+    brain, depth = anatomy.brain[box], anatomy.depth_mm[box]
+    dark = darkness_of(anatomy.corrected[box], brain, spacing_mm)
+    tissue = (anatomy.white[box] > 0.9) & (depth > 3.0)
+    corner = np.array([one.start for one in box])
+    spots = [_moved(spot, corner) for spot in find_spots(dark, tissue, depth >= DEPTH_MM[0], spacing_mm)]
+    if spots and spots[0].darkness / spots[0].noises > MAX_NOISE:
+        raise CannotAssess(Why.QUALITY, "the images are too noisy for small foci")
+    large = find_large(anatomy, spacing_mm)
+    covered = np.zeros(anatomy.brain.shape, dtype=bool)
+    for one in large:
+        covered[tuple(one.voxels)] = True
+    free = [spot for spot in spots if not covered[_nearest(spot.voxels, spot.centre)]]
+    return Bleeds(tuple(_foci(anatomy, free, spots)), large)
+
+
+def find_large(anatomy: Anatomy, spacing_mm: Triple) -> tuple[Haemorrhage, ...]:
+    """Haemorrhages of more than 10 mm; symmetric darkness of the nuclei is iron."""
+    found = find_haemorrhages(anatomy, spacing_mm)
+    middles = [_template_mm(anatomy, _nearest(one.voxels, tuple(one.voxels.mean(axis=1)))) for one in found]
+    kept = []
+    for one, middle in zip(found, middles, strict=True):
+        mirrored = middle * np.array([-1.0, 1.0, 1.0])
+        fellows = [
+            other
+            for other, there in zip(found, middles, strict=True)
+            if other is not one and np.linalg.norm(there - mirrored) <= 2 * MIRROR_MM
+        ]
+        if not (fellows and _holds_iron(anatomy, one.voxels, middle)):
+            kept.append(one)
+    return tuple(kept)
+
+
+def _require_resolution(spacing_mm: Triple) -> None:
+    if spacing_mm[2] > MAX_SLICE_MM or max(spacing_mm[:2]) > MAX_PIXEL_MM:
+        size = " x ".join(f"{mm:.1f}" for mm in spacing_mm)
+        raise CannotAssess(Why.QUALITY, f"voxels of {size} mm are too coarse for small foci")
+
+
+def _brain_box(brain: BoolArray) -> tuple[slice, slice, slice]:
+    spans = []
+    for axis in range(3):
+        lines = np.flatnonzero(brain.any(axis=tuple({0, 1, 2} - {axis})))
+        if not lines.size:
+            raise CannotAssess(Why.COVERAGE, "no brain lies within the slices")
+        spans.append(slice(int(lines[0]), int(lines[-1]) + 1))
+    return spans[0], spans[1], spans[2]
+
+
+def _moved(spot: Spot, corner: NDArray[np.int64]) -> Spot:
+    """A spot of the brain's box on the whole grid."""
+    k, j, i = (float(a + b) for a, b in zip(spot.centre, corner, strict=True))
+    return Spot(
+        spot.voxels + corner[:, None],
+        (k, j, i),
+        spot.darkness,
+        spot.noises,
+        spot.diameter_mm,
+        spot.longest_mm,
+        spot.aspect,
+        goes_on=spot.goes_on,
+    )
+
+
+def _foci(anatomy: Anatomy, free: list[Spot], spots: list[Spot]) -> list[Focus]:
+    """The spots with a score that counts at all, in the order of their answer."""
+    voxels = [_nearest(spot.voxels, spot.centre) for spot in spots]
+    places = np.array([_template_mm(anatomy, voxel) for voxel in voxels]).reshape(-1, 3)
+    darkness = np.array([spot.darkness for spot in spots])
+    found = []
+    for spot in free:
+        voxel = _nearest(spot.voxels, spot.centre)
+        score = _score(anatomy, spot, voxel)
+        place = _template_mm(anatomy, voxel)
+        if score >= MAYBE and not (
+            _holds_iron(anatomy, spot.voxels, place) and _has_fellow(spot, place, places, darkness)
+        ):
+            found.append(Focus(spot, score, voxel))
+    return found
+
+
+def _score(anatomy: Anatomy, spot: Spot, voxel: tuple[int, int, int]) -> float:
+    """Product of what darkness, shape, size, tissue and depth say, 0 to 1."""
+    place = _template_mm(anatomy, voxel)
+    if spot.goes_on or _near(place, PINEAL) or _near(place, GLOMUS):
+        return 0.0
+    here = tuple(spot.voxels)
+    tissue = float(np.mean(anatomy.grey[here] + anatomy.white[here], dtype=np.float64))
+    depth = float(anatomy.depth_mm[voxel])
+    shape = _ramp(spot.darkness, DARKNESS) * _ramp(spot.aspect, ASPECT)
+    size = _ramp(spot.diameter_mm, DIAMETER_MM) * _ramp(spot.longest_mm, LONGEST_MM)
+    return (
+        shape * size * _ramp(tissue, TISSUE) * _ramp(depth, DEPTH_AT_AIR_MM if _at_air(place) else DEPTH_MM)
+    )
+
+
+def _ramp(value: float, ends: Ramp) -> float:
+    return float(np.clip((value - ends[0]) / (ends[1] - ends[0]), 0.0, 1.0))
+
+
+def _at_air(place: NDArray[np.float64]) -> bool:
+    """Orbital surface of the frontal lobe, temporal base and pole, cerebellum beside the mastoid; MNI mm."""
+    x, y, z = abs(place[0]), place[1], place[2]
+    orbital = y > 15 and z < -8
+    temporal = x > 20 and y > -40 and z < -16
+    mastoid = x > 35 and y < -35 and z < -25
+    return bool(orbital or temporal or mastoid)
+
+
+def _holds_iron(anatomy: Anatomy, voxels: NDArray[np.intp], place: NDArray[np.float64]) -> bool:
+    """Whether something lies in or beside nuclei that gather iron or calcify with age."""
+    here = tuple(voxels)
+    wanted = [part for region in IRON for part in parts_of(region)]
+    return float(np.isin(anatomy.parts[here], wanted).mean()) > 0.2 or _near(place, DENTATE)
+
+
+def _near(place: NDArray[np.float64], ball: tuple[Triple, float]) -> bool:
+    """Whether a place, or its mirror image, lies in a ball."""
+    lateral = np.array([abs(place[0]), place[1], place[2]])
+    return bool(np.linalg.norm(lateral - np.array(ball[0])) <= ball[1])
+
+
+def _has_fellow(
+    spot: Spot, place: NDArray[np.float64], places: NDArray[np.float64], darkness: NDArray[np.float64]
+) -> bool:
+    """Whether something nearly as dark lies at the mirrored place; what lies in the midline is its own mirror."""
+    if abs(place[0]) < MIRROR_MM / 2:
+        return False
+    away = np.linalg.norm(places - place * np.array([-1.0, 1.0, 1.0]), axis=1)
+    alike = (darkness >= MIRROR_SHARE * spot.darkness) & (darkness <= spot.darkness / MIRROR_SHARE)
+    return bool(np.any(alike & (away <= MIRROR_MM)))
+
+
+def _nearest(voxels: NDArray[np.intp], centre: tuple[float, ...]) -> tuple[int, int, int]:
+    """The voxel nearest to a place."""
+    one = int(np.argmin(np.sum((voxels - np.array(centre)[:, None]) ** 2, axis=0)))
+    k, j, i = (int(n) for n in voxels[:, one])
+    return k, j, i
+
+
+def _template_mm(anatomy: Anatomy, voxel: tuple[int, int, int]) -> NDArray[np.float64]:
+    return anatomy.template_mm[(slice(None), *voxel)].astype(np.float64)

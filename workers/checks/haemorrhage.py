@@ -1,0 +1,174 @@
+"""Large dark lesions of a susceptibility-weighted series: longer than 10 mm, and neither vein, iron, fluid nor bone."""
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy import ndimage
+from scipy.spatial import ConvexHull, QhullError
+
+from workers.imaging.anatomy import Anatomy
+
+BoolArray = NDArray[np.bool_]
+FloatArray = NDArray[np.float32]
+Triple = tuple[float, float, float]
+
+DARK = 0.55
+"""Signal over white matter below which a large area is blood: fluid has 0.6-0.95 on T1-weighted SWI and more on
+T2*. [P]"""
+DARK_SWING = 0.05
+"""How far the cut is moved to see how sure the size is. [P]"""
+LONGER_MM = 10.0
+"""From here on a haemorrhage is not a microbleed (knowledge base M3 and R08)."""
+THIN_MM = 1.5
+"""Radius of the in-plane opening: what is thinner than twice this is a vein or a sulcus. [P]"""
+SWING_REACH_MM = 5.0
+"""How far around a lesion a moved cut may find more of it."""
+NECK_MM = 2.5
+"""Half of the width at which two lesions only touch. [P]"""
+INSIDE_MM = 2.0
+"""Depth under the brain's surface from which a voxel is surely inside."""
+MIN_INSIDE = 0.7
+"""Share that has to lie that deep; bone and air beyond a badly fitting edge do not. [P]"""
+MIN_TISSUE = 0.5
+"""Share in parenchyma (knowledge base M3)."""
+MAX_FLATNESS = 4.0
+"""Length over thickness of blood within tissue; sulci, falx and tentorium are thinner. [P]"""
+
+
+CHAIN = 1.6
+CHAIN_WIDTH_MM = 9.0
+"""Length over width, and width, from which and below which it is a row of foci: simulated pairs are 16 x 7 mm. [P]"""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Haemorrhage:
+    """One dark lesion; voxels (3, n) indices (k, j, i)."""
+
+    voxels: NDArray[np.intp]
+    longest_mm: float
+    longest_swing_mm: float
+    """Half of how much the length changes when the cut moves."""
+    volume_swing: float
+    """The same of the number of voxels."""
+
+
+def find_haemorrhages(anatomy: Anatomy, spacing_mm: Triple) -> tuple[Haemorrhage, ...]:
+    """All dark lesions of more than 10 mm, the longest first; symmetric iron is left to the caller."""
+    rows = [np.flatnonzero(anatomy.brain.any(axis=axes)) for axes in ((1, 2), (0, 2), (0, 1))]
+    if not rows[0].size:
+        return ()
+    box = tuple(slice(int(one[0]), int(one[-1]) + 1) for one in rows)
+    corner = np.array([[one.start] for one in box])
+    steady = _steady(anatomy.corrected[box], spacing_mm)
+    found = [
+        _sized(voxels, steady, anatomy.brain[box], spacing_mm)
+        for voxels in _long_areas(steady, anatomy.brain[box], DARK, spacing_mm)
+        if _is_within(anatomy, voxels + corner) and _is_thick(voxels, spacing_mm)
+    ]
+    moved = [
+        Haemorrhage(one.voxels + corner, one.longest_mm, one.longest_swing_mm, one.volume_swing)
+        for one in found
+    ]
+    return tuple(sorted(moved, key=lambda one: -one.longest_mm))
+
+
+def _long_areas(
+    steady: FloatArray, brain: BoolArray, cut: float, spacing_mm: Triple
+) -> list[NDArray[np.intp]]:
+    """The voxels, (3, n), of each dark area of more than 10 mm."""
+    labels, _ = ndimage.label(_solid(steady, brain, cut, spacing_mm))
+    areas = []
+    for label, box in enumerate(ndimage.find_objects(labels), start=1):
+        corner = np.array([[one.start] for one in box])
+        parts = [part + corner for part in _parted(labels[box] == label, spacing_mm)]
+        areas += [part for part in parts if longest(part, spacing_mm) > LONGER_MM]
+    return areas
+
+
+def _sized(voxels: NDArray[np.intp], steady: FloatArray, brain: BoolArray, spacing_mm: Triple) -> Haemorrhage:
+    """A lesion with how much its size changes when the cut moves, in its own neighbourhood."""
+    reach = np.ceil(SWING_REACH_MM / np.array(spacing_mm[::-1])).astype(int)
+    low = np.maximum(voxels.min(axis=1) - reach, 0)
+    near = tuple(slice(int(a), int(b) + 1) for a, b in zip(low, voxels.max(axis=1) + reach, strict=True))
+    sizes = []
+    for swing in (-DARK_SWING, DARK_SWING):
+        labels, _ = ndimage.label(_solid(steady[near], brain[near], DARK + swing, spacing_mm))
+        sizes.append(_at(labels, voxels - low[:, None], spacing_mm))
+    (less, short), (more, long) = sizes
+    return Haemorrhage(voxels, longest(voxels, spacing_mm), max(long - short, 0) / 2, max(more - less, 0) / 2)
+
+
+def _parted(area: BoolArray, spacing_mm: Triple) -> list[NDArray[np.intp]]:
+    """The voxels of an area, (3, n); of each of its parts where they only touch."""
+    voxels = np.stack(np.nonzero(area))
+    if longest(voxels, spacing_mm) <= LONGER_MM:
+        return []
+    inner = ndimage.distance_transform_edt(np.pad(area, 1), sampling=spacing_mm[::-1])[1:-1, 1:-1, 1:-1]
+    cores, count = ndimage.label(inner > NECK_MM)
+    if count < 2:
+        return [voxels]
+    away, nearest = ndimage.distance_transform_edt(cores == 0, sampling=spacing_mm[::-1], return_indices=True)
+    del away
+    owner = cores[tuple(nearest)][tuple(voxels)]
+    return [voxels[:, owner == core] for core in range(1, count + 1)]
+
+
+def _steady(signal: FloatArray, spacing_mm: Triple) -> FloatArray:
+    """Smoothed in the plane by 0.8 mm."""
+    smooth: FloatArray = ndimage.gaussian_filter(signal, (0, 0.8 / spacing_mm[1], 0.8 / spacing_mm[0]))
+    return smooth
+
+
+def _solid(steady: FloatArray, brain: BoolArray, cut: float, spacing_mm: Triple) -> BoolArray:
+    """Dark areas of the brain without what is thin in the plane; a bright middle is filled."""
+    dark = brain & (steady < cut)
+    solid = np.zeros_like(dark)
+    disc = _disc(THIN_MM, spacing_mm)
+    for k in np.flatnonzero(dark.any(axis=(1, 2))):
+        filled = ndimage.binary_fill_holes(dark[k])
+        solid[k] = ndimage.binary_opening(filled, disc) & brain[k]
+    return solid
+
+
+def _disc(radius_mm: float, spacing_mm: Triple) -> BoolArray:
+    reach = [int(radius_mm / mm) for mm in spacing_mm[1::-1]]
+    j, i = np.mgrid[-reach[0] : reach[0] + 1, -reach[1] : reach[1] + 1]
+    disc: BoolArray = (j * spacing_mm[1]) ** 2 + (i * spacing_mm[0]) ** 2 <= radius_mm**2
+    return disc
+
+
+def longest(voxels: NDArray[np.intp], spacing_mm: Triple) -> float:
+    """The longest distance between two voxels of a lesion, plus one voxel in the plane, in mm."""
+    places = voxels.T * np.array(spacing_mm[::-1])
+    if len(places) > 8:
+        try:
+            places = places[ConvexHull(places).vertices]
+        except QhullError:  # it lies in one plane
+            places = places[:: max(len(places) // 1000, 1)]
+    apart = np.linalg.norm(places[:, None] - places[None], axis=2)
+    return float(apart.max()) + spacing_mm[0]
+
+
+def _is_within(anatomy: Anatomy, voxels: NDArray[np.intp]) -> bool:
+    here = tuple(voxels)
+    inside = float(np.mean(anatomy.depth_mm[here] >= INSIDE_MM))
+    tissue = float(np.mean(anatomy.grey[here] + anatomy.white[here], dtype=np.float64))
+    return inside >= MIN_INSIDE and tissue >= MIN_TISSUE
+
+
+def _is_thick(voxels: NDArray[np.intp], spacing_mm: Triple) -> bool:
+    """No sheet, and no small chain: two microbleeds that touch are no haemorrhage."""
+    mm = np.array(spacing_mm[::-1])
+    places = voxels.T * mm
+    spread = places - places.mean(axis=0)
+    squares = np.linalg.eigvalsh(spread.T @ spread / len(places) + np.diag(mm**2 / 12))
+    is_chain = squares[2] > CHAIN**2 * squares[1] and 2 * np.sqrt(5 * squares[1]) < CHAIN_WIDTH_MM
+    return bool(np.sqrt(squares[2] / squares[0]) <= MAX_FLATNESS and not is_chain)
+
+
+def _at(labels: NDArray[np.integer], voxels: NDArray[np.intp], spacing_mm: Triple) -> tuple[int, float]:
+    """Voxels and length of the areas of another cut that meet a lesion; (0, 0) for none."""
+    met = np.unique(labels[tuple(voxels)])
+    others = np.stack(np.nonzero(np.isin(labels, met[met > 0])))
+    return others.shape[1], longest(others, spacing_mm) if others.size else 0.0
