@@ -1,4 +1,4 @@
-"""Simple bodies in template space: ellipsoids and tubes, given for the right and mirrored to the left."""
+"""Simple bodies in template space: ellipsoids, tubes and sheets, given for the right and mirrored to the left."""
 
 from dataclasses import dataclass
 
@@ -79,7 +79,37 @@ class Tube:
         return near
 
 
-Shape = Ellipsoid | Tube
+@dataclass(frozen=True, slots=True)
+class Sheet:
+    """A sheet that stands upright and bends inwards in front and above.
+
+    crest : where it lies most lateral (x), and where the bend in front (y) and the lean above (z) begin
+    forward_bend : inward shift per square mm in front of the crest
+    upward_lean : inward shift per mm above it
+    y, z : its ends
+    """
+
+    crest: Place
+    forward_bend: float
+    upward_lean: float
+    half_mm: float
+    y: tuple[float, float]
+    z: tuple[float, float]
+
+    def inside(self, axes: Axes) -> BoolArray:
+        x, y, z = self.crest
+        ahead, above = np.maximum(axes.y - y, 0.0), np.maximum(axes.z - z, 0.0)
+        middle = x - self.forward_bend * ahead**2 - self.upward_lean * above
+        near: BoolArray = np.abs(axes.lateral - middle) <= self.half_mm
+        return near & _between(axes.y, self.y) & _between(axes.z, self.z)
+
+
+def _between(values: FloatArray, ends: tuple[float, float]) -> BoolArray:
+    inside: BoolArray = (values >= ends[0]) & (values <= ends[1])
+    return inside
+
+
+Shape = Ellipsoid | Tube | Sheet
 
 
 def any_inside(shapes: tuple[Shape, ...], axes: Axes) -> BoolArray:

@@ -4,7 +4,7 @@ The lobes, which are cut by planes, stand in `cortex`; how each body is cut alon
 """
 
 from rules.anatomy import Region
-from workers.imaging.primitives import Ellipsoid, Shape, Tube
+from workers.imaging.primitives import Ellipsoid, Shape, Sheet, Tube
 
 CAUDATE: tuple[Shape, ...] = (
     Ellipsoid((12.5, 14.0, 4.0), (8.5, 12.0, 16.0), yaw=-18.0),
@@ -18,16 +18,24 @@ THALAMUS: tuple[Shape, ...] = (
 )
 HIPPOCAMPUS = Tube(
     (
-        (23.0, -9.0, -20.5), (27.5, -14.0, -19.0), (29.5, -20.0, -16.0), (30.5, -26.0, -12.0), (29.5, -32.0, -6.0),
-        (26.5, -37.0, 0.0),
+        (23.0, -9.0, -20.0), (27.5, -14.0, -18.5), (29.5, -20.0, -15.0), (30.5, -26.0, -11.0), (29.5, -32.0, -5.0),
+        (26.5, -37.0, 1.0),
     ),
-    7.5,
+    7.0,
 )  # fmt: skip
 AMYGDALA = Ellipsoid((23.5, -3.0, -19.0), (9.0, 8.0, 8.0))
 
 INSULA = Ellipsoid((39.0, 4.0, 2.0), (9.0, 25.0, 20.0), yaw=8.0)
-CAPSULE = Ellipsoid((31.5, 0.0, 3.0), (4.2, 24.0, 16.0), yaw=10.0)
-"""The sheet between putamen and insula."""
+CAPSULE = Sheet(
+    crest=(33.7, -8.0, 6.0),
+    forward_bend=0.0115,
+    upward_lean=0.3,
+    half_mm=2.3,
+    y=(-21.0, 20.0),
+    z=(-13.0, 18.0),
+)
+"""External and extreme capsule with the claustrum between putamen and insula: two white lines with a thin grey one between,
+blurred into one sheet of some 5 mm in the template."""
 
 CINGULATE = Tube(
     (

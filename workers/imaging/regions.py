@@ -94,7 +94,8 @@ def _subdivided(ground: NDArray[np.uint8], across: dict[Region, BoolArray]) -> N
 
 def _across(template: Template, axes: Axes, ground: NDArray[np.uint8]) -> dict[Region, BoolArray]:
     """Where the regions lie that are parts of others; whatever ground they cannot lie on is ignored."""
-    fourth = (ground == _number(Region.VENTRICLES)) & (axes.z < shapes.MIDBRAIN_TO_PONS_Z)
+    clusters, _ = ndimage.label((ground == _number(Region.VENTRICLES)) & (axes.z < shapes.MIDBRAIN_TO_PONS_Z))
+    fourth = clusters == np.bincount(clusters[clusters > 0]).argmax()
     everywhere = np.ones_like(template.brain)
     return {
         Region.PRECENTRAL: everywhere & precentral(axes),
@@ -108,7 +109,7 @@ def _across(template: Template, axes: Axes, ground: NDArray[np.uint8]) -> dict[R
 
 def _core(template: Template, axes: Axes) -> list[Claim]:
     """Everything that is not a lobe or its white matter."""
-    z, grey, white = axes.z, template.grey > 0.3, template.white > 0.4
+    z, grey = axes.z, template.grey > 0.3
     midbrain, pons, medulla = (one.inside(axes) for one in (shapes.MIDBRAIN, shapes.PONS, shapes.MEDULLA))
     fluid = template.fluid > 0.5
     return [
@@ -120,7 +121,6 @@ def _core(template: Template, axes: Axes) -> list[Claim]:
         (Region.CEREBELLUM, _hindbrain(axes)),
         *_deep_grey(template, axes),
         *((region, (template.white > 0.5) & where) for region, where in _callosum(axes).items()),
-        (Region.CAPSULE, shapes.CAPSULE.inside(axes) & (white | (axes.lateral < 33))),
         (Region.INSULA, shapes.INSULA.inside(axes) & grey & (axes.lateral > 30)),
         (Region.CINGULATE, shapes.CINGULATE.inside(axes) & grey & (axes.lateral < 14)),
     ]
@@ -130,6 +130,7 @@ def _deep_grey(template: Template, axes: Axes) -> list[Claim]:
     """The nuclei: bodies cut where the grey matter map ends, and 1 mm on for the voxels that hold both."""
     caudate = _nucleus(template, any_inside(shapes.CAUDATE, axes), 0.4)
     putamen = _nucleus(template, shapes.PUTAMEN.inside(axes), 0.3)
+    capsule = shapes.CAPSULE.inside(axes) & (template.grey < 0.75) & (template.fluid < 0.3)
     pallidum = shapes.PALLIDUM.inside(axes) & (template.grey < 0.45)
     thalamus = _nucleus(template, any_inside(shapes.THALAMUS, axes), 0.2)
     hippocampus = _nucleus(template, shapes.HIPPOCAMPUS.inside(axes), 0.4)
@@ -138,6 +139,7 @@ def _deep_grey(template: Template, axes: Axes) -> list[Claim]:
         (Region.HIPPOCAMPUS, hippocampus),
         (Region.CAUDATE, caudate),
         (Region.PALLIDUM, pallidum),
+        (Region.CAPSULE, capsule),
         (Region.PUTAMEN, putamen),
         (Region.THALAMUS, thalamus),
     ]
