@@ -15,9 +15,24 @@ from workers.imaging.motion import at_rest
 from workers.imaging.scan import Scan
 
 WHITE, GREY, FLUID = 740.0, 880.0, 3000.0
-PLAIN_VOLUME, PLAIN_BRAIN = flat_anatomy(noise=0.0)
-VOXEL_ML = 0.008
-"""The phantom has voxels of 2 mm."""
+VOXEL_ML = 0.016
+"""The phantom has voxels of 2 x 2 x 4 mm."""
+
+
+def thick_slices():
+    """Every other slice of the plain brain."""
+    volume, anatomy = flat_anatomy(noise=0.0)
+    fields = ("brain", "corrected", "parts", "is_left", "grey", "white", "depth_mm")
+    thick = {name: getattr(anatomy, name)[::2] for name in fields}
+    affine = volume.affine @ np.diag([1.0, 1.0, 2.0, 1.0])
+    uids = volume.sop_instance_uids[::2]
+    return (
+        replace(volume, array=volume.array[::2], affine=affine, sop_instance_uids=uids),
+        replace(anatomy, template_mm=anatomy.template_mm[:, ::2], **thick),
+    )
+
+
+PLAIN_VOLUME, PLAIN_BRAIN = thick_slices()
 
 
 def ball(at_mm, radius_mm):
