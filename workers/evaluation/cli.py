@@ -17,13 +17,14 @@ from workers.evaluation.running import Plan, run_all
 from workers.evaluation.suites import Study
 from workers.evaluation.synthetic import names
 from workers.evaluation.tables import Table
+from workers.simulation.suite import Half
 from workers.versions import code_digest
 
 
 @click.command()
 @click.argument("manifest", required=False, type=click.Path(exists=True, dir_okay=False, path_type=Path))
 @click.option("--suite", type=click.Choice(["synthetic", "folder"]), required=True)
-@click.option("--half", type=click.Choice(["tuning", "reporting"]), default="tuning", show_default=True,
+@click.option("--half", type=click.Choice([half.value for half in Half]), default=Half.TUNING.value, show_default=True,
               help="Of the synthetic suite; the reporting half is for the final word only.")  # fmt: skip
 @click.option(
     "--out", type=click.Path(file_okay=False, path_type=Path), required=True, help="Where the report goes."
@@ -32,7 +33,12 @@ from workers.versions import code_digest
 @click.option("--jobs", type=click.IntRange(min=1), default=2, show_default=True, help="Studies at once.")
 @click.option("--time-limit", type=click.IntRange(min=1), default=600, show_default=True,
               help="Seconds for one study.")  # fmt: skip
-@click.option("--seed-offset", type=click.IntRange(min=0), default=0, help="Other anatomies; synthetic only.")
+@click.option(
+    "--seed-offset",
+    type=click.IntRange(min=0),
+    default=0,
+    help="Other people with the same cases; synthetic only.",
+)
 @click.option("--insert", "with_inserted", is_flag=True,
               help="Folder suite: also the studies without a pattern with lesions put into them.")  # fmt: skip
 @click.option(
@@ -77,8 +83,10 @@ def _studies(
         return read_manifest(manifest, with_inserted=with_inserted)
     if manifest is not None or with_inserted:
         raise click.UsageError("MANIFEST and --insert belong to --suite folder")
-    chosen = names(is_reporting=half == "reporting", seed_offset=seed_offset)
-    return tuple(Study(name) for name in chosen)
+    try:
+        return tuple(Study(name) for name in names(Half(half), seed_offset))
+    except ValueError as error:
+        raise click.UsageError(str(error)) from error
 
 
 class _Told:

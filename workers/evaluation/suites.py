@@ -1,19 +1,11 @@
 """Which studies an evaluation is made of, as data that another process can read."""
 
 from dataclasses import dataclass
-from enum import StrEnum
 from pathlib import Path
 
 from workers.evaluation.insertion import insert
 from workers.evaluation.synthetic import simulate
 from workers.evaluation.truth import Truth
-
-
-class Half(StrEnum):
-    """What a study may be used for. The halves share no anatomy."""
-
-    TUNING = "tuning"
-    REPORTING = "reporting"
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,9 +37,9 @@ class Made:
 def make(study: Study, workplace: Path) -> Made:
     """The study on disk; what has to be written goes into `workplace`."""
     if not study.folder:
-        folder, truth = simulate(study.name, workplace)
-    elif study.inserted:
+        folder, truth, baseline = simulate(study.name, workplace)
+        return Made(str(folder.resolve()), truth, str(baseline.resolve()) if baseline else "")
+    if study.inserted:
         folder, truth = insert(Path(study.folder), study.inserted, workplace)
-    else:
-        folder, truth = Path(study.folder), study.truth or Truth(())
-    return Made(str(folder.resolve()), truth, study.baseline)
+        return Made(str(folder.resolve()), truth)
+    return Made(study.folder, study.truth or Truth(()), study.baseline)

@@ -1,31 +1,48 @@
 """The simulated studies of an evaluation."""
 
+from dataclasses import replace
 from pathlib import Path
 
 from workers.evaluation.truth import Truth, read_simulated
-from workers.simulation.cases import case_named, cases
-from workers.simulation.study import StudyOptions, simulate_study
-from workers.simulation.vendors import Vendor
+from workers.simulation.suite import FIRST_SEED, Half, SuiteStudy, suite
 
-REPORTING_FROM = 10_000
-"""Seeds of the reporting half start here; nobody may look at them while tuning."""
-PER_CASE = 15
+_OFFSET = "+seed"
+"""Between a study's name in the suite and what was added to its seed."""
 
 
-def names(*, is_reporting: bool, seed_offset: int = 0) -> tuple[str, ...]:
-    """The studies of a half, <case>-<vendor>-<seed>; no two share a seed, so no two share an anatomy."""
-    start = (REPORTING_FROM if is_reporting else 100) + seed_offset
-    vendors = tuple(Vendor)
-    return tuple(
-        f"{case.name}-{vendors[n % len(vendors)].value}-{start + n * len(cases()) + place}"
-        for n in range(PER_CASE)
-        for place, case in enumerate(cases())
-    )
+def names(half: Half, seed_offset: int = 0) -> tuple[str, ...]:
+    """The studies of a half, in an order whose first part holds every theme.
+
+    seed_offset : added to every seed: the same cases in other people. Raises ValueError if a tuning seed would become
+        one of the reporting half.
+    """
+    studies = tuple(suite(half))
+    highest = max(one.seed for one in studies) + seed_offset
+    if half is Half.TUNING and highest >= FIRST_SEED[Half.REPORTING]:
+        raise ValueError(f"seed {highest} belongs to the reporting half")
+    suffix = f"{_OFFSET}{seed_offset}" if seed_offset else ""
+    return tuple(f"{one.name}{suffix}" for one in studies)
 
 
-def simulate(name: str, workplace: Path) -> tuple[Path, Truth]:
-    """Make a study; returns its folder and what is true of it."""
-    case, vendor, seed = name.rsplit("-", 2)
-    folder = workplace / "study"
-    study = simulate_study(case_named(case), seed=int(seed), out=folder, options=StudyOptions(Vendor(vendor)))
-    return folder, read_simulated(study.truth_file.parent)
+def simulate(name: str, workplace: Path) -> tuple[Path, Truth, Path | None]:
+    """Make a study; returns its folder, what is true of it, and the folder of its baseline study, if it has one.
+
+    Raises KeyError for a name that is not in the suite.
+    """
+    study = _named(name)
+    folder, before = workplace / "study", workplace / "baseline"
+    truth = read_simulated(study.write(folder).truth_file.parent)
+    if study.baseline:
+        study.baseline.write(before)
+    change = ("against baseline", study.change or "none")
+    return folder, replace(truth, strata=(*truth.strata, change)), before if study.baseline else None
+
+
+def _named(name: str) -> SuiteStudy:
+    plain, _, offset = name.partition(_OFFSET)
+    known = {one.name: one for half in Half for one in suite(half)}
+    study = known[plain]
+    if not offset:
+        return study
+    baseline = study.baseline and replace(study.baseline, seed=study.baseline.seed + int(offset))
+    return replace(study, seed=study.seed + int(offset), baseline=baseline)

@@ -102,5 +102,5 @@ def _strata(plain: Mapping[str, Any]) -> tuple[tuple[str, str], ...]:
             "slice thickness set to",
             f"{conditions['thickness_mm']} mm" if conditions["thickness_mm"] else "usual",
         ),
-        ("movement between series", "up to 2 mm, degrees" if conditions["movement"] <= 2 else "more"),
+        ("movement between series", f"up to {conditions['movement']:g} mm"),
     )
