@@ -1,41 +1,81 @@
 """FLAIR hyperintensity: how much of each region is brighter than its own undiseased tissue (sign M1, symmetry M4)."""
 
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+
 import numpy as np
 from numpy.typing import NDArray
+from scipy import ndimage
 
 from rules.anatomy import Region, Role, Side
 from rules.findings import UNITS, Evidence, Finding, Measured, NotAssessed, Quantity, Why
+from workers.checks.areas import Areas, areas_of
 from workers.checks.check import Check, Inputs
-from workers.checks.hyperintensity import Hyperintensity, find_hyperintensity
+from workers.checks.hyperintensity import Hyperintensity, Probability, find_hyperintensity
+from workers.checks.lesion_model import lesion_probability
 from workers.checks.result import CheckResult
-from workers.imaging.anatomy import Anatomy
 from workers.imaging.regions import CORTICAL, DRAWN, sides
-from workers.imaging.volume import Volume
+from workers.imaging.scan import Scan
+from workers.models.card import ModelRefused
+from workers.models.engine import probability_on, within_mask
+from workers.models.store import Installed, installed, shipped
 
 NAME = "flair_hyperintensity"
-VERSION = "2"
+VERSION = "3"
 
 MIN_COVERED = 0.8
 """Share of a region's template volume that has to lie within the slices. [P]"""
 LATERAL_FROM_ML = 0.5
 """Least volume of both sides together that has a side: below, a few voxels make an index of one. [P]"""
 KEY_SLICES = 3
+EDGE_SHARE = 0.35
+"""Half width of the volume's 95 % interval over the volume of a layer of voxels on the surface. [P]"""
 
-_SURE = (Quantity.FLAIR_VOLUME, Quantity.FLAIR_FRACTION)
+_SURE = (Quantity.FLAIR_VOLUME, Quantity.FLAIR_FRACTION, Quantity.FLAIR_FOCI)
 """What can be said of every region; ratio and z exist only where something is bright."""
 REPORTED = tuple(region for region in DRAWN if region is not Region.VENTRICLES)
 
 
-def measure(inputs: Inputs) -> CheckResult:
-    """Volume, share, ratio and z of FLAIR hyperintensity in every region, its symmetry and its cortical share."""
-    scan = inputs.scan(Role.FLAIR)
-    volume, anatomy = scan.volume, scan.anatomy
-    seen = find_hyperintensity(anatomy, volume.spacing_mm)
+@dataclass(frozen=True, slots=True, eq=False)
+class Seen:
+    """What was found in a scan, and by what.
+
+    voxels : flat indices of the hyperintense voxels, in order; surface : of those on both sides of their surface
+    label : check and method, as evidence carries it
+    """
+
+    scan: Scan
+    found: Hyperintensity
+    areas: Areas
+    voxels: NDArray[np.intp]
+    surface: NDArray[np.intp]
+    label: str
+
+    def evidence(self, voxels: NDArray[np.intp]) -> Evidence:
+        """The check, the series, and the slices with most of these voxels."""
+        volume = self.scan.volume
+        slices = np.bincount(voxels // volume.array[0].size, minlength=len(volume.array))
+        order = [int(k) for k in np.argsort(-slices, kind="stable")[:KEY_SLICES] if slices[k] > 0]
+        uids = dict.fromkeys(volume.sop_instance_uids[k] for k in order)
+        return Evidence(self.label, volume.series_instance_uid, tuple(uids))
+
+
+def check_with(models: Path | None) -> Check:
+    """The check with the plug-in models of a folder, if it has any for it; raises ModelRefused."""
+    plugged = installed(models)
+    version = f"{VERSION} {plugged.label}".strip()
+    return Check(NAME, version, (Role.FLAIR,), partial(measure, models=plugged), silence)
+
+
+def measure(inputs: Inputs, models: Installed | None = None) -> CheckResult:
+    """Volume, share, foci, ratio and z of FLAIR hyperintensity in every region, its symmetry and cortical share."""
+    seen = _look(inputs.scan(Role.FLAIR), models or Installed())
     findings: list[Finding] = []
     for region in REPORTED:
-        findings += _of_region(volume, anatomy, seen, region)
-    findings += _cortical_share(volume, anatomy, seen)
-    return CheckResult(tuple(findings), seen.mask, Role.FLAIR)
+        findings += _of_region(seen, region)
+    findings += _cortical_share(seen)
+    return CheckResult(tuple(findings), seen.found.mask, Role.FLAIR, seen.areas.lesions)
 
 
 def silence(why: Why, detail: str) -> tuple[Finding, ...]:
@@ -55,63 +95,87 @@ def _silence(region: Region, why: Why, detail: str) -> list[Finding]:
     return silent
 
 
-def _of_region(volume: Volume, anatomy: Anatomy, seen: Hyperintensity, region: Region) -> list[Finding]:
-    covered = anatomy.covered[region]
+def _look(scan: Scan, models: Installed) -> Seen:
+    if models.mask:
+        scan = within_mask(models.mask, scan)
+    model, method = _probability(scan, models)
+    anatomy, spacing_mm = scan.anatomy, scan.volume.spacing_mm
+    found = find_hyperintensity(anatomy, spacing_mm, model)
+    values = {Quantity.FLAIR_RATIO: found.ratio, Quantity.FLAIR_Z: found.z}
+    areas = areas_of(NAME, scan.volume, anatomy, found.mask, values)
+    label = " ".join([NAME, VERSION, *([models.mask.label] if models.mask else []), method])
+    return Seen(scan, found, areas, np.flatnonzero(found.mask), _surface(found.mask), label)
+
+
+def _probability(scan: Scan, models: Installed) -> tuple[Probability | None, str]:
+    """Lesion probability and what made it; None and the reason where only the cuts are left."""
+    if models.lesion:
+        return Probability(probability_on(models.lesion, scan), models.lesion.threshold), models.lesion.label
+    try:
+        card = shipped()
+        values = lesion_probability(scan.anatomy, scan.volume.spacing_mm, card)
+    except ModelRefused as reason:
+        return None, f"by cuts, for {reason}"
+    if values is None:
+        return None, "by cuts, for no white matter was found"
+    return Probability(values, card.threshold), card.label
+
+
+def _surface(mask: NDArray[np.bool_]) -> NDArray[np.intp]:
+    plane = ndimage.generate_binary_structure(2, 1)[None]
+    return np.flatnonzero(ndimage.binary_dilation(mask, plane) & ~ndimage.binary_erosion(mask, plane))
+
+
+def _of_region(seen: Seen, region: Region) -> list[Finding]:
+    covered = seen.scan.anatomy.covered[region]
     if covered < MIN_COVERED:
         detail = f"only {100 * covered:.0f} % of the region lies within the slices"
         return _silence(region, Why.COVERAGE, detail)
-    findings = [one for side in sides(region) for one in _on_side(volume, anatomy, seen, (region, side))]
-    return findings + _laterality(volume, anatomy, seen, region)
+    findings = [one for side in sides(region) for one in _on_side(seen, (region, side))]
+    return findings + (_laterality(seen, region) if Side.LEFT in sides(region) else [])
 
 
-def _on_side(
-    volume: Volume, anatomy: Anatomy, seen: Hyperintensity, place: tuple[Region, Side]
-) -> list[Finding]:
+def _on_side(seen: Seen, place: tuple[Region, Side]) -> list[Finding]:
     """Load of one region on one side; ratio and z only where something is bright."""
-    inside = anatomy.region(*place)
-    bright = inside & seen.mask
-    values = {
-        Quantity.FLAIR_VOLUME: float(bright.sum()) * volume.voxel_ml,
-        Quantity.FLAIR_FRACTION: 100.0 * float(bright.sum()) / max(int(inside.sum()), 1),
-    }
-    if bright.any():
-        values[Quantity.FLAIR_RATIO] = float(seen.ratio[bright].mean(dtype=np.float64))
-        values[Quantity.FLAIR_Z] = float(seen.z[bright].mean(dtype=np.float64))
-    evidence = _evidence(volume, bright)
-    return [
-        Measured(quantity, *place, value, UNITS[quantity], evidence) for quantity, value in values.items()
+    inside = seen.scan.anatomy.region(*place)
+    flat, voxel_ml = inside.reshape(-1), seen.scan.volume.voxel_ml
+    bright = seen.voxels[flat[seen.voxels]]
+    percent = 100.0 / max(int(inside.sum()), 1)
+    # Each surface voxel belongs half to the area: both layers together are one.
+    unsure = EDGE_SHARE * 0.5 * int(np.count_nonzero(flat[seen.surface]))
+    values: list[tuple[Quantity, float, float | None]] = [
+        (Quantity.FLAIR_VOLUME, len(bright) * voxel_ml, unsure * voxel_ml),
+        (Quantity.FLAIR_FRACTION, len(bright) * percent, unsure * percent),
+        (Quantity.FLAIR_FOCI, float(sum(bool(inside[heart]) for heart in seen.areas.hearts)), None),
     ]
+    if len(bright):
+        values += [
+            (quantity, float(one.reshape(-1)[bright].mean(dtype=np.float64)), None)
+            for quantity, one in ((Quantity.FLAIR_RATIO, seen.found.ratio), (Quantity.FLAIR_Z, seen.found.z))
+        ]
+    evidence = seen.evidence(bright)
+    return [Measured(name, *place, value, UNITS[name], evidence, half) for name, value, half in values]
 
 
-def _laterality(volume: Volume, anatomy: Anatomy, seen: Hyperintensity, region: Region) -> list[Finding]:
+def _laterality(seen: Seen, region: Region) -> list[Finding]:
     """(left - right) / (left + right), where there is enough on both sides together."""
-    bright = anatomy.region(region) & seen.mask
-    if Side.LEFT not in sides(region) or float(bright.sum()) * volume.voxel_ml < LATERAL_FROM_ML:
+    bright = seen.voxels[seen.scan.anatomy.region(region).reshape(-1)[seen.voxels]]
+    if len(bright) * seen.scan.volume.voxel_ml < LATERAL_FROM_ML:
         return []
-    left = float((bright & anatomy.is_left).sum())
-    quantity, total = Quantity.FLAIR_LATERALITY, float(bright.sum())
-    value = (2 * left - total) / total
-    return [Measured(quantity, region, Side.WHOLE, value, UNITS[quantity], _evidence(volume, bright))]
+    left = int(np.count_nonzero(seen.scan.anatomy.is_left.reshape(-1)[bright]))
+    quantity, value = Quantity.FLAIR_LATERALITY, (2 * left - len(bright)) / len(bright)
+    return [Measured(quantity, region, Side.WHOLE, value, UNITS[quantity], seen.evidence(bright))]
 
 
-def _cortical_share(volume: Volume, anatomy: Anatomy, seen: Hyperintensity) -> list[Finding]:
-    total = int((seen.mask & anatomy.region(Region.BRAIN)).sum())
+def _cortical_share(seen: Seen) -> list[Finding]:
+    anatomy = seen.scan.anatomy
+    total = int(np.count_nonzero(anatomy.region(Region.BRAIN).reshape(-1)[seen.voxels]))
     if not total:
         return []
-    cortical = np.logical_or.reduce([anatomy.region(region) for region in CORTICAL]) & seen.mask
-    quantity = Quantity.FLAIR_CORTICAL_SHARE
-    share = 100.0 * float(cortical.sum()) / total
-    return [
-        Measured(quantity, Region.BRAIN, Side.WHOLE, share, UNITS[quantity], _evidence(volume, seen.mask))
-    ]
-
-
-def _evidence(volume: Volume, bright: NDArray[np.bool_]) -> Evidence:
-    """The check, the series, and the slices with most of it."""
-    areas = bright.sum(axis=(1, 2))
-    order = [int(k) for k in np.argsort(-areas, kind="stable")[:KEY_SLICES] if areas[k] > 0]
-    uids = dict.fromkeys(volume.sop_instance_uids[k] for k in order)
-    return Evidence(f"{NAME} {VERSION}", volume.series_instance_uid, tuple(uids))
+    cortical = np.logical_or.reduce([anatomy.region(one).reshape(-1)[seen.voxels] for one in CORTICAL])
+    quantity, share = Quantity.FLAIR_CORTICAL_SHARE, 100.0 * float(cortical.sum()) / total
+    evidence = seen.evidence(seen.voxels)
+    return [Measured(quantity, Region.BRAIN, Side.WHOLE, share, UNITS[quantity], evidence)]
 
 
 CHECK = Check(NAME, VERSION, (Role.FLAIR,), measure, silence)

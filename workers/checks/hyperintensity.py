@@ -1,4 +1,8 @@
-"""Which voxels of a FLAIR brain are brighter than undiseased tissue of their own class."""
+"""Which voxels of a FLAIR brain are brighter than undiseased tissue of their own class.
+
+The areas come from a lesion model where there is one; else from cuts on ratio and z. Large faint areas are found by
+their mean in either case.
+"""
 
 from dataclasses import dataclass
 
@@ -7,6 +11,7 @@ from numpy.typing import NDArray
 from scipy import ndimage
 
 from rules.anatomy import Region
+from workers.checks.lesion_model import connected, hysteresis
 from workers.imaging.anatomy import Anatomy
 from workers.imaging.tissue import FEW, Level, level
 
@@ -16,8 +21,6 @@ BoolArray = NDArray[np.bool_]
 GROW_RATIO, GROW_Z = 1.12, 1.8
 SEED_RATIO, SEED_Z = 1.25, 3.0
 """Clearly visible starts at a ratio of 1.18-1.20 (knowledge base M1). [P]"""
-MIN_CLUSTER_MM3 = 27.0
-"""A cube of 3 mm (knowledge base M1)."""
 BROAD_MM = 3.0
 """Standard deviation of the Gaussian under which faint but large areas stand out."""
 BROAD_RATIO, BROAD_RATIO_BRAINSTEM = 1.08, 1.10
@@ -57,8 +60,18 @@ class Hyperintensity:
     z: FloatArray
 
 
-def find_hyperintensity(anatomy: Anatomy, spacing_mm: tuple[float, float, float]) -> Hyperintensity:
-    """Hysteresis on ratio and robust z, class by class."""
+@dataclass(frozen=True, slots=True, eq=False)
+class Probability:
+    """Lesion probability of each voxel, (k, j, i), and from where on a voxel is called."""
+
+    values: FloatArray
+    threshold: float
+
+
+def find_hyperintensity(
+    anatomy: Anatomy, spacing_mm: tuple[float, float, float], model: Probability | None = None
+) -> Hyperintensity:
+    """By a model's probability, or by hysteresis on ratio and robust z, class by class."""
     expected, spread = _expected(anatomy)
     hind, gains = _hindbrain(anatomy), _slice_gains(anatomy, expected)
     expected = np.where(hind, expected * gains[:, None, None], expected)
@@ -67,9 +80,11 @@ def find_hyperintensity(anatomy: Anatomy, spacing_mm: tuple[float, float, float]
     z = np.divide(signal - expected, spread, out=np.zeros_like(signal), where=spread > 0)
     usable = anatomy.brain & (anatomy.depth_mm >= EDGE_MM) & ~anatomy.region(Region.VENTRICLES)
     usable &= ~hind | (gains <= BRIGHT_SLICE)[:, None, None]
-    grown = usable & (ratio >= GROW_RATIO) & (z >= GROW_Z)
-    seeds = grown & (ratio >= SEED_RATIO) & (z >= SEED_Z)
-    clear = _connected(grown, seeds, spacing_mm)
+    if model:
+        clear = hysteresis(model.values, model.threshold, spacing_mm)
+    else:
+        grown = usable & (ratio >= GROW_RATIO) & (z >= GROW_Z)
+        clear = connected(grown, grown & (ratio >= SEED_RATIO) & (z >= SEED_Z), spacing_mm)
     return Hyperintensity(clear | _broad(anatomy, ratio, usable & ~clear, spacing_mm), ratio, z)
 
 
@@ -117,17 +132,6 @@ def _raised(
     weights = ndimage.gaussian_filter(weight, sigma, mode="constant")
     found[box[0]] = inside[box[0]] & (bright >= 1.0) & (sums >= least * weights)
     return found
-
-
-def _connected(grown: BoolArray, seeds: BoolArray, spacing_mm: tuple[float, float, float]) -> BoolArray:
-    """Clusters that hold a seed and reach the least volume."""
-    clusters, count = ndimage.label(grown)
-    sizes = np.bincount(clusters.reshape(-1), minlength=count + 1) * float(np.prod(spacing_mm))
-    keep = sizes >= MIN_CLUSTER_MM3
-    keep &= np.bincount(clusters[seeds], minlength=count + 1) > 0
-    keep[0] = False
-    kept: BoolArray = keep[clusters]
-    return kept
 
 
 def _smoothed(anatomy: Anatomy, spacing_mm: tuple[float, float, float]) -> FloatArray:

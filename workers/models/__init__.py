@@ -1,0 +1,1 @@
+"""Models with weights: what they are, where they lie, and how they are run."""

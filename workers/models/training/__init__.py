@@ -1,0 +1,1 @@
+"""How the FLAIR lesion model was made; not imported by the analysis."""
