@@ -1,0 +1,135 @@
+"""Change of FLAIR hyperintensity against an earlier study: new, larger, smaller, gone (sign M5)."""
+
+from collections.abc import Mapping
+
+import numpy as np
+from numpy.typing import NDArray
+
+from rules.anatomy import Region, Role, Side
+from rules.findings import UNITS, Finding, Lesion, Measured, NotAssessed, Quantity, Why
+from workers.checks.check import Check, Inputs
+from workers.checks.clusters import (
+    Area,
+    Values,
+    areas,
+    box_around,
+    cropped,
+    evidence,
+    lesions,
+    uncropped,
+    within,
+)
+from workers.checks.comparison import Comparison, compare
+from workers.checks.result import CheckResult
+from workers.errors import CannotAssess
+from workers.imaging.anatomy import Anatomy
+from workers.imaging.regions import DRAWN, sides
+from workers.imaging.scan import Scan
+
+NAME = "change"
+VERSION = "1"
+LABEL = f"{NAME} {VERSION}"
+FLAIR_CHECK = "flair_hyperintensity"
+
+MIN_COVERED = 0.8
+"""Share of a region's template volume that has to lie within the slices. [P]"""
+CHANGE_FROM_ML = 1.0
+"""Least earlier volume of which a change in per cent is told: below, one voxel row is a large share. [P]"""
+MARGIN_MM = 4.0
+
+REPORTED = tuple(region for region in DRAWN if region is not Region.VENTRICLES)
+QUANTITIES = (Quantity.FLAIR_NEW_VOLUME, Quantity.FLAIR_GONE_VOLUME, Quantity.FLAIR_CHANGE)
+
+BoolArray = NDArray[np.bool_]
+
+
+def measure(inputs: Inputs) -> CheckResult:
+    """New and gone volume of every region, and the change in per cent where there was enough before."""
+    whole, before = inputs.scan(Role.FLAIR), inputs.earlier.get(Role.FLAIR)
+    if before is None:
+        raise CannotAssess(Why.SERIES_MISSING, _lack(inputs))
+    mask, earlier_mask = _mask(inputs.found, "this"), _mask(inputs.earlier_found, "the earlier")
+    box = box_around(whole.anatomy.brain, MARGIN_MM, whole.volume.spacing_mm)
+    if box is None:
+        raise CannotAssess(Why.ANATOMY, "no brain in the FLAIR series")
+    now = cropped(whole, box)
+    seen = compare(now, mask[box], before, earlier_mask)
+    findings = [one for region in REPORTED for one in _of_region(now, before.anatomy, seen, region)]
+    changed = uncropped(seen.new | seen.gone, box, whole.volume.array.shape)
+    return CheckResult(tuple(findings), changed, Role.FLAIR, _lesions(now, seen))
+
+
+def silence(why: Why, detail: str) -> tuple[Finding, ...]:
+    """Everything this check would have said, as not assessed."""
+    return tuple(
+        NotAssessed(quantity, region, side, why, detail)
+        for quantity in QUANTITIES
+        for region in REPORTED
+        for side in sides(region)
+    )
+
+
+def _lack(inputs: Inputs) -> str:
+    return "no FLAIR to compare with in the earlier study" if inputs.earlier_found else "no earlier study"
+
+
+def _mask(found: Mapping[str, CheckResult], study: str) -> BoolArray:
+    """The hyperintensity of one of the studies."""
+    result = found.get(FLAIR_CHECK)
+    if result is None or result.mask is None:
+        raise CannotAssess(Why.QUALITY, f"FLAIR hyperintensity of {study} study could not be measured")
+    return result.mask
+
+
+def _of_region(now: Scan, before: Anatomy, seen: Comparison, region: Region) -> list[Finding]:
+    """What changed in a region, side by side."""
+    covered = min(now.anatomy.covered[region], before.covered[region])
+    if covered < MIN_COVERED:
+        detail = f"only {100 * covered:.0f} % of the region lies within the slices of both studies"
+        silent = [one for one in silence(Why.COVERAGE, detail) if one.region is region]
+        return list(silent)
+    return [one for side in sides(region) for one in _on_side(now, seen, (region, side))]
+
+
+def _on_side(now: Scan, seen: Comparison, place: tuple[Region, Side]) -> list[Finding]:
+    """New and gone volume of one region on one side; the change only where there was enough before."""
+    voxel_ml = now.volume.voxel_ml
+    new, gone, before = (
+        within(now.anatomy, area, *place) for area in (seen.new_area, seen.gone_area, seen.before_area)
+    )
+    margins = (
+        seen.new_margin * np.sqrt(new.size / max(seen.new_area.size, 1)) * voxel_ml,
+        seen.gone_margin * np.sqrt(gone.size / max(seen.gone_area.size, 1)) * voxel_ml,
+    )
+    evident = evidence(LABEL, now.volume, new if new.size >= gone.size else gone)
+    values = {
+        Quantity.FLAIR_NEW_VOLUME: (new.size * voxel_ml, float(margins[0])),
+        Quantity.FLAIR_GONE_VOLUME: (gone.size * voxel_ml, float(margins[1])),
+    }
+    if before.size * voxel_ml >= CHANGE_FROM_ML:
+        share = 100.0 / (before.size * voxel_ml)
+        change = (new.size - gone.size) * voxel_ml * share
+        values[Quantity.FLAIR_CHANGE] = (change, float(np.hypot(*margins)) * share)
+    return [
+        Measured(quantity, *place, value, UNITS[quantity], evident, margin)
+        for quantity, (value, margin) in values.items()
+    ]
+
+
+def _lesions(now: Scan, seen: Comparison) -> tuple[Lesion, ...]:
+    """Areas that changed; what each was before and is now lies in its values.
+
+    Without a FLAIR_CHANGE there was nothing before: a new one. -100 % is gone, above +25 % with more than 1 mL larger.
+    """
+
+    def of_area(area: Area) -> Values:
+        new, gone, before = (float(mask[area.voxels].sum()) for mask in (seen.new, seen.gone, seen.before))
+        voxel_ml = now.volume.voxel_ml
+        values = ((Quantity.FLAIR_NEW_VOLUME, new * voxel_ml), (Quantity.FLAIR_GONE_VOLUME, gone * voxel_ml))
+        return (*values, (Quantity.FLAIR_CHANGE, 100 * (new - gone) / before)) if before else values
+
+    moved = [area for area in areas(seen.now | seen.before) if (seen.new | seen.gone)[area.voxels].any()]
+    return lesions(NAME, now, moved, of_area)
+
+
+CHECK = Check(NAME, VERSION, (Role.FLAIR,), measure, silence, after=(FLAIR_CHECK,), uses_earlier=True)
