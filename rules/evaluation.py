@@ -25,7 +25,7 @@ from rules.conditions import (
     SomeOf,
     Subject,
 )
-from rules.findings import Finding, NotAssessed
+from rules.findings import Finding, NotAssessed, Why
 from rules.logic import Answer, all_of, any_of, at_least, negation
 from rules.recorded import Missing
 from rules.words import answer_word, family_words, quantity_words, subject_words, unit_words, value_words
@@ -106,8 +106,10 @@ def _finding_leaf(leaf: AtLeast | AtMost, facts: Facts) -> Outcome:
     if finding is None or isinstance(finding, NotAssessed):
         detail = "not measured" if finding is None else finding.detail
         text = f"{name}: not assessed, {detail} {asked}"
-        # By region: the reasons name the side, and two lines that differ in it only would be told as two gaps.
-        where = f" of {subject_words(subject.region, Side.WHOLE)}" if facts.is_assessed else ""
+        # By region where only the region is missing: the reasons name the side, and two lines that differ in it only
+        # would be told as two gaps; a series that is missing leaves one gap, not one for each region.
+        is_region = isinstance(finding, NotAssessed) and finding.why is Why.COVERAGE
+        where = f" of {subject_words(subject.region, Side.WHOLE)}" if is_region else ""
         return _line(text, Answer.UNKNOWN, f"{family_words(subject.quantity)}{where} ({detail})")
     value = value_words(finding.value, finding.unit, cut.value)
     return _line(f"{name}: {value} {asked}", Answer.of(_is_met(leaf, finding.value)))

@@ -49,7 +49,8 @@ def _judged(rule: Rule, facts: Facts) -> Judged:
     possible = [one.to for one, outcome in raises if outcome.answer is not Answer.FALSE]
     present = most_urgent(rule.priority, *sure)
     could_be = most_urgent(rule.priority, *possible)
-    outcomes = [required, *(outcome for _, outcome in raises)] if status is not Status.ABSENT else [required]
+    # What raises a pattern is asked once the pattern is there; until then it would only lengthen the list.
+    outcomes = [required, *(outcome for _, outcome in raises)] if status is Status.PRESENT else [required]
     missing = tuple(dict.fromkeys(item for outcome in outcomes for item in outcome.missing))
     pattern = Pattern(
         rule=rule.code,

@@ -12,7 +12,7 @@ from rules.policy import PolicyError, load
 from workers.cache import Cache
 from workers.errors import CannotAssess
 from workers.logs import configure
-from workers.offline import FolderError, Outcome, triage_folder
+from workers.offline import FolderError, Outcome, Pictures, triage_folder
 from workers.printing import print_outcome
 
 
@@ -33,6 +33,12 @@ from workers.printing import print_outcome
 @click.option(
     "--policy", "policy_folder", type=click.Path(exists=True, path_type=Path), help="Another policy."
 )
+@click.option("--baseline", type=click.Path(exists=True, file_okay=False, path_type=Path),
+              help="Folder of one earlier study of the patient to compare with.")  # fmt: skip
+@click.option("--figures", type=click.Path(file_okay=False, path_type=Path),
+              help="Draw masks, regions and alignment of every series here, as PNG.")  # fmt: skip
+@click.option("--masks", type=click.Path(file_okay=False, path_type=Path),
+              help="Write the masks of every check here, as NIfTI.")  # fmt: skip
 @click.option("--cache", "cache_folder", type=click.Path(file_okay=False, path_type=Path),
               help="Keep the costly stages here between runs.")  # fmt: skip
 @click.option("--json", "as_json", is_flag=True, help="Print the result as JSON (docs/triage.schema.json).")
@@ -43,6 +49,9 @@ def triage(
     study: str,
     at: datetime | None,
     policy_folder: Path | None,
+    baseline: Path | None,
+    figures: Path | None,
+    masks: Path | None,
     cache_folder: Path | None,
     as_json: bool,  # noqa: FBT001 - click passes options by name
 ) -> None:
@@ -55,7 +64,7 @@ def triage(
         context = load_context(context_file) if context_file else PatientContext(is_cart_recipient=True)
         outcome = triage_folder(
             folder, out, context, load(policy_folder), Cache(cache_folder),
-            study=study, at=at, now=datetime.now(UTC).replace(microsecond=0),
+            study=study, at=at, baseline=baseline, pictures=Pictures(figures, masks), now=datetime.now(UTC).replace(microsecond=0),
         )  # fmt: skip
     except (ContextError, FolderError, PolicyError, CannotAssess) as error:
         raise click.ClickException(str(error)) from error

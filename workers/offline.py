@@ -3,7 +3,7 @@
 import hashlib
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -14,9 +14,21 @@ from pydicom import dcmread
 from rules.codec import to_plain
 from rules.context import PatientContext
 from rules.identity import digest_of, input_digest, job_id
-from rules.messages import Basis, Completeness, InstanceFile, ReportFile, ReportKind, StudyReady, StudyTriaged
+from rules.messages import (
+    Basis,
+    Completeness,
+    EarlierStudy,
+    InstanceFile,
+    ReportFile,
+    ReportKind,
+    StudyReady,
+    StudyTriaged,
+)
 from rules.policy import Policy
+from workers.analysis import Analysis
 from workers.cache import Cache
+from workers.figures import write_figures, write_masks
+from workers.images import Images
 from workers.imaging.headers import PARSE_ERRORS, quiet
 from workers.pipeline import Places, triage
 from workers.study import study_moment
@@ -29,6 +41,21 @@ _UIDS = ["SOPInstanceUID", "SOPClassUID", "StudyInstanceUID", "SeriesInstanceUID
 
 class FolderError(ValueError):
     """A folder that does not hold exactly one study to triage."""
+
+
+@dataclass(frozen=True, slots=True)
+class Pictures:
+    """Folders for what a person may want to look at; None is not wanted."""
+
+    figures: Path | None = None
+    masks: Path | None = None
+
+    def draw(self, images: Images, analysis: Analysis) -> None:
+        """Write the pictures and masks that are wanted."""
+        if self.figures:
+            write_figures(images, analysis, self.figures)
+        if self.masks:
+            write_masks(images, analysis, self.masks)
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,12 +82,15 @@ def triage_folder(  # noqa: PLR0913 - each is one of the pipeline's inputs
     now: datetime,
     at: datetime | None = None,
     study: str = "",
+    baseline: Path | None = None,
+    pictures: Pictures | None = None,
 ) -> Outcome:
     """Triage the one study below `folder` and write its reports, pictures and result.json into `out`.
 
     now : aware; content time of the reports
     at : aware; the moment to decide for, to which the ages of context values are counted. None is the study's own
          date and time. Given, it is the content time too, and a second run writes the same bytes (docs/adr/0001).
+    baseline : folder of one earlier study of the same patient to compare with
 
     Raises FolderError if there is no DICOM, or more than one study and none named; CannotAssess if no header
     can be read.
@@ -70,14 +100,37 @@ def triage_folder(  # noqa: PLR0913 - each is one of the pipeline's inputs
     root = Path(folder.resolve().anchor)
     clocks = (at, at) if at else (now, _moment_of(studies[chosen], root))
     ready = _ready(chosen, studies[chosen], context, policy, clocks)
+    if baseline:
+        ready = _compared(ready, _earlier(baseline, out), policy)
     out.mkdir(parents=True, exist_ok=True)
-    triaged = triage(ready, Places(root, out.resolve()), policy, cache)
+    show = pictures.draw if pictures else None
+    triaged = triage(ready, Places(root, out.resolve()), policy, cache, show=show)
     document = _document(ready, triaged, root, skipped)
     (out / "result.json").write_text(json.dumps(document, indent=2, ensure_ascii=False) + "\n")
     for report in triaged.reports:
         if report.kind is ReportKind.SC:
             Image.fromarray(dcmread(root / report.path).pixel_array).save(out / "secondary_capture.png")
     return Outcome(ready, triaged, document, out)
+
+
+def _earlier(folder: Path, out: Path) -> EarlierStudy:
+    studies, _ = _scan(folder.resolve(), out.resolve())
+    chosen = _choose(folder, studies, "")
+    return EarlierStudy(chosen, _sorted(studies[chosen]))
+
+
+def _compared(ready: StudyReady, earlier: EarlierStudy, policy: Policy) -> StudyReady:
+    """The same study beside an earlier one: another input, so another job."""
+    if earlier.study_instance_uid == ready.study_instance_uid:
+        raise FolderError("the baseline is the study itself")
+    inputs = digest_of([input_digest(ready.instances), input_digest(earlier.instances)])
+    clocks = digest_of([ready.context, (ready.requested_at, ready.context_clock)])
+    job = job_id(ready.study_instance_uid, inputs, clocks, policy.digest)
+    return replace(ready, earlier=earlier, job_id=job)
+
+
+def _sorted(files: Sequence[InstanceFile]) -> tuple[InstanceFile, ...]:
+    return tuple(sorted(files, key=lambda one: (one.sop_instance_uid, one.sha256, one.path)))
 
 
 def _choose(folder: Path, studies: Mapping[str, list[InstanceFile]], wanted: str) -> str:
@@ -105,7 +158,7 @@ def _ready(
     policy: Policy,
     clocks: tuple[datetime, datetime | None],
 ) -> StudyReady:
-    instances = tuple(sorted(files, key=lambda one: (one.sop_instance_uid, one.sha256, one.path)))
+    instances = _sorted(files)
     return StudyReady(
         job_id=job_id(study, input_digest(instances), digest_of([context, clocks]), policy.digest),
         study_instance_uid=study,
@@ -158,10 +211,12 @@ def _document(
         "priority": triaged.decision.priority.value,
         "decision": plain["decision"],
         "findings": plain["findings"],
+        "lesions": plain["lesions"],
         "series": plain["series"],
         "unreadable": plain["unreadable"],
         "skipped": list(skipped),
         "completeness": to_plain(ready.completeness),
+        "baseline": ready.earlier.study_instance_uid if ready.earlier else "",
         "context": to_plain(ready.context),
         "inputs": [
             {"path": f"{root}{one.path}", "sop_instance_uid": one.sop_instance_uid, "sha256": one.sha256}

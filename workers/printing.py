@@ -5,6 +5,7 @@ from rich.panel import Panel
 from rich.table import Table
 
 from rules.anatomy import Region, Side
+from rules.decision import Status
 from rules.findings import UNITS, Measured, Quantity
 from rules.messages import StudyTriaged
 from workers.offline import Outcome
@@ -98,10 +99,11 @@ def print_outcome(outcome: Outcome, console: Console | None = None) -> None:
 
 
 def _patterns(triaged: StudyTriaged) -> Table:
-    table = Table("rule", "pattern", "status", "asks for", "because", title="Patterns", title_justify="left")
+    table = Table("rule", "pattern", "status", "asks for", "because, or what is missing", title="Patterns", title_justify="left")
     for pattern in triaged.decision.patterns:
         asks = pattern.priority.value if pattern.priority else ""
-        table.add_row(pattern.rule, pattern.name, pattern.status.value, asks, "\n".join(pattern.reasons))
+        because = {Status.PRESENT: pattern.reasons, Status.OPEN: pattern.missing}.get(pattern.status, ())
+        table.add_row(pattern.rule, pattern.name, pattern.status.value, asks, "\n".join(because))
     return table
 
 

@@ -52,7 +52,8 @@ def measured(subject: Subject, value: float) -> Measured:
 
 
 def not_assessed(subject: Subject, detail: str = "no FLAIR series") -> NotAssessed:
-    return NotAssessed(subject.quantity, subject.region, subject.side, Why.SERIES_MISSING, detail)
+    why = Why.COVERAGE if "slices" in detail else Why.SERIES_MISSING
+    return NotAssessed(subject.quantity, subject.region, subject.side, why, detail)
 
 
 def findings_of(policy: Policy, stated: Mapping[str, str], images: str = "") -> tuple[Finding, ...]:

@@ -72,7 +72,7 @@ def test_every_text_is_there_and_on_one_line(story: StoryCase):
         assert "  " not in text
         assert "{" not in text
     assert any("research use only" in text for text in decision.disclaimers)
-    assert {"diffusion restriction (DWI, ADC)", "cervical cord"} <= set(decision.not_assessed)
+    assert set(POLICY.wording.not_in_this_version) <= set(decision.not_assessed)
 
 
 def test_every_rule_has_a_case_where_it_fires_and_one_where_it_does_not():

@@ -95,7 +95,7 @@ def test_a_measured_condition_explains_itself():
 def test_an_open_condition_says_what_is_missing():
     outcome = evaluate(AllOf((MORE, OPEN)), FACTS)
     assert outcome.reasons[1].endswith("not assessed, no FLAIR series (cut ≥ 2 mL) – open")  # noqa: RUF001
-    assert outcome.missing == ("FLAIR hyperintensity of parieto-occipital (no FLAIR series)",)
+    assert outcome.missing == ("FLAIR hyperintensity (no FLAIR series)",)
 
 
 def test_a_settled_condition_misses_nothing():
