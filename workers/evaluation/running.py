@@ -22,6 +22,8 @@ ONE_THREAD = dict.fromkeys(
     "1",
 )
 """Set for each process: with as many processes as cores, threads would only wait for each other."""
+COMMAND: tuple[str, ...] = (sys.executable, "-m", "workers.evaluation.one_case")
+"""What runs a case; the job's file is added."""
 _LOOK_EVERY_S = 0.2
 
 
@@ -98,7 +100,7 @@ def _started(job: Job) -> _Running:
     (home / "job.json").write_text(json.dumps(to_plain(job)), encoding="utf-8")
     with (home / "log.txt").open("wb") as log:
         process = subprocess.Popen(
-            [sys.executable, "-m", "workers.evaluation.one_case", str(home / "job.json")],
+            [*COMMAND, str(home / "job.json")],
             stdout=log,
             stderr=subprocess.STDOUT,
             env={**os.environ, **ONE_THREAD},
