@@ -1,5 +1,6 @@
 """DICOM datasets of classic MR images, as a scanner writes them (PS3.3 A.4)."""
 
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import date, timedelta
 
@@ -58,20 +59,47 @@ def series_uid(study: StudyHeader, plan: SeriesPlan) -> str:
     return derived_uid({"study": study.study_instance_uid, "series": str(plan.number)})
 
 
+def series_datasets(study: StudyHeader, plan: SeriesPlan, images: Iterable[Slice]) -> Iterator[Dataset]:
+    """The whole dataset of each image of a series, with file meta information.
+
+    What the images of one stack share is made once: the same dataset is yielded again with another plane and other
+    pixels, so it must be written before the next one is asked for.
+    """
+    weighting, stack, ds = None, None, Dataset()
+    for image in images:
+        if image.weighting is weighting and image.stack is stack:
+            _own(ds, study, plan, image)
+        else:
+            weighting, stack, ds = image.weighting, image.stack, image_dataset(study, plan, image)
+        yield ds
+
+
 def image_dataset(study: StudyHeader, plan: SeriesPlan, image: Slice) -> Dataset:
     """The whole dataset of one image, with file meta information."""
     ds = Dataset()
+    ds.file_meta = FileMetaDataset()
     _identify(ds, study, plan, image)
     _patient(ds, study)
     _equipment(ds, study.scanner)
     _acquisition(ds, study.scanner, plan, image)
     _plane(ds, study, image)
-    _pixels(ds, image)
-    ds.file_meta = FileMetaDataset()
+    _own(ds, study, plan, image)
     ds.file_meta.MediaStorageSOPClassUID = ds.SOPClassUID
-    ds.file_meta.MediaStorageSOPInstanceUID = ds.SOPInstanceUID
     ds.file_meta.TransferSyntaxUID = ExplicitVRLittleEndian
     return ds
+
+
+def _own(ds: Dataset, study: StudyHeader, plan: SeriesPlan, image: Slice) -> None:
+    """What differs from image to image."""
+    ds.SOPInstanceUID = derived_uid(
+        {"series": series_uid(study, plan), "instance": str(image.instance_number)}
+    )
+    ds.file_meta.MediaStorageSOPInstanceUID = ds.SOPInstanceUID
+    ds.InstanceNumber = image.instance_number
+    position = image.stack.position(image.index)
+    ds.ImagePositionPatient = [f"{value:.8g}" for value in position]
+    ds.SliceLocation = f"{float(position @ image.stack.normal):.6g}"
+    _pixels(ds, image)
 
 
 def _identify(ds: Dataset, study: StudyHeader, plan: SeriesPlan, image: Slice) -> None:
@@ -80,9 +108,6 @@ def _identify(ds: Dataset, study: StudyHeader, plan: SeriesPlan, image: Slice) -
     ds.SpecificCharacterSet = "ISO_IR 100"
     ds.ImageType = list(image.weighting.image_type)
     ds.SOPClassUID = MRImageStorage
-    ds.SOPInstanceUID = derived_uid(
-        {"series": series_uid(study, plan), "instance": str(image.instance_number)}
-    )
     ds.StudyDate = ds.SeriesDate = ds.AcquisitionDate = ds.ContentDate = day
     ds.StudyTime = _clock(study.start_minute)
     ds.SeriesTime = ds.AcquisitionTime = ds.ContentTime = _clock(minute)
@@ -91,7 +116,7 @@ def _identify(ds: Dataset, study: StudyHeader, plan: SeriesPlan, image: Slice) -
     ds.ReferringPhysicianName = ""
     ds.StudyDescription, ds.SeriesDescription = study.scanner.study_description, plan.description
     ds.StudyInstanceUID, ds.SeriesInstanceUID = study.study_instance_uid, series_uid(study, plan)
-    ds.SeriesNumber, ds.InstanceNumber = plan.number, image.instance_number
+    ds.SeriesNumber = plan.number
     ds.AcquisitionNumber = 1
     ds.BodyPartExamined, ds.PatientPosition = "HEAD", "HFS"
 
@@ -152,9 +177,7 @@ def _acquisition(ds: Dataset, scanner: Scanner, plan: SeriesPlan, image: Slice) 
 def _plane(ds: Dataset, study: StudyHeader, image: Slice) -> None:
     stack = image.stack
     ds.FrameOfReferenceUID, ds.PositionReferenceIndicator = study.frame_of_reference_uid, ""
-    ds.ImagePositionPatient = [f"{value:.8g}" for value in stack.position(image.index)]
     ds.ImageOrientationPatient = [f"{value:.10f}" for value in (*stack.row, *stack.column)]
-    ds.SliceLocation = f"{float(stack.position(image.index) @ stack.normal):.6g}"
     ds.PixelSpacing = [f"{stack.pixel_mm:g}", f"{stack.pixel_mm:g}"]
     ds.SliceThickness = f"{stack.thickness_mm:g}"
     if study.scanner.spacing_attribute:

@@ -13,7 +13,7 @@ from rules.anatomy import Role
 from rules.identity import derived_uid
 from workers.simulation.case import Case
 from workers.simulation.conditions import USUAL, Conditions, adapted
-from workers.simulation.headers import SimulatedPatient, StudyHeader, image_dataset, series_uid
+from workers.simulation.headers import SimulatedPatient, StudyHeader, series_datasets, series_uid
 from workers.simulation.protocol import SeriesPlan
 from workers.simulation.series import Session, plan_session, series_slices
 from workers.simulation.subject import FIRST, Visit, build_subject
@@ -146,8 +146,8 @@ def _write_series(session: Session, header: StudyHeader, plan: SeriesPlan, out: 
     folder = out / f"{plan.number:03d}_{''.join(c if c.isalnum() else '_' for c in plan.description)}"
     folder.mkdir(parents=True, exist_ok=True)
     files = []
-    for image in series_slices(session, plan):
-        path = folder / f"{image.instance_number:04d}.dcm"
-        image_dataset(header, plan, image).save_as(path, enforce_file_format=True)
+    for ds in series_datasets(header, plan, series_slices(session, plan)):
+        path = folder / f"{ds.InstanceNumber:04d}.dcm"
+        ds.save_as(path, enforce_file_format=True)
         files.append(path)
     return SimulatedSeries(plan.number, plan.role, plan.description, series_uid(header, plan), tuple(files))

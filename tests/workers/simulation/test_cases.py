@@ -8,8 +8,12 @@ from workers.simulation.cases import case_named, cases
 from workers.simulation.lesions import grow, place
 from workers.simulation.limb import build_limb
 from workers.simulation.tissues import Tissue
+from workers.simulation.truth import IMAGING_RULES
 
 WITH_LESIONS = [case for case in cases() if case.lesions]
+ONE_OF_EACH = ("pres_restricted", "necrotising", "cerebellar_punctate", "haemorrhage_lobar", "meninges_focal",
+               "tumour", "leukoencephalopathy", "old_infarct", "callosal_foci")  # fmt: skip
+"""Every kind of plan, form and target."""
 
 
 def _copy(brain: Brain) -> Brain:
@@ -28,7 +32,21 @@ def test_unknown_case_is_refused():
 
 
 @pytest.mark.parametrize("case", WITH_LESIONS, ids=lambda case: case.name)
-def test_every_lesion_of_every_case_changes_tissue(case, healthy_subject):
+def test_lesions_of_every_case_find_room(case, healthy_subject):
+    lesions = place(case.lesions, healthy_subject.brain, np.random.default_rng(11))
+    assert len(lesions) >= len(case.lesions)
+    assert lesions == place(case.lesions, healthy_subject.brain, np.random.default_rng(11))
+
+
+def test_every_rule_that_images_can_meet_has_a_case():
+    expected = {rule for case in cases() for rule in case.rules}
+    assert expected == set(IMAGING_RULES)
+    assert not [case.name for case in cases() if set(case.rules) & set(case.tolerated)]
+
+
+@pytest.mark.parametrize("name", ONE_OF_EACH)
+def test_every_lesion_changes_tissue(name, healthy_subject):
+    case = case_named(name)
     brain = _copy(healthy_subject.brain)
     rng = np.random.default_rng(11)
     lesions = place(case.lesions, brain, rng)
