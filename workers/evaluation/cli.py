@@ -1,5 +1,6 @@
 """The command `cartriage evaluate`."""
 
+import hashlib
 import json
 from collections.abc import Sequence
 from datetime import UTC, datetime
@@ -65,13 +66,23 @@ def evaluate(
         studies = _studies(suite, manifest, half, seed_offset, with_inserted=with_inserted)[:limit]
     except (ManifestError, PolicyError) as error:
         raise click.ClickException(str(error)) from error
-    plan = Plan(out, jobs, float(time_limit), policy_folder, (code_digest(), policy.digest))
+    versions = (code_digest(), _digest_of_making(), policy.digest)
+    plan = Plan(out, jobs, float(time_limit), policy_folder, versions)
     outcomes = run_all(studies, plan, _told(len(studies)))
     name = f"synthetic, {half} half" if suite == "synthetic" else "folder"
     now = datetime.now(UTC).replace(microsecond=0)
     report = report_of(outcomes, policy, name, now.isoformat())
     _write(report, out)
     _show(report.tables[0], out)
+
+
+def _digest_of_making() -> str:
+    """SHA-256 over the code that makes studies and compares them: a changed simulator makes other studies."""
+    digest = hashlib.sha256()
+    for package in ("simulation", "evaluation"):
+        for file in sorted((Path(__file__).parents[1] / package).rglob("*.py")):
+            digest.update(file.read_bytes())
+    return digest.hexdigest()
 
 
 def _studies(

@@ -1,0 +1,61 @@
+"""What one case keeps of an analysis."""
+
+import numpy as np
+import pytest
+
+from rules.anatomy import Region, Side
+from rules.decision import Status
+from rules.findings import Quantity
+from tests.workers.evaluation.made_up import outcome, overlap
+from tests.workers.imaging.heads import flat_anatomy
+from workers.evaluation.one_case import is_failure, true_volumes
+from workers.evaluation.outcome import Ending
+from workers.evaluation.truth import Truth
+from workers.imaging.motion import at_rest
+from workers.imaging.scan import Scan
+
+_PRES = Truth(("R03",), ("R10",))
+_GIVEN = {"R03": (Status.PRESENT, 1.0)}
+
+
+@pytest.fixture(scope="module")
+def scan() -> Scan:
+    return Scan(*flat_anatomy(), at_rest())
+
+
+def _of(values, region, side):
+    return next(one.value for one in values if (one.region, one.side) == (region, side))
+
+
+def test_a_true_mask_is_measured_in_every_region(scan):
+    mask = scan.anatomy.region(Region.THALAMUS, Side.LEFT)
+    values = true_volumes(Quantity.FLAIR_VOLUME, scan, mask.transpose(2, 1, 0))
+    expected = pytest.approx(mask.sum() * 0.008)  # 2 mm voxels
+    assert _of(values, Region.THALAMUS, Side.LEFT) == expected
+    assert _of(values, Region.THALAMUS, Side.RIGHT) == 0.0
+    assert _of(values, Region.BRAIN, Side.WHOLE) == expected
+
+
+def test_where_nothing_is_every_region_is_empty(scan):
+    values = true_volumes(Quantity.RESTRICTED_VOLUME, scan, None)
+    assert len(values) > 40
+    assert not np.any([one.value for one in values])
+
+
+@pytest.mark.parametrize(
+    ("changes", "is_wrong"),
+    [
+        ({}, False),
+        ({"overlaps": (overlap(0.8, 10, 10),)}, False),
+        ({"overlaps": (overlap(0.2, 10, 10),)}, True),
+        ({"overlaps": (overlap(0.0, 0.5, 0),)}, False),
+        ({"ending": Ending.TIMEOUT}, True),
+    ],
+)
+def test_a_failure_is_a_wrong_rule_a_poor_mask_or_no_result(changes, is_wrong):
+    assert is_failure(outcome("a", _PRES, _GIVEN, **changes)) is is_wrong
+
+
+def test_wrong_rules_are_named_with_their_direction():
+    answers = {"R02": (Status.PRESENT, 0.1), "R10": (Status.PRESENT, 0.1), "R03": (Status.OPEN, -1.0)}
+    assert outcome("a", _PRES, answers).wrong_rules == ("-R03", "+R02")
