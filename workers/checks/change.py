@@ -1,6 +1,7 @@
 """Change of FLAIR hyperintensity against an earlier study: new, larger, smaller, gone (sign M5)."""
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,6 +12,7 @@ from workers.checks.check import Check, Inputs
 from workers.checks.clusters import (
     Area,
     Values,
+    area_of,
     areas,
     box_around,
     cropped,
@@ -43,6 +45,17 @@ QUANTITIES = (Quantity.FLAIR_NEW_VOLUME, Quantity.FLAIR_GONE_VOLUME, Quantity.FL
 BoolArray = NDArray[np.bool_]
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class _Voxels:
+    """What is new, gone and was there before, with half widths of 95 % in voxels."""
+
+    new: Area
+    gone: Area
+    before: Area
+    new_margin: float
+    gone_margin: float
+
+
 def measure(inputs: Inputs) -> CheckResult:
     """New and gone volume of every region, and the change in per cent where there was enough before."""
     whole, before = inputs.scan(Role.FLAIR), inputs.earlier.get(Role.FLAIR)
@@ -54,7 +67,10 @@ def measure(inputs: Inputs) -> CheckResult:
         raise CannotAssess(Why.ANATOMY, "no brain in the FLAIR series")
     now = cropped(whole, box)
     seen = compare(now, mask[box], before, earlier_mask)
-    findings = [one for region in REPORTED for one in _of_region(now, before.anatomy, seen, region)]
+    voxels = _Voxels(
+        area_of(seen.new), area_of(seen.gone), area_of(seen.before), seen.new_margin, seen.gone_margin
+    )
+    findings = [one for region in REPORTED for one in _of_region(now, before.anatomy, voxels, region)]
     changed = uncropped(seen.new | seen.gone, box, whole.volume.array.shape)
     return CheckResult(tuple(findings), changed, Role.FLAIR, _lesions(now, seen))
 
@@ -81,25 +97,25 @@ def _mask(found: Mapping[str, CheckResult], study: str) -> BoolArray:
     return result.mask
 
 
-def _of_region(now: Scan, before: Anatomy, seen: Comparison, region: Region) -> list[Finding]:
+def _of_region(now: Scan, before: Anatomy, voxels: _Voxels, region: Region) -> list[Finding]:
     """What changed in a region, side by side."""
     covered = min(now.anatomy.covered[region], before.covered[region])
     if covered < MIN_COVERED:
         detail = f"only {100 * covered:.0f} % of the region lies within the slices of both studies"
-        silent = [one for one in silence(Why.COVERAGE, detail) if one.region is region]
-        return list(silent)
-    return [one for side in sides(region) for one in _on_side(now, seen, (region, side))]
+        return [one for one in silence(Why.COVERAGE, detail) if one.region is region]
+    return [one for side in sides(region) for one in _on_side(now, voxels, (region, side))]
 
 
-def _on_side(now: Scan, seen: Comparison, place: tuple[Region, Side]) -> list[Finding]:
+def _on_side(now: Scan, voxels: _Voxels, place: tuple[Region, Side]) -> list[Finding]:
     """New and gone volume of one region on one side; the change only where there was enough before."""
     voxel_ml = now.volume.voxel_ml
     new, gone, before = (
-        within(now.anatomy, area, *place) for area in (seen.new_area, seen.gone_area, seen.before_area)
+        within(now.anatomy, area, *place) for area in (voxels.new, voxels.gone, voxels.before)
     )
+    # A part of an area is less sure than the whole: its margin shrinks with the root of its share.
     margins = (
-        seen.new_margin * np.sqrt(new.size / max(seen.new_area.size, 1)) * voxel_ml,
-        seen.gone_margin * np.sqrt(gone.size / max(seen.gone_area.size, 1)) * voxel_ml,
+        voxels.new_margin * np.sqrt(new.size / max(voxels.new.size, 1)) * voxel_ml,
+        voxels.gone_margin * np.sqrt(gone.size / max(voxels.gone.size, 1)) * voxel_ml,
     )
     evident = evidence(LABEL, now.volume, new if new.size >= gone.size else gone)
     values = {

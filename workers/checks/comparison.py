@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from scipy import ndimage
 
 from rules.findings import Why
-from workers.checks.clusters import Area, area_of, areas, joined, near
+from workers.checks.clusters import areas, joined, near
 from workers.errors import CannotAssess
 from workers.imaging.scan import Scan, carried
 from workers.imaging.volume import Volume
@@ -57,21 +57,6 @@ class Comparison:
     valid: BoolArray
     new_margin: float
     gone_margin: float
-
-    @property
-    def new_area(self) -> Area:
-        """The new voxels."""
-        return area_of(self.new)
-
-    @property
-    def gone_area(self) -> Area:
-        """The gone voxels."""
-        return area_of(self.gone)
-
-    @property
-    def before_area(self) -> Area:
-        """The voxels that were hyperintense before."""
-        return area_of(self.before)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
