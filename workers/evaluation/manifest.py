@@ -1,6 +1,7 @@
 """The manifest of a folder suite: which studies lie where, and what is true of them (docs/evaluation.md)."""
 
 import csv
+import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -15,6 +16,9 @@ COLUMNS = frozenset(
     {"folder", "name", "present", "tolerated", "group", "baseline", *(f"{kind}_mask" for kind in MASK_CHECKS)}
 )
 """What a row may say. Only `folder` is needed."""
+
+_NAME = re.compile(r"\w[\w.-]*")
+"""A name becomes a folder's."""
 
 
 class ManifestError(ValueError):
@@ -74,6 +78,8 @@ def _study(number: int, row: Mapping[str, Any], home: Path) -> Study:
         strata=(("case", str(row.get("group") or "read")),),
     )
     name = str(row.get("name") or Path(folder).name)
+    if not _NAME.fullmatch(name):
+        raise ManifestError(f"row {number}: a name has letters, digits and . _ - only")
     return Study(name, folder=folder, baseline=_existing(number, row, "baseline", home), truth=truth)
 
 

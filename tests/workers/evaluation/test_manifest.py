@@ -49,6 +49,7 @@ def test_lesions_are_inserted_into_negatives_only(home):
         ("- folder: one\n- {folder: two, flair_mask: none.nii}", "row 2: flair_mask does not exist"),
         ("- present: [R03]", "row 1: no folder"),
         ("- folder: one\n- folder: one", "given twice: one"),
+        ("- {folder: one, name: ../one}", "row 1: a name has letters"),
         ("folder: one", "expected a list"),
         ("- [", "not YAML"),
     ],
