@@ -25,6 +25,8 @@ class Conditions:
     """Echo-planar displacement next to air, 1 for a usual scan at 3 T."""
     sagittal_flair: bool = False
     """FLAIR as a sagittal 3D series that reaches down to C3."""
+    phase_images: bool = False
+    """Also the phase images of the susceptibility-weighted series."""
 
     @property
     def is_usual(self) -> bool:
@@ -41,9 +43,20 @@ USUAL = Conditions()
 def adapted(scanner: Scanner, conditions: Conditions, *, contrast_before_flair: bool = False) -> Scanner:
     """The scanner with its protocol changed."""
     series = tuple(_adapted(plan, conditions) for plan in scanner.series)
+    if conditions.phase_images:
+        series = tuple(one for plan in series for one in _with_phase(plan))
     if contrast_before_flair:
         series = tuple(_after_contrast(plan) if plan.role is Role.FLAIR else plan for plan in series)
     return replace(scanner, series=series)
+
+
+def _with_phase(plan: SeriesPlan) -> tuple[SeriesPlan, ...]:
+    """The series, and after a susceptibility-weighted one its phase images."""
+    if plan.role is not Role.SWI:
+        return (plan,)
+    weighting = replace(plan.weightings[0], role=Role.PHASE, image_type=("ORIGINAL", "PRIMARY", "P", "ND"))
+    number, description = 10 * plan.number + 1, f"{plan.description} Pha"
+    return plan, replace(plan, number=number, description=description, weightings=(weighting,))
 
 
 def _after_contrast(plan: SeriesPlan) -> SeriesPlan:
@@ -93,4 +106,6 @@ def _pixelled(size: StackSize, factor: float) -> StackSize:
 
 def moves_together(role: Role) -> str:
     """Series taken in one go share the head's position."""
-    return "diffusion" if role in _DIFFUSION else role.value
+    if role in _DIFFUSION:
+        return "diffusion"
+    return Role.SWI.value if role is Role.PHASE else role.value

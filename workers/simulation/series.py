@@ -15,6 +15,7 @@ from workers.simulation.contrast import tissue_signals
 from workers.simulation.dephasing import remaining
 from workers.simulation.geometry import Matrix, Stack, rotation, stack_around
 from workers.simulation.headers import Slice
+from workers.simulation.phase import MIDDLE, phase_map, stored_phase
 from workers.simulation.protocol import Scanner, SeriesPlan, Weighting
 from workers.simulation.subject import Subject, Warp
 from workers.simulation.tissues import Tissue
@@ -28,6 +29,8 @@ _PLANES: dict[str, tuple[tuple[float, float, float], tuple[float, float, float]]
 
 _UNREFOCUSED = {Role.SWI: 1.0, Role.B0: 0.1, Role.DWI: 0.1}
 """Series that lose signal next to air, and the share of their echo time that counts: echo-planar readouts are spin echoes."""
+
+_KEPT = frozenset({Role.B0, Role.DWI, Role.SWI})
 
 _MAXIMUM = 4095
 _SHADING = 0.16
@@ -46,7 +49,7 @@ class Session:
     conditions: Conditions = USUAL
     visit: int = 0
     kept: dict[Role, NDArray[np.uint16]] = field(default_factory=dict)
-    """Stored values of b0 and trace images, from which the scanner makes its ADC map."""
+    """Stored values of b0, trace and susceptibility-weighted images, from which the scanner makes ADC and phase."""
 
 
 def plan_session(
@@ -104,11 +107,13 @@ def _stored(session: Session, plan: SeriesPlan, weighting: Weighting, stack: Sta
     """Stored values; those of a diffusion series keep the scale of its b0, so that the ADC follows from them."""
     if weighting.role is Role.ADC:
         return _adc_map(session, stack)
+    if weighting.role is Role.PHASE:
+        return _phase(session, plan, weighting, stack)
     if weighting.role in session.kept:
         return session.kept[weighting.role]
     scale_by = session.scanner.full_scale / _brightness(session, weighting)
     pixels = _rounded(_image(session, plan, weighting, stack) * scale_by)
-    if weighting.role in {Role.B0, Role.DWI}:
+    if weighting.role in _KEPT:
         session.kept[weighting.role] = pixels
     return pixels
 
@@ -165,9 +170,23 @@ def _adc_map(session: Session, stack: Stack) -> NDArray[np.uint16]:
     )
 
 
+def _phase(session: Session, plan: SeriesPlan, weighting: Weighting, stack: Stack) -> NDArray[np.uint16]:
+    """Phase images of the susceptibility-weighted series; noisier where that is dark. Siemens counts the other way."""
+    magnitude = next(w for p in session.scanner.series for w in p.weightings if w.role is Role.SWI)
+    bright = np.maximum(_stored(session, plan, magnitude, stack), 1).astype(np.float32)
+    sense = -1.0 if session.scanner.manufacturer.startswith("SIEMENS") else 1.0
+    radians = phase_map(session.subject, session.scanner.field_t, weighting.timing.te_ms)
+    sampled = sample(radians, stack, warp_during(session, Role.SWI)) * np.float32(sense)
+    white = np.percentile(bright, 90)
+    rng = np.random.default_rng([session.seed, 19, session.visit, stack.rows])
+    return stored_phase(sampled, np.asarray(white / plan.snr / bright, dtype=np.float32), rng)
+
+
 def _window(pixels: NDArray[np.uint16], role: Role) -> tuple[int, int]:
     """Display window of the whole stack."""
     if role is Role.ADC:
         return 1100, 2200
+    if role is Role.PHASE:
+        return MIDDLE, 2 * MIDDLE
     top = max(int(np.percentile(pixels[:: max(len(pixels) // 6, 1)], 99.3)), 2)
     return top // 2, top
