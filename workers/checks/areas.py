@@ -9,7 +9,7 @@ from scipy import ndimage
 from rules.anatomy import Region, Side
 from rules.findings import Lesion, Quantity
 from workers.imaging.anatomy import Anatomy
-from workers.imaging.regions import PARTS, UNPAIRED
+from workers.imaging.regions import FLUID_SPACES, PARTS, UNPAIRED
 from workers.imaging.volume import Volume
 
 DIRECTIONS = 64
@@ -73,10 +73,13 @@ def _one(
 
 
 def _region(parts: NDArray[np.uint8]) -> Region:
-    """The part that holds most of it; the brain where none does."""
-    counts = np.bincount(parts, minlength=len(PARTS) + 1)
-    counts[0] = 0
-    return PARTS[int(np.argmax(counts)) - 1] if counts.any() else Region.BRAIN
+    """The region of tissue that holds most of it; the brain where none does."""
+    counts: dict[Region, int] = {}
+    for label, count in zip(*np.unique(parts[parts > 0], return_counts=True), strict=True):
+        region = PARTS[int(label) - 1]
+        if region not in FLUID_SPACES:
+            counts[region] = counts.get(region, 0) + int(count)
+    return max(counts, key=lambda region: counts[region], default=Region.BRAIN)
 
 
 def _side(region: Region, left: float) -> Side:

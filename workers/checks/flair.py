@@ -15,7 +15,7 @@ from workers.checks.check import Check, Inputs
 from workers.checks.hyperintensity import Hyperintensity, Probability, find_hyperintensity
 from workers.checks.lesion_model import lesion_probability
 from workers.checks.result import CheckResult
-from workers.imaging.regions import CORTICAL, DRAWN, sides
+from workers.imaging.regions import CORTICAL, DRAWN, FLUID_SPACES, sides
 from workers.imaging.scan import Scan
 from workers.models.card import ModelRefused
 from workers.models.engine import probability_on, within_mask
@@ -34,7 +34,7 @@ EDGE_SHARE = 0.35
 
 _SURE = (Quantity.FLAIR_VOLUME, Quantity.FLAIR_FRACTION, Quantity.FLAIR_FOCI)
 """What can be said of every region; ratio and z exist only where something is bright."""
-REPORTED = tuple(region for region in DRAWN if region is not Region.VENTRICLES)
+REPORTED = tuple(region for region in DRAWN if region not in FLUID_SPACES)
 
 
 @dataclass(frozen=True, slots=True, eq=False)

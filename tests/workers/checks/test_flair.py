@@ -8,6 +8,7 @@ from rules.anatomy import Region, Side
 from rules.findings import UNITS, Measured, NotAssessed, Quantity, Why
 from tests.workers.imaging.heads import flat_anatomy, scans_of
 from workers.checks import flair
+from workers.models.card import ModelRefused
 
 
 def values(result):
@@ -162,3 +163,48 @@ def test_not_assessed_names_what_would_have_been_measured(healthy):
     sure = {Quantity.FLAIR_VOLUME, Quantity.FLAIR_FRACTION}
     measured = {(f.quantity, f.region, f.side) for f in healthy.findings if f.quantity in sure}
     assert measured <= named
+
+
+def two_balls():
+    return flair.measure(scans_of(*flat_anatomy(bump([(Region.CENTRUM_SEMIOVALE, Side.LEFT), (Region.THALAMUS, Side.RIGHT)], 1.7, radius_mm=8.0))))  # fmt: skip
+
+
+def test_each_area_becomes_a_lesion_with_its_place_and_size():
+    result = two_balls()
+    lesions = [one for one in result.lesions if one.volume_ml > 0.5]
+    assert {(one.region, one.side) for one in lesions} == {
+        (Region.CENTRUM_SEMIOVALE, Side.LEFT),
+        (Region.THALAMUS, Side.RIGHT),
+    }
+    for lesion in lesions:
+        assert 10 < lesion.longest_mm < 26
+        assert dict(lesion.values)[Quantity.FLAIR_RATIO] > 1.2
+    assert [one.volume_ml for one in result.lesions] == sorted(
+        (one.volume_ml for one in result.lesions), reverse=True
+    )
+    left, right = (next(one for one in lesions if one.side is side) for side in (Side.LEFT, Side.RIGHT))
+    assert left.centre_mm[0] > right.centre_mm[0]
+
+
+def test_foci_are_counted_where_their_centre_lies():
+    found = values(two_balls())
+    assert found[Quantity.FLAIR_FOCI, Region.THALAMUS, Side.RIGHT] == 1
+    assert found[Quantity.FLAIR_FOCI, Region.THALAMUS, Side.LEFT] == 0
+    assert found[Quantity.FLAIR_FOCI, Region.BRAIN, Side.WHOLE] >= 2
+
+
+def test_volumes_say_how_sure_they_are():
+    brain = next(
+        f for f in two_balls().findings if f.quantity is Quantity.FLAIR_VOLUME and f.region is Region.BRAIN
+    )
+    assert 0.1 < brain.uncertainty / brain.value < 0.6
+
+
+def test_without_its_model_the_check_says_that_it_went_by_cuts(monkeypatch):
+    def refused():
+        raise ModelRefused("flair_lesion 1: the weights model.onnx are missing")
+
+    monkeypatch.setattr(flair, "shipped", refused)
+    result = flair.measure(scans_of(*flat_anatomy(bump(PRES, 1.6))))
+    assert values(result)[Quantity.FLAIR_VOLUME, Region.PARIETO_OCCIPITAL, Side.WHOLE] > 6
+    assert all("by cuts, for flair_lesion 1: the weights" in f.evidence.check for f in result.findings)
