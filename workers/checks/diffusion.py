@@ -1,32 +1,19 @@
 """Restricted diffusion: how much of each region is bright on DWI and low on ADC (sign M2), and the ADC of FLAIR lesions."""
 
-from dataclasses import dataclass
-
 import numpy as np
 from numpy.typing import NDArray
-from scipy import ndimage
 
 from rules.anatomy import Region, Role, Side
 from rules.findings import UNITS, Evidence, Finding, Measured, NotAssessed, Quantity, Why
-from workers.checks.artefact import artefacts
 from workers.checks.check import Check, Inputs
 from workers.checks.lesion_adc import lesion_adcs, mean_of
-from workers.checks.restricted_areas import Area, areas_of, lesions_of, placed
-from workers.checks.restriction import (
-    LEAST_ML,
-    LEAST_SPLENIUM_ML,
-    FloatArray,
-    Restriction,
-    brightness_of,
-    find_restriction,
-    white_adc,
-)
+from workers.checks.restricted_areas import lesions_of
+from workers.checks.restricted_tissue import Seen, beside, see
+from workers.checks.restriction import LEAST_ML, LEAST_SPLENIUM_ML, white_adc
 from workers.checks.result import CheckResult
 from workers.errors import CannotAssess
-from workers.imaging.anatomy import Anatomy
-from workers.imaging.diffusion import same_grid
-from workers.imaging.regions import DRAWN, parts_of, sides
-from workers.imaging.scan import Scan, carried
+from workers.imaging.regions import DRAWN, FLUID_SPACES, sides
+from workers.imaging.scan import Scan
 from workers.imaging.volume import Volume
 
 BoolArray = NDArray[np.bool_]
@@ -44,8 +31,7 @@ WHITE_ADC = (520.0, 1150.0)
 first year. [P]"""
 KEY_SLICES = 3
 
-NO_TISSUE = (Region.VENTRICLES, Region.SULCI, Region.CISTERNS, Region.CORD)
-REPORTED = tuple(region for region in DRAWN if region not in NO_TISSUE)
+REPORTED = tuple(region for region in DRAWN if region not in FLUID_SPACES)
 SHINING = (Region.BRAIN, Region.SPLENIUM)
 COUNTED = (Region.BRAIN, Region.CEREBELLUM)
 LESIONS_OF = (
@@ -56,60 +42,19 @@ LESIONS_OF = (
 """Regions in which the ADC of FLAIR lesions tells vasogenic from cytotoxic oedema."""
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class _Voxels:
-    """The voxels that anything can be said of, each array (n,): their slice, region, side, ADC, and what they are."""
-
-    k: NDArray[np.intp]
-    parts: NDArray[np.uint8]
-    is_left: BoolArray
-    adc: FloatArray
-    mask: BoolArray
-    looser: BoolArray
-    stricter: BoolArray
-    surface: BoolArray
-    shine: BoolArray
-
-    def inside(self, region: Region, side: Side = Side.WHOLE) -> BoolArray:
-        """Those of a region on a side."""
-        found: BoolArray = np.isin(self.parts, parts_of(region))
-        if side is Side.LEFT:
-            return found & self.is_left
-        return found & ~self.is_left if side is Side.RIGHT else found
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class _Seen:
-    """What was found on the DWI grid, its regions put right."""
-
-    scan: Scan
-    mask: BoolArray
-    adc: FloatArray
-    voxels: _Voxels
-    areas: tuple[Area, ...]
-
-    @property
-    def volume(self) -> Volume:
-        return self.scan.volume
-
-    def evidence(self, chosen: BoolArray) -> Evidence:
-        """The check, the series, and the slices with most of the chosen voxels."""
-        return _evidence(self.volume, self.voxels.k[chosen])
-
-
 def measure(inputs: Inputs) -> CheckResult:
     """Volume, ADC, number and sides of restricted areas; T2 shine-through; ADC of FLAIR lesions and of white matter."""
-    adc = inputs.scan(Role.ADC)
+    adc = beside(inputs.scan(Role.ADC), inputs.scans.get(Role.DWI))
     _refuse_another_unit(adc)
     findings: list[Finding] = [*_white(adc), *_lesion_adcs(inputs, adc)]
     try:
-        seen = _see(inputs, adc)
+        seen = see(inputs, adc)
     except CannotAssess as reason:
         return CheckResult((*findings, *_silent_restriction(reason.why, reason.detail)))
     for region in REPORTED:
         findings += _of_region(seen, region)
     findings += [*_of_areas(seen), *_shine_through(seen)]
-    lesions = lesions_of(NAME, seen.volume, seen.adc, seen.areas)
+    lesions = lesions_of(NAME, seen.scan.volume, seen.adc, seen.areas)
     return CheckResult(tuple(findings), seen.mask, Role.DWI, lesions)
 
 
@@ -151,45 +96,7 @@ def _refuse_another_unit(adc: Scan) -> None:
         )
 
 
-def _see(inputs: Inputs, adc: Scan) -> _Seen:
-    """Restriction on the DWI grid, without artefacts."""
-    dwi = inputs.scan(Role.DWI)
-    volume = dwi.volume
-    is_aligned = same_grid(volume, adc.volume)
-    values = adc.volume.array if is_aligned else carried(adc.volume.array, adc, dwi)
-    found = find_restriction(dwi.anatomy, values, volume.spacing_mm)
-    is_found = bool(found.mask.any() or found.shine.any())
-    contrast = _flair_contrast(inputs, dwi) if is_found else None
-    false = artefacts(dwi.anatomy, found, contrast, volume.spacing_mm)
-    mask = found.mask & ~false
-    anatomy = placed(dwi.anatomy, found.looser & ~false)
-    voxels = _voxels(anatomy, values, found, false)
-    return _Seen(dwi, mask, values, voxels, areas_of(mask, anatomy, volume))
-
-
-def _voxels(anatomy: Anatomy, adc: FloatArray, found: Restriction, false: BoolArray) -> _Voxels:
-    at = np.nonzero((found.mask | found.looser | found.stricter | found.shine) & ~false)
-    inner = ndimage.binary_erosion(found.mask, ndimage.generate_binary_structure(3, 1))
-    return _Voxels(
-        k=at[0],
-        parts=anatomy.parts[at],
-        is_left=anatomy.is_left[at],
-        adc=adc[at],
-        mask=found.mask[at],
-        looser=found.looser[at],
-        stricter=found.stricter[at],
-        surface=(found.mask & ~inner)[at],
-        shine=found.shine[at],
-    )
-
-
-def _flair_contrast(inputs: Inputs, dwi: Scan) -> FloatArray | None:
-    """How much brighter than expected FLAIR is, on the DWI grid."""
-    flair = inputs.scans.get(Role.FLAIR)
-    return None if flair is None else carried(brightness_of(flair.anatomy).contrast, flair, dwi)
-
-
-def _of_region(seen: _Seen, region: Region) -> list[Finding]:
+def _of_region(seen: Seen, region: Region) -> list[Finding]:
     covered = seen.scan.anatomy.covered[region]
     if covered < MIN_COVERED:
         detail = f"only {100 * covered:.0f} % of the region lies within the slices"
@@ -197,13 +104,13 @@ def _of_region(seen: _Seen, region: Region) -> list[Finding]:
     return [finding for side in sides(region) for finding in _on_side(seen, region, side)]
 
 
-def _on_side(seen: _Seen, region: Region, side: Side) -> list[Finding]:
+def _on_side(seen: Seen, region: Region, side: Side) -> list[Finding]:
     """Volume on one side, and the mean ADC where there is any."""
     inside = seen.voxels.inside(region, side)
     mask = seen.voxels.mask & inside
-    evidence = seen.evidence(mask)
+    evidence = _of_voxels(seen, mask)
     least = LEAST_SPLENIUM_ML if region is Region.SPLENIUM else LEAST_ML
-    value, doubt = _volume(seen, mask), max(_doubt(seen, inside), least)
+    value, doubt = seen.volume_ml(mask), max(seen.doubt_ml(inside), least)
     findings: list[Finding] = [_measured(Quantity.RESTRICTED_VOLUME, (region, side), value, evidence, doubt)]
     if mask.any():
         mean, error = mean_of(seen.voxels.adc[mask])
@@ -211,23 +118,10 @@ def _on_side(seen: _Seen, region: Region, side: Side) -> list[Finding]:
     return findings
 
 
-def _volume(seen: _Seen, chosen: BoolArray) -> float:
-    return float(np.count_nonzero(chosen)) * seen.volume.voxel_ml
-
-
-def _doubt(seen: _Seen, inside: BoolArray) -> float:
-    """Half width of the 95 % interval of a volume, in mL: by the doubt of the cuts, and by the voxels of the surface."""
-    voxels = seen.voxels
-    by_cuts = (_volume(seen, voxels.looser & inside) - _volume(seen, voxels.stricter & inside)) / 2
-    # A voxel of the surface is in by any share: a standard deviation of 1 / sqrt(12).
-    surface = np.count_nonzero(voxels.surface & inside)
-    return float(np.hypot(by_cuts, 1.96 * np.sqrt(surface / 12.0) * seen.volume.voxel_ml))
-
-
-def _of_areas(seen: _Seen) -> list[Finding]:
+def _of_areas(seen: Seen) -> list[Finding]:
     """How many areas, how large the largest, and on which side they lie."""
     mask, left = seen.voxels.mask, seen.voxels.is_left
-    evidence = seen.evidence(mask)
+    evidence = _of_voxels(seen, mask)
     findings: list[Finding] = []
     for region in COUNTED:
         count = sum(region in (Region.BRAIN, area.region) for area in seen.areas)
@@ -235,19 +129,19 @@ def _of_areas(seen: _Seen) -> list[Finding]:
     brain = (Region.BRAIN, Side.WHOLE)
     largest = max((area.volume_ml for area in seen.areas), default=0.0)
     findings.append(_measured(Quantity.RESTRICTED_LARGEST, brain, largest, evidence))
-    if _volume(seen, mask) >= LATERAL_FROM_ML:
+    if seen.volume_ml(mask) >= LATERAL_FROM_ML:
         value = 2.0 * float(left[mask].mean()) - 1.0
         findings.append(_measured(Quantity.RESTRICTED_LATERALITY, brain, value, evidence))
     return findings
 
 
-def _shine_through(seen: _Seen) -> list[Finding]:
+def _shine_through(seen: Seen) -> list[Finding]:
     findings: list[Finding] = []
     for region in SHINING:
         shine = seen.voxels.shine & seen.voxels.inside(region)
         place = (region, _whole(region))
         findings.append(
-            _measured(Quantity.SHINE_THROUGH_VOLUME, place, _volume(seen, shine), seen.evidence(shine))
+            _measured(Quantity.SHINE_THROUGH_VOLUME, place, seen.volume_ml(shine), _of_voxels(seen, shine))
         )
     return findings
 
@@ -282,6 +176,10 @@ def _measured(
     return Measured(quantity, *place, value, UNITS[quantity], evidence, uncertainty)
 
 
+def _of_voxels(seen: Seen, chosen: BoolArray) -> Evidence:
+    return _evidence(seen.scan.volume, seen.voxels.k[chosen])
+
+
 def _evidence(volume: Volume, slices: NDArray[np.intp]) -> Evidence:
     """The check, the series, and the slices that are named most often."""
     counts = np.bincount(slices)
@@ -290,6 +188,4 @@ def _evidence(volume: Volume, slices: NDArray[np.intp]) -> Evidence:
     return Evidence(f"{NAME} {VERSION}", volume.series_instance_uid, tuple(uids))
 
 
-CHECK = Check(
-    NAME, VERSION, (Role.DWI, Role.ADC, Role.B0, Role.FLAIR), measure, silence, after=(FLAIR_CHECK,)
-)
+CHECK = Check(NAME, VERSION, (Role.DWI, Role.ADC, Role.FLAIR), measure, silence, after=(FLAIR_CHECK,))

@@ -9,7 +9,7 @@ from scipy import ndimage
 from rules.anatomy import Region, Side
 from rules.findings import Lesion, Quantity
 from workers.imaging.anatomy import Anatomy
-from workers.imaging.regions import PARTS, UNPAIRED
+from workers.imaging.regions import FLUID_SPACES, PARTS, UNPAIRED
 from workers.imaging.volume import Volume
 
 BoolArray = NDArray[np.bool_]
@@ -27,11 +27,7 @@ REACH = 8
 """Voxels around the restricted ones in which their tissue is looked for."""
 
 _TOUCHING = ndimage.generate_binary_structure(3, 2)
-_NO_TISSUE = tuple(
-    place
-    for place, part in enumerate(PARTS, start=1)
-    if part in (Region.VENTRICLES, Region.SULCI, Region.CISTERNS, Region.CORD)
-)
+_NO_TISSUE = tuple(label for label, part in enumerate(PARTS, start=1) if part in FLUID_SPACES)
 _SPLENIUM = PARTS.index(Region.SPLENIUM) + 1
 _BESIDE = PARTS.index(Region.PERIVENTRICULAR) + 1
 
