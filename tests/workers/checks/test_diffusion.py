@@ -287,6 +287,17 @@ def test_a_map_that_no_brain_has_is_refused(gain):
     assert "which no brain has" in reason.detail
 
 
+def test_a_map_on_another_grid_is_brought_to_the_weighted_images():
+    """The map holds every slice, the weighted images every other one."""
+    share = ball(FRONTAL_RIGHT, 8)
+    inputs = inputs_of((share, 1.8, 430))
+    volume_, anatomy = flat_anatomy(noise=0.0)
+    fine = np.repeat(inputs.scans[Role.ADC].volume.array, 2, axis=0)[: len(volume_.array)]
+    adc = Scan(replace(volume_, array=fine, role=Role.ADC), anatomy, at_rest())
+    found = values(diffusion.measure(replace(inputs, scans={**inputs.scans, Role.ADC: adc})))
+    assert volume(found, Region.BRAIN) == pytest.approx(ml(share), rel=0.25)
+
+
 def test_a_region_outside_the_slices_is_not_assessed():
     inputs = inputs_of()
     dwi = inputs.scans[Role.DWI]
