@@ -25,7 +25,7 @@ from workers.checks.comparison import Comparison, compare
 from workers.checks.result import CheckResult
 from workers.errors import CannotAssess
 from workers.imaging.anatomy import Anatomy
-from workers.imaging.regions import DRAWN, sides
+from workers.imaging.regions import DRAWN, FLUID_SPACES, sides
 from workers.imaging.scan import Scan
 
 NAME = "change"
@@ -39,7 +39,7 @@ CHANGE_FROM_ML = 1.0
 """Least earlier volume of which a change in per cent is told: below, one voxel row is a large share. [P]"""
 MARGIN_MM = 4.0
 
-REPORTED = tuple(region for region in DRAWN if region is not Region.VENTRICLES)
+REPORTED = tuple(region for region in DRAWN if region not in FLUID_SPACES)
 QUANTITIES = (Quantity.FLAIR_NEW_VOLUME, Quantity.FLAIR_GONE_VOLUME, Quantity.FLAIR_CHANGE)
 
 BoolArray = NDArray[np.bool_]

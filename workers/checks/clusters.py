@@ -187,9 +187,12 @@ def longest_mm(volume: Volume, area: Area) -> float:
 
 def main_region(anatomy: Anatomy, area: Area) -> Region:
     """The region that holds most of an area; the whole brain where none is drawn."""
-    counts = np.bincount(anatomy.parts[area.voxels], minlength=len(PARTS) + 1)
-    counts[0] = 0
-    return PARTS[int(np.argmax(counts)) - 1] if counts.any() else Region.BRAIN
+    counts = dict.fromkeys(PARTS, 0)
+    for label, count in zip(*np.unique(anatomy.parts[area.voxels], return_counts=True), strict=True):
+        if label:
+            counts[PARTS[int(label) - 1]] += int(count)
+    region, most = max(counts.items(), key=lambda one: one[1])
+    return region if most else Region.BRAIN
 
 
 def _side(anatomy: Anatomy, area: Area, region: Region) -> Side:

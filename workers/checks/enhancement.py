@@ -25,7 +25,7 @@ from workers.checks.meninges import EDGE_MM, Meninges, find_meningeal, find_spac
 from workers.checks.result import CheckResult
 from workers.checks.subtraction import RIM_MM, Pair, match
 from workers.errors import CannotAssess
-from workers.imaging.regions import DRAWN, sides
+from workers.imaging.regions import DRAWN, FLUID_SPACES, sides
 from workers.imaging.scan import Scan, carried
 
 NAME = "contrast_enhancement"
@@ -46,7 +46,7 @@ LESION_FROM_ML = 0.5
 
 MENINGEAL = (Region.FRONTAL, Region.PARIETAL, Region.TEMPORAL, Region.OCCIPITAL, Region.PARIETO_OCCIPITAL,
              Region.CEREBELLUM, Region.BRAIN)  # fmt: skip
-PARENCHYMAL = tuple(region for region in DRAWN if region is not Region.VENTRICLES)
+PARENCHYMAL = tuple(region for region in DRAWN if region not in FLUID_SPACES)
 WHOLE = (Quantity.SULCAL_ENHANCEMENT_RATIO, Quantity.SULCAL_ENHANCEMENT_HEIGHT, Quantity.LESION_ENHANCEMENT)
 """Said of the whole brain only; the ratios exist only where something is there."""
 
