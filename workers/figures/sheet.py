@@ -20,6 +20,8 @@ _WIDE = 190
 _TEXT_SHEET = (1480, 120)
 """Pixels of a sheet without pictures."""
 
+_COMPRESSION = 3
+"""Of zlib: a third of the default's time for a tenth more bytes."""
 
 Writer = Callable[[float, float, str, float, str | tuple[float, ...]], None]
 """Puts text at pixels from the left and the top: x, y, words, size in points, colour."""
@@ -61,7 +63,7 @@ def draw(sheet: Sheet, path: Path) -> Path:
         write(10, head + _LINE * (n + 0.5), line, 10, "#ffd37f")
     if sheet.pictures and any(sheet.letters):
         _write_letters(write, sheet, top)
-    figure.savefig(path, metadata={"Software": None})
+    figure.savefig(path, metadata={"Software": None}, pil_kwargs={"compress_level": _COMPRESSION})
     return path
 
 
