@@ -9,9 +9,9 @@ from rules.anatomy import Region
 from rules.findings import Why
 from workers.errors import CannotAssess
 from workers.imaging.affine import Pose, find_brain
-from workers.imaging.bias import log_field
 from workers.imaging.coverage import coverage
 from workers.imaging.motion import Motion
+from workers.imaging.shading import log_field
 from workers.imaging.template import Template, load_template
 from workers.imaging.tissue import level
 from workers.imaging.volume import Volume
@@ -65,7 +65,7 @@ def map_brain(volume: Volume) -> BrainMap:
         raise CannotAssess(Why.COVERAGE, f"only {100 * covered:.0f} % of the brain lies within the slices")
     template = load_template(GRID_MM)
     scan = onto_template(volume, pose, template)
-    field = log_field(scan, template.brain)
+    field = log_field(scan, template)
     flat = (scan / np.exp(field)).astype(np.float32)
     unit = _white_signal(flat, template)
     warp = deformation(np.clip(flat / unit, 0.0, 1.6).astype(np.float32), template)

@@ -149,7 +149,7 @@ def _within(brain: NDArray[np.bool_], spacing: FloatArray, reach_mm: float) -> N
 
 def _target(moving: Volume, step: float) -> _Target:
     array, affine = blocks(moving.array, moving.affine, step)
-    inverse: FloatArray = np.linalg.inv(affine)
+    inverse = np.asarray(np.linalg.inv(affine), dtype=np.float64)
     return _Target(array, inverse[:3, :3], inverse[:3, 3])
 
 

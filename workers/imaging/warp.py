@@ -93,7 +93,7 @@ def _box(mask: NDArray[np.bool_]) -> tuple[slice, slice, slice]:
 
 
 def _greedy(greedy: object, fixed: sitk.Image, moving: sitk.Image, mask: sitk.Image) -> sitk.Image:
-    command = f"-V 0 -d 3 -threads {THREADS} -i fixed moving -gm mask -m NCC 4x4x4 -noise 0 -n 50x30x10 -s 2.0vox 0.7vox -o warp"
+    command = f"-V 0 -d 3 -threads {THREADS} -i fixed moving -gm mask -m NCC 4x4x4 -noise 0 -n 50x30x5 -s 2.0vox 0.7vox -o warp"
     greedy.execute(command, out=io.StringIO(), fixed=fixed, moving=moving, mask=mask, warp=None)  # type: ignore[attr-defined]
     return greedy["warp"]  # type: ignore[index]
 
