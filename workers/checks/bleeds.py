@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 
 from rules.anatomy import Region
 from rules.findings import Why
-from workers.checks.foci import Spot, darkness_of, find_spots
+from workers.checks.foci import Spot, darkness_of, find_spots, noise_of
 from workers.checks.haemorrhage import Haemorrhage, find_haemorrhages
 from workers.errors import CannotAssess
 from workers.imaging.anatomy import Anatomy
@@ -88,10 +88,10 @@ def find_bleeds(anatomy: Anatomy, spacing_mm: Triple) -> Bleeds:
     brain, depth = anatomy.brain[box], anatomy.depth_mm[box]
     dark = darkness_of(anatomy.corrected[box], brain, spacing_mm)
     tissue = (anatomy.white[box] > 0.9) & (depth > 3.0)
+    if noise_of(dark, tissue, spacing_mm) > MAX_NOISE:
+        raise CannotAssess(Why.QUALITY, "the images are too noisy for small foci")
     corner = np.array([one.start for one in box])
     spots = [_moved(spot, corner) for spot in find_spots(dark, tissue, depth >= DEPTH_MM[0], spacing_mm)]
-    if spots and spots[0].darkness / spots[0].noises > MAX_NOISE:
-        raise CannotAssess(Why.QUALITY, "the images are too noisy for small foci")
     large = find_large(anatomy, spacing_mm)
     covered = np.zeros(anatomy.brain.shape, dtype=bool)
     for one in large:

@@ -38,6 +38,9 @@ VERY_DARK = 0.45
 TOO_LONG = 2.0
 """Length over width from which a very dark spot is cut again."""
 LEAST_DARKNESS = 0.15
+SLANT = 1.5
+"""How steeply a vein may run to be followed from slice to slice: shift in the plane over height. [P]"""
+MAX_BEND_MM = 1.5
 SAME_MM = 3.0
 """Maxima nearer than this are one candidate."""
 
@@ -85,6 +88,11 @@ def _mean(signal: FloatArray, weight: FloatArray, sigma: list[float]) -> FloatAr
     above = ndimage.gaussian_filter(signal * weight, sigma, truncate=2.5)
     mean: FloatArray = np.divide(above, below, out=np.zeros_like(above), where=below > 1e-3)
     return mean
+
+
+def noise_of(dark: FloatArray, tissue: BoolArray, spacing_mm: Triple) -> float:
+    """Robust standard deviation of white matter after the smoothing with which spots are cut out."""
+    return _robust(_blurred(dark, STEADY_MM, spacing_mm)[tissue])
 
 
 def find_spots(dark: FloatArray, tissue: BoolArray, where: BoolArray, spacing_mm: Triple) -> tuple[Spot, ...]:
@@ -158,7 +166,7 @@ def _cut_out(steady: FloatArray, place: Place, spacing_mm: Triple, noise: float)
         diameter_mm=(6.0 * voxels.shape[1] * float(np.prod(mm)) / np.pi) ** (1 / 3),
         longest_mm=length,
         aspect=aspect,
-        goes_on=_leaves(core, low, high, steady.shape),
+        goes_on=_leaves(core, low, high, steady.shape) or _passes(near, core, CUTS[0] * peak, mm),
     )
 
 
@@ -203,6 +211,28 @@ def _leaves(core: BoolArray, low: NDArray[np.intp], high: NDArray[np.intp], shap
         if (lines[0] and low[axis] > 0) or (lines[-1] and high[axis] < shape[axis]):
             return True
     return False
+
+
+def _passes(near: FloatArray, core: BoolArray, least: float, mm: NDArray[np.float64]) -> bool:
+    """Whether something as dark lies in the slice above and, on the same straight line, in the slice below.
+
+    An oblique vein in thick slices is a row of separate spots.
+    """
+    k, j, i = np.nonzero(core)
+    beyond = int(k.min()) - 1, int(k.max()) + 1
+    if beyond[0] < 0 or beyond[1] >= len(near):
+        return False
+    middle = np.array([j.mean() * mm[1], i.mean() * mm[2]])
+    reach = SLANT * mm[0] * (beyond[1] - beyond[0]) / 2
+    ways = []
+    for slice_k in beyond:
+        away = np.argwhere((near[slice_k] >= least) & ~core[slice_k]) * mm[1:] - middle
+        ways.append(away[np.hypot(*away.T) <= reach])
+    above, below = ways
+    if not above.size or not below.size:
+        return False
+    bend = np.linalg.norm(above[:, None] + below[None], axis=2)
+    return bool(bend.min() <= MAX_BEND_MM)
 
 
 def _shape(component: BoolArray, mm: NDArray[np.float64]) -> tuple[float, float]:
