@@ -22,6 +22,8 @@ SPLENIAL_SHARE, NEAR_SPLENIAL_SHARE = 0.2, 0.6
 lies a whole slice of 4.8 mm off still leaves 0.35 of a splenial lesion in the splenium (simulated). [P]"""
 CENTRAL_MM = 6.0
 """The centre of a splenial area that is called one lies so near to the midline. [P]"""
+ONE_SIDED = 0.9
+"""Share of an area on one side from which all of it is: the midline of a bent image lies a little off. [P]"""
 KEY_SLICES = 3
 REACH = 8
 """Voxels around the restricted ones in which their tissue is looked for."""
@@ -43,7 +45,7 @@ class Area:
 
 
 def placed(anatomy: Anatomy, mask: BoolArray) -> Anatomy:
-    """The anatomy with the restricted voxels in the regions that they belong to.
+    """The anatomy with the restricted voxels in the regions and on the side that they belong to.
 
     Diffusion images are bent, and the anatomy is not bent with them: what falls into fluid belongs to the nearest
     tissue, what sits astride the midline in the splenium is all splenium, and what lies in it beside the midline is not.
@@ -53,7 +55,17 @@ def placed(anatomy: Anatomy, mask: BoolArray) -> Anatomy:
     parts = anatomy.parts.copy()
     _out_of_fluid(mask, parts)
     _settle_splenium(anatomy, mask, parts)
-    return replace(anatomy, parts=parts)
+    return replace(anatomy, parts=parts, is_left=_sided(anatomy, mask))
+
+
+def _sided(anatomy: Anatomy, mask: BoolArray) -> BoolArray:
+    """The left half, with areas that lie nearly all on one side wholly there."""
+    is_left = anatomy.is_left.copy()
+    for area in _connected(mask):
+        share = float(is_left[area].mean())
+        if max(share, 1 - share) >= ONE_SIDED:
+            is_left[area] = share >= ONE_SIDED
+    return is_left
 
 
 def _out_of_fluid(mask: BoolArray, parts: NDArray[np.uint8]) -> None:

@@ -148,6 +148,12 @@ def test_an_area_of_one_side_is_lateral():
     assert found[Quantity.RESTRICTED_LATERALITY, Region.BRAIN, Side.WHOLE] == pytest.approx(1.0)
 
 
+def test_an_area_that_only_reaches_across_the_midline_is_of_one_side():
+    found = values(diffusion.measure(inputs_of((ball((9, -84, 8), 10.5), 1.8, 430))))
+    assert volume(found, Region.OCCIPITAL, Side.RIGHT) > 1
+    assert volume(found, Region.OCCIPITAL, Side.LEFT) == 0
+
+
 def test_an_area_astride_the_midline_of_the_splenium_is_all_splenium():
     share = ball(SPLENIAL, 6)
     found = values(diffusion.measure(inputs_of((share, 1.8, 450))))
