@@ -106,6 +106,7 @@ def _story(outcome: Outcome) -> str:
     masks = "; ".join(
         f"{one.kind}: Dice {one.dice or 0:.2f}, {one.found_ml:.1f} of {one.true_ml:.1f} mL"
         for one in outcome.overlaps
+        if one.true_ml or one.found_ml
     )
     detail = f" {outcome.ending}: {outcome.detail}." if outcome.detail else ""
     priority = f" {outcome.imaging_priority}." if outcome.imaging_priority else ""
