@@ -104,12 +104,12 @@ def find_meningeal(pair: Pair, scan: Scan, spaces: Spaces) -> Meninges:
 
 def _fluid(pair: Pair, anatomy: Anatomy) -> BoolArray:
     """Voxels darker before contrast than halfway between ventricle and grey matter: the patient's own sulci."""
-    grey = pair.before[(anatomy.grey > 0.8) & pair.valid]
+    grey = pair.even[(anatomy.grey > 0.8) & pair.valid]
     inner = ndimage.binary_erosion(anatomy.region(Region.VENTRICLES), np.ones((1, 3, 3), dtype=bool))
-    water = pair.before[inner & pair.valid]
+    water = pair.even[inner & pair.valid]
     # The fitted ventricle holds some of the tissue around it, hence a low quantile.
     dark = float(np.quantile(water, 0.3)) if water.size else 0.5 * float(np.median(grey))
-    found: BoolArray = anatomy.brain & pair.valid & (pair.before < (dark + float(np.median(grey))) / 2)
+    found: BoolArray = anatomy.brain & pair.valid & (pair.even < (dark + float(np.median(grey))) / 2)
     return found
 
 

@@ -43,12 +43,14 @@ _ROUNDS = 5
 class Pair:
     """T1 before and after on the grid of the later one; lesion-free white matter is 1 in both. All (k, j, i).
 
+    even : `before` without shading, as the fluid has to be told from grey matter near the coil and far from it
     valid : where the earlier series has signal too
     noise : standard deviation of the difference in white matter
     """
 
     before: FloatArray
     after: FloatArray
+    even: FloatArray
     valid: BoolArray
     noise: float
 
@@ -86,7 +88,8 @@ def match(before: Scan, after: Scan) -> Pair:
     earlier = (pulled * _gain(signal, pulled, white) / unit).astype(np.float32)
     difference = (later - earlier)[white]
     noise = 1.4826 * float(np.median(np.abs(difference - np.median(difference))))
-    pair = Pair(earlier, later, there & (earlier > 0.02), noise)
+    shading = np.divide(anatomy.corrected, later, out=np.zeros_like(later), where=later > 0)
+    pair = Pair(earlier, later, earlier * shading, there & (earlier > 0.02), noise)
     _require_like_technique(pair, anatomy)
     _require_contrast_agent(pair, after)
     return pair

@@ -65,7 +65,10 @@ def inputs(after: np.ndarray, before: np.ndarray | None = None, lesion: np.ndarr
     volume, anatomy = head()
     pre = replace(volume, array=t1(seed=1) if before is None else before, role=Role.T1)
     post = replace(volume, array=after, role=Role.T1C, is_after_contrast=True)
-    scans = {one.role: Scan(one, anatomy, at_rest()) for one in (pre, post, volume)}
+    scans = {
+        one.role: Scan(one, replace(anatomy, corrected=one.array / 500), at_rest()) for one in (pre, post)
+    }
+    scans[Role.FLAIR] = Scan(volume, anatomy, at_rest())
     found = {} if lesion is None else {FLAIR_CHECK: CheckResult((), lesion, Role.FLAIR)}
     return Inputs(scans, found=found)
 
