@@ -1,14 +1,133 @@
-"""What a series is worth for measuring (sign M8): judged before any check looks at it."""
+"""What a series is worth for measuring (sign M8): judged before any check looks at it.
 
-from rules.anatomy import Region
+Only what truly cannot be measured is refused; everything else is told as a problem and stays usable.
+"""
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy import ndimage
+
+from rules.anatomy import Region, Role
 from rules.messages import SeriesQuality
+from workers.imaging.anatomy import Anatomy
 from workers.imaging.scan import Scan
+from workers.imaging.volume import Volume
+
+MIN_COVERED, WANTED_COVERED = 0.5, 0.9
+"""Share of the brain below which nothing can be said, and below which it is told. [P]"""
+MIN_SIGNAL_TO_NOISE, WANTED_SIGNAL_TO_NOISE = 3.0, 8.0
+"""Of white matter (of the brain, on diffusion images). [P]"""
+GHOSTS = 2.6
+"""Signal of the air along one axis of the image over the other: 1.0-1.8 in simulated health (SWI 2.5), 2.4-2.8 with ghosts of a
+tenth of the signal. [P]"""
+FAINT = 0.01
+"""Share of the tissue's signal that air is taken to have at least: scanners blank it."""
+SEVERE_GHOSTS = 25.0
+"""The same where ghosts hide tissue: at least a quarter of its signal over blanked air. [P]"""
+AIR_FROM_MM = 25.0
+"""Distance from the brain beyond which neither scalp nor skull reaches."""
+FEW_AIR = 2_000
+"""Voxels of air below which it says nothing: stripped or tightly cut images."""
+THICK_MM = 6.0
+"""Slice spacing from which small lesions fall between the slices. [P]"""
+
+BoolArray = NDArray[np.bool_]
 
 
 def quality_of(scan: Scan) -> SeriesQuality:
     """The quality of one series."""
+    volume, anatomy = scan.volume, scan.anatomy
+    covered = anatomy.covered[Region.BRAIN]
+    signal = _tissue(volume, anatomy)
+    # The air of computed maps is no air.
+    is_measured = signal is not None and volume.role not in (Role.ADC, Role.PHASE)
+    noise, ghosts = _air(volume, anatomy, signal) if is_measured and signal else (None, None)
+    ratio = signal / noise if signal is not None and noise else None
+    problems, is_usable = _problems(volume, covered, ratio, ghosts)
     return SeriesQuality(
-        brain_covered=scan.anatomy.covered[Region.BRAIN],
-        slice_spacing_mm=scan.volume.spacing_mm[2],
+        signal_to_noise=ratio,
+        ghosting=ghosts,
+        sharpness=_edge_width(volume, anatomy),
+        brain_covered=covered,
+        slice_spacing_mm=volume.spacing_mm[2],
         alignment=scan.motion.information,
+        problems=tuple(problems),
+        is_usable=is_usable,
     )
+
+
+def _problems(
+    volume: Volume, covered: float, ratio: float | None, ghosts: float | None
+) -> tuple[list[str], bool]:
+    """What is wrong, worst first, and whether the series can be measured all the same."""
+    fatal: list[str] = []
+    minor: list[str] = []
+    if covered < WANTED_COVERED:
+        clause = f"only {100 * covered:.0f} % of the brain lies within the slices"
+        (fatal if covered < MIN_COVERED else minor).append(clause)
+    if ratio is not None and ratio < WANTED_SIGNAL_TO_NOISE:
+        clause = f"signal only {ratio:.1f} times the noise"
+        (fatal if ratio < MIN_SIGNAL_TO_NOISE else minor).append(clause)
+    if ghosts is not None and ghosts > GHOSTS:
+        clause = f"motion ghosts (air {ghosts:.1f} times as bright along one axis)"
+        (fatal if ghosts > SEVERE_GHOSTS else minor).append(clause)
+    if volume.is_after_contrast and volume.role is Role.FLAIR:
+        minor.append("taken after contrast agent")
+    if volume.spacing_mm[2] > THICK_MM:
+        minor.append(f"slices {volume.spacing_mm[2]:.1f} mm apart")
+    return fatal + minor, not fatal
+
+
+def _tissue(volume: Volume, anatomy: Anatomy) -> float | None:
+    """Median signal of white matter in the units of the pixels."""
+    inside = anatomy.white > 0.9
+    return float(np.median(volume.array[inside])) if inside.any() else None
+
+
+def _air(volume: Volume, anatomy: Anatomy, signal: float) -> tuple[float | None, float | None]:
+    """Noise of the air (standard deviation of either channel), and how much brighter the air is along one image axis.
+
+    Ghosts repeat the head along the phase direction, so beside the head in one direction only; noise is the same all round.
+    """
+    beside = _beside(volume, anatomy)
+    levels = [float(np.mean(volume.array[one])) for one in beside if np.count_nonzero(one) >= FEW_AIR]
+    air = beside[0] | beside[1]
+    values = volume.array[air]
+    values = values[values > 0]
+    if values.size < max(FEW_AIR, 0.5 * np.count_nonzero(air)):
+        return None, None
+    # The darker half: ghosts, flow and the couch are bright.
+    noise = float(np.quantile(values, 0.25)) / 0.7585
+    ghosts = max(levels) / max(min(levels), FAINT * signal) if len(levels) == 2 else None
+    return noise, ghosts
+
+
+def _beside(volume: Volume, anatomy: Anatomy) -> tuple[BoolArray, BoolArray]:
+    """Air beside the brain along the columns (j) and along the rows (i), in the slices that show it."""
+    di, dj, _ = volume.spacing_mm
+    rows_near = _grown(np.asarray(anatomy.brain.any(axis=2)), AIR_FROM_MM / dj)
+    columns_near = _grown(np.asarray(anatomy.brain.any(axis=1)), AIR_FROM_MM / di)
+    shown = np.asarray(anatomy.brain.any(axis=(1, 2)))[:, None, None]
+    along_j = shown & columns_near[:, None, :] & ~rows_near[:, :, None]
+    along_i = shown & rows_near[:, :, None] & ~columns_near[:, None, :]
+    return along_j, along_i
+
+
+def _grown(inside: BoolArray, voxels: float) -> BoolArray:
+    """Grown along the last axis alone."""
+    near: BoolArray = ndimage.maximum_filter1d(inside.astype(np.uint8), 2 * int(voxels) + 1, axis=-1) > 0
+    return near
+
+
+def _edge_width(volume: Volume, anatomy: Anatomy) -> float | None:
+    """Width in mm over which the signal changes at the sharpest edges of the brain, in the plane of the slices."""
+    inner = anatomy.depth_mm > 3.0
+    if np.count_nonzero(inner) < FEW_AIR:
+        return None
+    box = ndimage.find_objects(inner.astype(np.uint8))[0]
+    signal, kept = volume.array[box].astype(np.float32), inner[box]
+    di, dj, _ = volume.spacing_mm
+    slope = np.hypot(np.gradient(signal, dj, axis=1), np.gradient(signal, di, axis=2))
+    spread = float(np.subtract(*np.percentile(signal[kept], (95, 5))))
+    steepest = float(np.percentile(slope[kept], 99.0))
+    return spread / steepest if steepest > 0 else None

@@ -1,0 +1,83 @@
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from rules.anatomy import Region, Role
+from tests.workers.imaging.heads import flat_anatomy
+from workers.imaging.motion import at_rest
+from workers.imaging.quality import quality_of
+from workers.imaging.scan import Scan
+
+WIDE = 40
+"""Voxels of air (2 mm) set around the template's grid: it ends at the brain."""
+
+
+@pytest.fixture(scope="module")
+def clean():
+    """A brain in wide air, without noise: white matter 300."""
+    volume, anatomy = flat_anatomy(noise=0.0)
+    around = ((0, 0), (WIDE, WIDE), (WIDE, WIDE))
+    arrays = {
+        name: np.pad(getattr(anatomy, name), around)
+        for name in ("brain", "corrected", "parts", "is_left", "grey", "white", "depth_mm")
+    }
+    anatomy = replace(anatomy, **arrays, template_mm=np.pad(anatomy.template_mm, ((0, 0), *around)))
+    signal = np.where(anatomy.brain, 300 * anatomy.corrected, 0)
+    return Scan(replace(volume, array=signal.astype(np.float32)), anatomy, at_rest())
+
+
+def seen_as(scan, signal, *, sigma=15.0, **changes):
+    """The quality of the scan with other pixels, in magnitude noise."""
+    noise = np.random.default_rng(0).normal(0, sigma, (2, *signal.shape))
+    array = np.hypot(signal + noise[0], noise[1]).astype(np.float32)
+    return quality_of(replace(scan, volume=replace(scan.volume, array=array, **changes)))
+
+
+def test_signal_to_noise_is_that_of_white_matter(clean):
+    quality = seen_as(clean, clean.volume.array)
+    assert quality.signal_to_noise == pytest.approx(20, rel=0.1)
+    assert quality.ghosting == pytest.approx(1.0, abs=0.1)
+    assert quality.is_usable
+    assert not quality.problems
+
+
+def test_ghosts_along_one_axis_are_told(clean):
+    signal = clean.volume.array
+    ghosts = signal + 0.2 * (np.roll(signal, 60, axis=1) + np.roll(signal, -60, axis=1))
+    quality = seen_as(clean, ghosts, sigma=5.0)
+    assert quality.is_usable
+    assert quality.problems[0].startswith("motion ghosts")
+
+
+def test_a_series_drowned_in_noise_cannot_be_measured(clean):
+    quality = seen_as(clean, clean.volume.array, sigma=140.0)
+    assert not quality.is_usable
+    assert "noise" in quality.problems[0]
+
+
+def test_stripped_images_have_no_air_to_judge(clean):
+    quality = quality_of(clean)
+    assert quality.signal_to_noise is None
+    assert quality.ghosting is None
+    assert quality.is_usable
+
+
+def test_half_a_brain_cannot_be_measured(clean):
+    anatomy = replace(clean.anatomy, covered={**clean.anatomy.covered, Region.BRAIN: 0.4})
+    quality = quality_of(replace(clean, anatomy=anatomy))
+    assert not quality.is_usable
+    assert quality.problems == ("only 40 % of the brain lies within the slices",)
+
+
+def test_a_flair_after_contrast_agent_is_told_and_used(clean):
+    quality = seen_as(clean, clean.volume.array, is_after_contrast=True)
+    assert quality.is_usable
+    assert quality.problems == ("taken after contrast agent",)
+    assert not seen_as(clean, clean.volume.array, is_after_contrast=True, role=Role.T1C).problems
+
+
+def test_blur_widens_the_edges(clean):
+    signal = clean.volume.array
+    blurred = (signal + np.roll(signal, 1, 2) + np.roll(signal, -1, 2)) / 3
+    assert seen_as(clean, blurred, sigma=2.0).sharpness > seen_as(clean, signal, sigma=2.0).sharpness
