@@ -10,6 +10,7 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from types import FrameType
 
 from rules.codec import MessageError, to_plain
 from rules.identity import digest_of
@@ -62,6 +63,7 @@ def run_all(
         else:
             waiting.append(job)
     running: list[_Running] = []
+    before = signal.signal(signal.SIGTERM, _leave)
     try:
         while waiting or running:
             while waiting and len(running) < plan.jobs:
@@ -72,9 +74,15 @@ def run_all(
                 found[one.job.study.name] = outcome = _outcome(one, plan.limit_s)
                 tell(outcome)
     finally:
+        signal.signal(signal.SIGTERM, before)
         for one in running:
             _kill(one)
     return tuple(found[study.name] for study in studies)
+
+
+def _leave(number: int, _frame: FrameType | None) -> None:
+    """Asked to end: leave by the usual way, so that no case is left running without anybody who waits for it."""
+    raise SystemExit(128 + number)
 
 
 def _job(study: Study, plan: Plan) -> Job:

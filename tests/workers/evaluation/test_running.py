@@ -1,7 +1,10 @@
 """Cases in processes of their own, with a stand-in for the one that analyses."""
 
 import json
+import os
+import signal
 import sys
+import threading
 from pathlib import Path
 
 import pytest
@@ -97,3 +100,12 @@ def test_a_job_is_plain_data(start, tmp_path):
     start("a")
     job = from_plain(Job, json.loads((tmp_path / "cases" / "a" / "job.json").read_text()))
     assert job.study == Study("a")
+
+
+def test_asked_to_end_it_ends_its_cases_too(start, tmp_path):
+    asked = threading.Timer(0.7, os.kill, (os.getpid(), signal.SIGTERM))
+    asked.start()
+    with pytest.raises(SystemExit):
+        start("slow")
+    assert signal.getsignal(signal.SIGTERM) is signal.SIG_DFL
+    assert load(tmp_path / "cases" / "slow" / "outcome.json").identity == ""
