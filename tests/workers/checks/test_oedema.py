@@ -1,0 +1,180 @@
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from rules.anatomy import Region, Role, Side
+from rules.findings import Measured, NotAssessed, Quantity, Why
+from tests.workers.imaging.heads import flat_anatomy
+from workers.checks import oedema
+from workers.checks.check import Inputs
+from workers.errors import CannotAssess
+from workers.imaging.displacement import FORAMEN_Z, tonsil_descent
+from workers.imaging.motion import at_rest
+from workers.imaging.scan import Scan
+
+LEVELS = {Role.T2: (1.0, 1.3, 2.8), Role.FLAIR: (1.0, 1.1, 0.3), Role.T1: (1.0, 0.85, 0.35)}
+"""White, grey and fluid."""
+
+
+def scan_of(role=Role.T2, filled=0.0, brighter=1.0):
+    """The template in the contrast of a role; `filled` is the share of sulcal fluid that brain has taken."""
+    volume, anatomy = flat_anatomy()
+    grey, white = (one.astype(np.float32) for one in (anatomy.grey, anatomy.white))
+    fluid = np.clip(1 - grey - white, 0, 1) * anatomy.brain
+    left = fluid * (1 - filled * (anatomy.region(Region.SULCI) | anatomy.region(Region.CISTERNS)))
+    w, g, f = LEVELS[role]
+    noise = np.random.default_rng(2).normal(0, 0.04, grey.shape)
+    signal = (brighter * w * white + g * (grey + fluid - left) + f * left) * anatomy.brain + noise
+    signal = signal.astype(np.float32)
+    volume = replace(volume, array=signal, role=role)
+    return Scan(volume, replace(anatomy, corrected=signal), at_rest()), left
+
+
+def found(scan, **inputs):
+    result = oedema.measure(Inputs({scan.volume.role: scan}, **inputs))
+    return {(one.quantity, one.region, one.side): one for one in result.findings}
+
+
+@pytest.fixture(scope="module")
+def healthy():
+    return scan_of()
+
+
+@pytest.mark.parametrize("role", LEVELS)
+def test_sulcal_fluid_has_its_volume_in_every_contrast(role):
+    scan, fluid = scan_of(role)
+    counted = scan.anatomy.region(Region.SULCI) & (fluid > 0.2) & (scan.anatomy.white < 0.6)
+    truth = fluid[counted].sum() * scan.volume.voxel_ml
+    value = found(scan)[Quantity.CSF_VOLUME, Region.SULCI, Side.WHOLE]
+    assert value.value == pytest.approx(truth, rel=0.3)
+    assert 0 < value.uncertainty < 0.5 * truth
+
+
+def test_effaced_sulci_lose_their_fluid_and_ventricles_keep_theirs(healthy):
+    open_, tight = found(healthy[0]), found(scan_of(filled=0.9)[0])
+    sulci, ventricles = (
+        (Quantity.CSF_VOLUME, *place)
+        for place in ((Region.SULCI, Side.WHOLE), (Region.VENTRICLES, Side.MIDLINE))
+    )
+    assert tight[sulci].value < 0.1 * open_[sulci].value
+    assert tight[ventricles].value == pytest.approx(open_[ventricles].value, rel=0.1)
+
+
+def test_swollen_white_matter_is_not_fluid(healthy):
+    place = (Quantity.CSF_VOLUME, Region.SULCI, Side.WHOLE)
+    swollen = found(scan_of(brighter=1.4)[0])[place].value
+    assert swollen == pytest.approx(found(healthy[0])[place].value, rel=0.15)
+
+
+def test_one_tight_hemisphere_shows_in_the_ratio(healthy):
+    whole = (Quantity.CSF_RATIO, Region.SULCI, Side.WHOLE)
+    assert found(healthy[0])[whole].value > 0.8
+    half = 0.7 * flat_anatomy()[1].is_left
+    assert found(scan_of(filled=half)[0])[whole].value < 0.35
+
+
+def test_change_is_taken_from_the_same_series_of_the_earlier_study(healthy):
+    place = (Quantity.CSF_CHANGE, Region.SULCI, Side.WHOLE)
+    tight, _ = scan_of(filled=0.6)
+    change = found(tight, earlier={Role.T2: healthy[0]})[place]
+    assert -90 < change.value < -55
+    other, _ = scan_of(Role.FLAIR)
+    assert found(tight, earlier={Role.FLAIR: other})[place].detail == "no T2 series in the earlier study"
+    alone = found(tight)[place]
+    assert (alone.why, alone.detail) == (Why.SERIES_MISSING, "no earlier study")
+
+
+def test_t2_is_taken_before_flair_and_t1(healthy):
+    scans = {Role.FLAIR: scan_of(Role.FLAIR)[0], Role.T2: healthy[0]}
+    assert oedema.measure(Inputs(scans)).role is Role.T2
+
+
+@pytest.mark.parametrize("shift_mm", [0.0, 8.0])
+def test_the_septum_is_measured_from_the_plane_of_symmetry(healthy, shift_mm):
+    scan, _ = healthy
+    x, y, z = scan.anatomy.template_mm.astype(np.float32)
+    pushed = shift_mm * np.exp(-((x / 30) ** 2) - ((y - 5) / 35) ** 2 - ((z - 12) / 30) ** 2)
+    places = np.stack([x - pushed, y, z]).astype(np.float16)
+    moved = Scan(scan.volume, replace(scan.anatomy, template_mm=places), scan.motion)
+    value = found(moved)[Quantity.MIDLINE_SHIFT, Region.BRAIN, Side.WHOLE]
+    assert value.value == pytest.approx(shift_mm, abs=1.5)
+
+
+@pytest.mark.parametrize("depth_mm", [0.0, 6.0, 10.0])
+def test_tissue_below_the_foramen_has_its_depth(healthy, depth_mm):
+    scan = deeper(healthy[0], 20)
+    affine = scan.volume.affine
+    k, j, i = np.indices(scan.volume.array.shape)
+    x, y, z = (
+        sign * (affine[axis, axis] * n + affine[axis, 3])
+        for axis, (n, sign) in enumerate(((i, -1), (j, -1), (k, 1)))
+    )
+    tissue = (np.abs(x) < 10) & (y > -75) & (y < -45) & (z >= FORAMEN_Z - depth_mm)
+    assert tonsil_descent(scan, tissue) == pytest.approx(depth_mm, abs=2.0)
+
+
+def test_tonsils_need_thin_sections_and_reach(healthy):
+    place = (Quantity.TONSIL_DESCENT, Region.BRAIN, Side.WHOLE)
+    assert found(cut(healthy[0], 10))[place].why is Why.COVERAGE
+    thick = replace(healthy[0].volume, affine=healthy[0].volume.affine @ np.diag([1, 1, 2.5, 1]))
+    assert found(Scan(thick, healthy[0].anatomy, at_rest()))[place].why is Why.GEOMETRY
+
+
+def test_a_space_outside_the_slices_is_not_assessed(healthy):
+    anatomy = replace(healthy[0].anatomy, covered=dict.fromkeys(Region, 0.5))
+    findings = found(Scan(healthy[0].volume, anatomy, at_rest())).values()
+    assert all(
+        isinstance(one, NotAssessed) and one.why is Why.COVERAGE
+        for one in findings
+        if one.quantity is Quantity.CSF_VOLUME
+    )
+
+
+def test_silence_says_all_that_would_have_been_said(healthy):
+    silent = {(one.quantity, one.region, one.side) for one in oedema.silence(Why.CRASH, "it broke")}
+    assert silent == set(found(healthy[0], earlier={Role.T2: healthy[0]}))
+
+
+def test_a_scan_without_fluid_contrast_is_refused(healthy):
+    scan, _ = healthy
+    flat = np.where(scan.anatomy.brain, 1.0, 0.0).astype(np.float32)
+    flat += np.random.default_rng(3).normal(0, 0.1, flat.shape).astype(np.float32)
+    with pytest.raises(CannotAssess, match="stand out"):
+        oedema.measure(Inputs({Role.T2: Scan(scan.volume, replace(scan.anatomy, corrected=flat), at_rest())}))
+    with pytest.raises(CannotAssess, match="no T2, FLAIR or T1"):
+        oedema.measure(Inputs({}))
+
+
+def test_it_says_the_same_twice(healthy):
+    once, twice = found(healthy[0]), found(healthy[0])
+    assert once == twice
+    assert all(isinstance(one, (Measured, NotAssessed)) for one in once.values())
+
+
+def deeper(scan, slices):
+    """The same head with empty slices below."""
+    anatomy, volume = scan.anatomy, scan.volume
+
+    def pad(values):
+        return np.pad(values, ((0, 0),) * (values.ndim - 3) + ((slices, 0), (0, 0), (0, 0)))
+
+    names = ("brain", "corrected", "parts", "is_left", "grey", "white", "depth_mm", "template_mm")
+    affine = volume.affine.copy()
+    affine[:3, 3] -= slices * affine[:3, 2]
+    uids = tuple(f"1.2.3.{k}" for k in range(len(volume.array) + slices))
+    padded = replace(anatomy, **{name: pad(getattr(anatomy, name)) for name in names})
+    return Scan(
+        replace(volume, array=pad(volume.array), affine=affine, sop_instance_uids=uids), padded, scan.motion
+    )
+
+
+def cut(scan, slices):
+    """The same head without its lowest slices."""
+    names = ("brain", "corrected", "parts", "is_left", "grey", "white", "depth_mm", "template_mm")
+    less = {name: getattr(scan.anatomy, name)[..., slices:, :, :] for name in names}
+    affine = scan.volume.affine.copy()
+    affine[:3, 3] += slices * affine[:3, 2]
+    uids = scan.volume.sop_instance_uids[slices:]
+    volume = replace(scan.volume, array=scan.volume.array[slices:], affine=affine, sop_instance_uids=uids)
+    return Scan(volume, replace(scan.anatomy, **less), scan.motion)

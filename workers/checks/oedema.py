@@ -1,0 +1,195 @@
+"""Brain swelling by what it displaces: fluid of sulci, cisterns and ventricles, the midline, the tonsils (sign M6)."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from rules.anatomy import Region, Role, Side
+from rules.findings import UNITS, Evidence, Finding, Measured, NotAssessed, Quantity, Why
+from workers.checks.check import Check, Inputs
+from workers.checks.result import CheckResult
+from workers.errors import CannotAssess
+from workers.imaging.displacement import midline_shift, tonsil_descent
+from workers.imaging.fluid import Fluid, fluid_of
+from workers.imaging.regions import sides
+from workers.imaging.scan import Scan
+
+NAME = "oedema"
+VERSION = "1"
+
+ROLES = (Role.T2, Role.FLAIR, Role.T1)
+"""Best first: in T2 fluid stands out most, and swollen white matter least resembles it."""
+SPACES = (Region.SULCI, Region.CISTERNS, Region.VENTRICLES)
+MIN_COVERED = 0.9
+"""Share of a space's template volume that has to lie within the slices; sulcal fluid is thin at the vertex. [P]"""
+RATIO_FROM_ML = 1.0
+"""Least sulcal fluid of the fuller hemisphere of which a ratio is taken. [P]"""
+CHANGE_FROM_ML = 1.0
+"""Least fluid of the earlier study of which a change is taken. [P]"""
+REPEATABLE = 0.10
+"""Half width (95 %) of the volume between two scans of one patient, as a share: brain mask and slice position. [P]"""
+TONSIL_STEP_MM = 3.0
+"""Thickest section, measured along the body, on which a descent of 5 mm can be told. [P]"""
+TISSUE = (0.6, 1.45)
+"""Signal of tonsils over that of the cerebellum's median; bone is darker, T2 fluid brighter. [P]"""
+
+_PLACES = tuple((region, side) for region in SPACES for side in sides(region))
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Seen:
+    """A scan and the fluid in it."""
+
+    scan: Scan
+    fluid: Fluid
+
+    def volume_ml(self, region: Region, side: Side) -> tuple[float, float]:
+        """Fluid of a space and the half width of its 95 % interval."""
+        inside = self.scan.anatomy.region(region, Side.WHOLE if side is Side.MIDLINE else side)
+        value, low, high = (
+            float(one[inside].sum(dtype=np.float64)) * self.scan.volume.voxel_ml
+            for one in (self.fluid.share, self.fluid.low, self.fluid.high)
+        )
+        return value, float(np.hypot((high - low) / 2, REPEATABLE * value))
+
+
+def measure(inputs: Inputs) -> CheckResult:
+    """Fluid volumes, their ratio and change, and the displacement of midline and tonsils."""
+    scan = _best(inputs.scans)
+    seen = Seen(scan, fluid_of(scan))
+    findings = [_volume(seen, region, side) for region, side in _PLACES]
+    findings.append(_ratio(seen))
+    findings += _changes(seen, inputs)
+    findings += [_shift(scan), _descent(scan)]
+    return CheckResult(tuple(findings), seen.fluid.share > 0.5, scan.volume.role)
+
+
+def silence(why: Why, detail: str) -> tuple[Finding, ...]:
+    """Everything this check would have said, as not assessed."""
+    volumes = [NotAssessed(Quantity.CSF_VOLUME, *place, why, detail) for place in _PLACES]
+    changes = [NotAssessed(Quantity.CSF_CHANGE, *place, why, detail) for place in _PLACES]
+    return (
+        *volumes,
+        *changes,
+        NotAssessed(Quantity.CSF_RATIO, Region.SULCI, Side.WHOLE, why, detail),
+        NotAssessed(Quantity.MIDLINE_SHIFT, Region.BRAIN, Side.WHOLE, why, detail),
+        NotAssessed(Quantity.TONSIL_DESCENT, Region.BRAIN, Side.WHOLE, why, detail),
+    )
+
+
+def _best(scans: Mapping[Role, Scan]) -> Scan:
+    """The first of the wanted series that is there."""
+    for role in ROLES:
+        if role in scans:
+            return scans[role]
+    raise CannotAssess(Why.SERIES_MISSING, "no T2, FLAIR or T1 series")
+
+
+def _volume(seen: Seen, region: Region, side: Side) -> Finding:
+    covered = seen.scan.anatomy.covered[region]
+    if covered < MIN_COVERED:
+        detail = f"only {100 * covered:.0f} % of the space lies within the slices"
+        return NotAssessed(Quantity.CSF_VOLUME, region, side, Why.COVERAGE, detail)
+    value, margin = seen.volume_ml(region, side)
+    return _measured(seen.scan, Quantity.CSF_VOLUME, (region, side), (value, margin))
+
+
+def _ratio(seen: Seen) -> Finding:
+    """Sulcal fluid of the poorer over that of the richer hemisphere."""
+    place = (Region.SULCI, Side.WHOLE)
+    if seen.scan.anatomy.covered[Region.SULCI] < MIN_COVERED:
+        return NotAssessed(
+            Quantity.CSF_RATIO, *place, Why.COVERAGE, "the sulci are not all within the slices"
+        )
+    both = [seen.volume_ml(Region.SULCI, side) for side in (Side.LEFT, Side.RIGHT)]
+    (small, small_margin), (large, large_margin) = sorted(both)
+    if large < RATIO_FROM_ML:
+        detail = "too little sulcal fluid on both sides to compare them"
+        return NotAssessed(Quantity.CSF_RATIO, *place, Why.QUALITY, detail)
+    # The levels are common to both sides and cancel; what is left is half of each side's own error.
+    margin = 0.5 * (small + small_margin) / large * (large_margin / large)
+    return _measured(seen.scan, Quantity.CSF_RATIO, place, (small / large, margin))
+
+
+def _changes(seen: Seen, inputs: Inputs) -> list[Finding]:
+    """Change of every space against the same series of the earlier study."""
+    try:
+        before = _earlier(seen, inputs.earlier)
+    except CannotAssess as lack:
+        return [NotAssessed(Quantity.CSF_CHANGE, *place, lack.why, lack.detail) for place in _PLACES]
+    return [_change(seen, before, region, side) for region, side in _PLACES]
+
+
+def _earlier(seen: Seen, scans: Mapping[Role, Scan]) -> Seen:
+    role = seen.scan.volume.role
+    if not scans:
+        raise CannotAssess(Why.SERIES_MISSING, "no earlier study")
+    if role not in scans:
+        raise CannotAssess(Why.SERIES_MISSING, f"no {role.value} series in the earlier study")
+    return Seen(scans[role], fluid_of(scans[role]))
+
+
+def _change(seen: Seen, before: Seen, region: Region, side: Side) -> Finding:
+    covered = min(one.scan.anatomy.covered[region] for one in (seen, before))
+    (now, now_margin), (past, past_margin) = (one.volume_ml(region, side) for one in (seen, before))
+    if covered < MIN_COVERED:
+        detail = "the space does not lie within the slices of both studies"
+        return NotAssessed(Quantity.CSF_CHANGE, region, side, Why.COVERAGE, detail)
+    if past < CHANGE_FROM_ML:
+        detail = "too little fluid in the earlier study to tell a change"
+        return NotAssessed(Quantity.CSF_CHANGE, region, side, Why.QUALITY, detail)
+    margin = 100 / past * float(np.hypot(now_margin, past_margin * now / past))
+    value = (100 * (now - past) / past, margin)
+    return _measured(seen.scan, Quantity.CSF_CHANGE, (region, side), value)
+
+
+def _shift(scan: Scan) -> Finding:
+    return _of_brain(scan, Quantity.MIDLINE_SHIFT, midline_shift)
+
+
+def _descent(scan: Scan) -> Finding:
+    return _of_brain(scan, Quantity.TONSIL_DESCENT, _tonsils)
+
+
+def _tonsils(scan: Scan) -> tuple[float, float]:
+    """Descent and half a section; raises CannotAssess where sections are too thick to tell."""
+    columns = scan.volume.affine[:3, :3]
+    step = float(np.abs(columns[2]).max())
+    if step > TONSIL_STEP_MM:
+        raise CannotAssess(
+            Why.GEOMETRY, f"sections {step:.0f} mm apart cannot show how low the tonsils stand"
+        )
+    return tonsil_descent(scan, _tissue(scan)), step
+
+
+def _tissue(scan: Scan) -> NDArray[np.bool_]:
+    """Voxels with the signal of cerebellum, inside the brain or below it."""
+    hind = scan.volume.array[scan.anatomy.region(Region.CEREBELLUM)]
+    if not hind.size:
+        raise CannotAssess(Why.COVERAGE, "the cerebellum is not within the slices")
+    middle = float(np.median(hind))
+    low, high = (middle * bound for bound in TISSUE)
+    tissue: NDArray[np.bool_] = (scan.volume.array > low) & (scan.volume.array < high)
+    return tissue
+
+
+def _of_brain(scan: Scan, quantity: Quantity, found: Callable[[Scan], tuple[float, float]]) -> Finding:
+    """A displacement, or why it stays unknown."""
+    place = (Region.BRAIN, Side.WHOLE)
+    try:
+        value = found(scan)
+    except CannotAssess as lack:
+        return NotAssessed(quantity, *place, lack.why, lack.detail)
+    return _measured(scan, quantity, place, value)
+
+
+def _measured(
+    scan: Scan, quantity: Quantity, place: tuple[Region, Side], value: tuple[float, float]
+) -> Finding:
+    evidence = Evidence(CHECK.label, scan.volume.series_instance_uid)
+    return Measured(quantity, *place, value[0], UNITS[quantity], evidence, value[1])
+
+
+CHECK = Check(NAME, VERSION, ROLES, measure, silence, uses_earlier=True)
