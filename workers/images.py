@@ -2,7 +2,6 @@
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
-from typing import TypeVar
 
 from rules.anatomy import Role
 from rules.findings import Why
@@ -12,6 +11,7 @@ from workers.checks.check import Lack
 from workers.errors import CannotAssess
 from workers.imaging.anatomy import lay
 from workers.imaging.brain_map import BrainMap, map_brain
+from workers.imaging.diffusion import same_grid
 from workers.imaging.motion import Motion, at_rest
 from workers.imaging.quality import quality_of
 from workers.imaging.registration import align
@@ -26,7 +26,8 @@ from workers.versions import code_digest
 REFERENCES = (Role.FLAIR, Role.T2, Role.T1, Role.T1C)
 """Series in which the brain may be looked for, best first."""
 
-T = TypeVar("T")
+_OF_DWI = (Role.B0, Role.ADC)
+"""Acquired together with the diffusion-weighted images, or made from them."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -130,8 +131,7 @@ class Images:
             mapped = self.mapped()
             if isinstance(mapped, Lack):
                 return mapped
-            is_reference = role is mapped.role and not self.origin
-            motion = at_rest() if is_reference else align(self.reference(mapped), volume)
+            motion = self._motion(role, volume, mapped)
             scan = self._scans[role] = self._laid(role, mapped.brain, motion)
         except CannotAssess as reason:
             return Lack(reason.why, reason.detail)
@@ -139,6 +139,14 @@ class Images:
         if not quality.is_usable:
             return Lack(Why.QUALITY, ", ".join(quality.problems))
         return Placed(uids, motion, quality)
+
+    def _motion(self, role: Role, volume: Volume, mapped: Mapped) -> Motion:
+        if role is mapped.role and not self.origin:
+            return at_rest()
+        weighted = self.placed(Role.DWI) if role in _OF_DWI else None
+        if isinstance(weighted, Placed) and same_grid(volume, self._volume(Role.DWI)[0]):
+            return weighted.motion  # a map of a few grey levels would align worse by itself
+        return align(self.reference(mapped), volume)
 
     def reference(self, mapped: Mapped) -> Scan:
         """The scan that the anatomy was found in; for an earlier study that of the study it is compared with."""
