@@ -21,6 +21,11 @@ def need_jars(*names: str) -> str:
     return _missing(missing[0]) if missing else ":".join(str(_JARS / name) for name in names)
 
 
+def need_file(path: Path) -> Path:
+    """A file of some Debian package; skips or fails like `need`."""
+    return path if path.exists() else Path(_missing(path.name))
+
+
 def _missing(name: str) -> str:
     if os.environ.get("CARTRIAGE_REQUIRE_PEERS"):
         pytest.fail(f"{name} is not installed")
