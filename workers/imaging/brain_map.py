@@ -22,8 +22,10 @@ GRID_MM = 2
 MIN_INFORMATION = 0.26
 """Mutual information in nats below which the fit is not believed: 0.38-0.46 on real heads, also with a quarter of the
 slices missing; noise, spheres, a knee-like cylinder and a blotchy ellipsoid reach 0.06-0.21."""
-MIN_COVERED = 0.5
-"""Share of the brain without which the rest cannot be placed or normalised."""
+HALF_INFORMATION = 0.22
+"""From here on a fit that covers little of the brain is that of a part of one: half a head reaches 0.25. [P]"""
+MIN_COVERED, MOST_COVERED = 0.5, 0.8
+"""Share of the brain without which the rest cannot be placed or normalised; below the second a poor fit is for that."""
 MIN_EXTENT_MM = 60.0
 """A thinner slab holds less than half of a brain in any direction."""
 
@@ -55,13 +57,14 @@ def map_brain(volume: Volume) -> BrainMap:
     """
     _require_signal(volume)
     pose = find_brain(volume)
-    if pose.information < MIN_INFORMATION:
+    covered = coverage(volume, pose)[Region.BRAIN]
+    is_part = pose.information >= HALF_INFORMATION and covered < MOST_COVERED
+    if pose.information < MIN_INFORMATION and not is_part:
         raise CannotAssess(
             Why.ANATOMY,
             f"the images do not match a brain (match {pose.information:.2f}, needed {MIN_INFORMATION})",
         )
-    covered = coverage(volume, pose)[Region.BRAIN]
-    if covered < MIN_COVERED:
+    if covered < MIN_COVERED or pose.information < MIN_INFORMATION:
         raise CannotAssess(Why.COVERAGE, f"only {100 * covered:.0f} % of the brain lies within the slices")
     template = load_template(GRID_MM)
     scan = onto_template(volume, pose, template)
