@@ -12,6 +12,7 @@ from rules.anatomy import Region, Role, Side
 from rules.findings import UNITS, Evidence, Finding, Measured, NotAssessed, Quantity, Why
 from workers.checks.areas import Areas, areas_of
 from workers.checks.check import Check, Inputs
+from workers.checks.cropping import around_brain, put_back
 from workers.checks.hyperintensity import Hyperintensity, Probability, find_hyperintensity
 from workers.checks.lesion_model import lesion_probability
 from workers.checks.result import CheckResult
@@ -70,12 +71,15 @@ def check_with(models: Path | None) -> Check:
 
 def measure(inputs: Inputs, models: Installed | None = None) -> CheckResult:
     """Volume, share, foci, ratio and z of FLAIR hyperintensity in every region, its symmetry and cortical share."""
-    seen = _look(inputs.scan(Role.FLAIR), models or Installed())
+    whole = inputs.scan(Role.FLAIR)
+    scan, box = around_brain(whole)
+    seen = _look(scan, models or Installed())
     findings: list[Finding] = []
     for region in REPORTED:
         findings += _of_region(seen, region)
     findings += _cortical_share(seen)
-    return CheckResult(tuple(findings), seen.found.mask, Role.FLAIR, seen.areas.lesions)
+    mask = put_back(seen.found.mask, box, whole.volume.array.shape)
+    return CheckResult(tuple(findings), mask, Role.FLAIR, seen.areas.lesions)
 
 
 def silence(why: Why, detail: str) -> tuple[Finding, ...]:
