@@ -12,6 +12,7 @@ from rules.policy import PolicyError, load
 from workers.cache import Cache
 from workers.errors import CannotAssess
 from workers.logs import configure
+from workers.models.card import ModelRefused
 from workers.offline import FolderError, Outcome, Pictures, triage_folder
 from workers.printing import print_outcome
 
@@ -39,6 +40,8 @@ from workers.printing import print_outcome
               help="Draw masks, regions and alignment of every series here, as PNG.")  # fmt: skip
 @click.option("--masks", type=click.Path(file_okay=False, path_type=Path),
               help="Write the masks of every check here, as NIfTI.")  # fmt: skip
+@click.option("--models", type=click.Path(exists=True, file_okay=False, path_type=Path),
+              help="Folder of plug-in models with their cards (docs/operations.md).")  # fmt: skip
 @click.option("--cache", "cache_folder", type=click.Path(file_okay=False, path_type=Path),
               help="Keep the costly stages here between runs.")  # fmt: skip
 @click.option("--json", "as_json", is_flag=True, help="Print the result as JSON (docs/triage.schema.json).")
@@ -52,6 +55,7 @@ def triage(
     baseline: Path | None,
     figures: Path | None,
     masks: Path | None,
+    models: Path | None,
     cache_folder: Path | None,
     as_json: bool,  # noqa: FBT001 - click passes options by name
 ) -> None:
@@ -64,9 +68,9 @@ def triage(
         context = load_context(context_file) if context_file else PatientContext(is_cart_recipient=True)
         outcome = triage_folder(
             folder, out, context, load(policy_folder), Cache(cache_folder),
-            study=study, at=at, baseline=baseline, pictures=Pictures(figures, masks), now=datetime.now(UTC).replace(microsecond=0),
+            study=study, at=at, baseline=baseline, pictures=Pictures(figures, masks), models=models, now=datetime.now(UTC).replace(microsecond=0),
         )  # fmt: skip
-    except (ContextError, FolderError, PolicyError, CannotAssess) as error:
+    except (ContextError, FolderError, ModelRefused, PolicyError, CannotAssess) as error:
         raise click.ClickException(str(error)) from error
     _show(outcome, as_json=as_json)
 

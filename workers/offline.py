@@ -84,12 +84,14 @@ def triage_folder(  # noqa: PLR0913 - each is one of the pipeline's inputs
     study: str = "",
     baseline: Path | None = None,
     pictures: Pictures | None = None,
+    models: Path | None = None,
 ) -> Outcome:
     """Triage the one study below `folder` and write its reports, pictures and result.json into `out`.
 
     now : aware; content time of the reports
     at : aware; the moment to decide for, to which the ages of context values are counted. None is the study's own
          date and time. Given, it is the content time too, and a second run writes the same bytes (docs/adr/0001).
+    models : folder of plug-in models
     baseline : folder of one earlier study of the same patient to compare with
 
     Raises FolderError if there is no DICOM, or more than one study and none named; CannotAssess if no header
@@ -104,7 +106,7 @@ def triage_folder(  # noqa: PLR0913 - each is one of the pipeline's inputs
         ready = _compared(ready, _earlier(baseline, out), policy)
     out.mkdir(parents=True, exist_ok=True)
     show = pictures.draw if pictures else None
-    triaged = triage(ready, Places(root, out.resolve()), policy, cache, show=show)
+    triaged = triage(ready, Places(root, out.resolve(), models), policy, cache, show=show)
     document = _document(ready, triaged, root, skipped)
     (out / "result.json").write_text(json.dumps(document, indent=2, ensure_ascii=False) + "\n")
     for report in triaged.reports:

@@ -40,6 +40,8 @@ class Places:
     """The file store: instance paths are relative to it, and so are report paths."""
     reports: Path
     """Folder below `root` for the reports of this job."""
+    models: Path | None = None
+    """Folder of plug-in models."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,7 +78,7 @@ def triage(
     if not headers:
         raise CannotAssess(Why.SERIES_UNREADABLE, "no file of the study is readable DICOM")
     images = Images(series, ready.instances, stages)
-    result = _failed(failure) if failure else _analysed(ready, places.root, images, headers)
+    result = _failed(failure, places) if failure else _analysed(ready, places, images, headers)
     if show:
         show(images, result)
     with stages.timed("decide"):
@@ -103,18 +105,20 @@ def triage(
     )
 
 
-def _analysed(ready: StudyReady, root: Path, images: Images, headers: Sequence[Dataset]) -> Analysis:
+def _analysed(ready: StudyReady, places: Places, images: Images, headers: Sequence[Dataset]) -> Analysis:
     earlier = None
     if ready.earlier:
-        before, _ = read_study(ready.earlier.instances, root)
+        before, _ = read_study(ready.earlier.instances, places.root)
         earlier = Images(before, ready.earlier.instances, images.stages, origin=images)
-    return analyse(images, checks(), age_years(headers), earlier)
+    return analyse(images, checks(places.models), age_years(headers), earlier)
 
 
-def _failed(failure: tuple[Why, str]) -> Analysis:
+def _failed(failure: tuple[Why, str], places: Places) -> Analysis:
     why = failure[0]
     words = {Why.TIMEOUT: "the analysis took too long and was stopped"}
-    return silent(checks(), why, words.get(why, "the analysis failed; the study was not measured"))
+    return silent(
+        checks(places.models), why, words.get(why, "the analysis failed; the study was not measured")
+    )
 
 
 def _case(ready: StudyReady, headers: Sequence[Dataset], result: Analysis) -> Case:

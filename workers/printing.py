@@ -99,7 +99,15 @@ def print_outcome(outcome: Outcome, console: Console | None = None) -> None:
 
 
 def _patterns(triaged: StudyTriaged) -> Table:
-    table = Table("rule", "pattern", "status", "asks for", "because, or what is missing", title="Patterns", title_justify="left")
+    table = Table(
+        "rule",
+        "pattern",
+        "status",
+        "asks for",
+        "because, or what is missing",
+        title="Patterns",
+        title_justify="left",
+    )
     for pattern in triaged.decision.patterns:
         asks = pattern.priority.value if pattern.priority else ""
         because = {Status.PRESENT: pattern.reasons, Status.OPEN: pattern.missing}.get(pattern.status, ())

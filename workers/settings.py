@@ -9,7 +9,9 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 class WorkerSettings(BaseSettings):
     """What a worker needs to know; the service's other settings are ignored here."""
 
-    model_config = SettingsConfigDict(env_prefix="CARTRIAGE_", frozen=True, extra="ignore")
+    model_config = SettingsConfigDict(
+        env_prefix="CARTRIAGE_", frozen=True, extra="ignore", env_ignore_empty=True
+    )
 
     data: Path = Path("data")
     redis_url: str = Field(default="", pattern=r"^$|^(rediss?|redis\+socket)://.")
@@ -19,6 +21,8 @@ class WorkerSettings(BaseSettings):
     """After this the study is reported as not assessed."""
     task_hard_limit_s: int = Field(default=360, ge=20)
     """After this the task's process is killed; the message is delivered again."""
+    models: Path | None = None
+    """Folder of plug-in models, each with its card; never fetched from anywhere."""
     cache_limit_mb: int = Field(default=4096, ge=0)
     log_format: str = "json"
 

@@ -58,7 +58,9 @@ def run(ready: StudyReady, settings: WorkerSettings, policy: Policy) -> StudyTri
     if policy.digest != ready.policy_digest:
         raise PolicyMismatchError(ready.policy_digest[:12], policy.digest[:12])
     # Job identities are hexadecimal digests made by the service, never received UIDs.
-    places = Places(settings.files, settings.files / "reports" / ready.job_id[:2] / ready.job_id)
+    places = Places(
+        settings.files, settings.files / "reports" / ready.job_id[:2] / ready.job_id, settings.models
+    )
     cache = Cache(settings.cache, settings.cache_limit_mb << 20)
     if not ready.is_analysis_allowed:
         return triage(ready, places, policy, cache, failure=(Why.CRASH, "the workers died repeatedly"))

@@ -8,9 +8,9 @@ from pathlib import Path
 from rules.identity import derived_uid
 from workers.reports.content import Device
 
-_MEASURING = ("imaging", "checks")
+_MEASURING = ("imaging", "checks", "models")
 """Packages whose code and data the measurements depend on."""
-_LIBRARIES = ("numpy", "scipy", "SimpleITK", "highdicom", "pydicom")
+_LIBRARIES = ("numpy", "scipy", "SimpleITK", "onnxruntime", "highdicom", "pydicom")
 
 
 @cache

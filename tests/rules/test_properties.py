@@ -7,6 +7,18 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from rules.codec import from_plain, to_plain
+from rules.conditions import (
+    AllOf,
+    AnyOf,
+    AtLeast,
+    AtMost,
+    Condition,
+    IfAssessed,
+    Not,
+    SomeOf,
+    Subject,
+    leaves,
+)
 from rules.context import BloodPressure, Depth, Motor, PatientContext, Recorded, Seizure
 from rules.decide import decide
 from rules.decision import Decision, Status
@@ -14,6 +26,7 @@ from rules.facts import Case
 from rules.findings import Finding, Measured, Quantity
 from rules.policy import load
 from rules.urgency import Priority, most_urgent
+from rules.words import family_words
 from tests.rules.stories import NOW, STUDY_DATE, measured, not_assessed
 
 POLICY = load()
@@ -30,7 +43,7 @@ def findings(draw: st.DrawFn) -> tuple[Finding, ...]:
         state = draw(st.sampled_from(["measured", "measured", "measured", "not assessed", "absent"]))
         if state == "measured":
             value = draw(VALUES)
-            is_index = subject.quantity is Quantity.FLAIR_LATERALITY
+            is_index = subject.quantity in {Quantity.FLAIR_LATERALITY, Quantity.RESTRICTED_LATERALITY}
             found.append(measured(subject, value / 50 - 1 if is_index else value))
         elif state == "not assessed":
             found.append(not_assessed(subject))
@@ -79,6 +92,42 @@ ADDED_LATER = tuple(
 )
 
 
+LESS_IS_WORSE = frozenset(
+    {
+        Quantity.CSF_VOLUME,
+        Quantity.CSF_CHANGE,
+        Quantity.CSF_RATIO,
+        Quantity.RESTRICTED_ADC,
+        Quantity.LESION_ADC,
+    }
+)
+
+
+def parts_of(condition: Condition) -> tuple[Condition, ...]:
+    match condition:
+        case AllOf(parts) | AnyOf(parts) | SomeOf(_, parts):
+            return (condition, *(inner for part in parts for inner in parts_of(part)))
+        case Not(part) | IfAssessed(part):
+            return (condition, *parts_of(part))
+        case _:
+            return (condition,)
+
+
+def subject_of(finding: Finding) -> Subject:
+    return Subject(finding.quantity, finding.region, finding.side)
+
+
+WANTED = frozenset(
+    leaf.subject
+    for whole in POLICY.conditions()
+    for part in parts_of(whole)
+    if isinstance(part, IfAssessed)
+    for leaf in leaves(part)
+    if isinstance(leaf, AtLeast | AtMost)
+)
+"""What the policy asks only `if_assessed`."""
+
+
 def statuses(decision: Decision) -> dict[str, Status]:
     return {pattern.rule: pattern.status for pattern in decision.patterns}
 
@@ -94,27 +143,41 @@ def test_learning_more_of_the_patient_never_lowers(case: Case, other: PatientCon
 
 @settings(max_examples=80, deadline=None)
 @given(case=CASES, data=st.data())
-def test_a_larger_measurement_never_lowers(case: Case, data: st.DataObject):
+def test_a_worse_measurement_never_lowers(case: Case, data: st.DataObject):
     places = [i for i, finding in enumerate(case.findings) if isinstance(finding, Measured)]
     if not places:
         return
     place = data.draw(st.sampled_from(places))
     finding = case.findings[place]
     assert isinstance(finding, Measured)
-    larger = replace(finding, value=finding.value + data.draw(st.floats(0, 100)))
-    after = replace(case, findings=(*case.findings[:place], larger, *case.findings[place + 1 :]))
+    by = data.draw(st.floats(0, 100)) * (-1 if finding.quantity in LESS_IS_WORSE else 1)
+    worse = replace(finding, value=finding.value + by)
+    after = replace(case, findings=(*case.findings[:place], worse, *case.findings[place + 1 :]))
     assert not decide(POLICY, case).priority.is_above(decide(POLICY, after).priority)
 
 
 @settings(max_examples=80, deadline=None)
 @given(case=CASES, data=st.data())
 def test_a_missing_finding_never_makes_a_question_read_as_absent(case: Case, data: st.DataObject):
-    kept = tuple(finding for finding in case.findings if data.draw(st.booleans()))
+    # What the policy asks only `if_assessed` is told as not assessed, and leaves no question open (docs/adr/0004).
+    kept = tuple(
+        finding for finding in case.findings if subject_of(finding) in WANTED or data.draw(st.booleans())
+    )
     before = statuses(decide(POLICY, case))
     after = statuses(decide(POLICY, replace(case, findings=kept)))
     for rule, status in before.items():
         if status is not Status.ABSENT and rule != "R19":
             assert after[rule] is not Status.ABSENT
+
+
+@settings(max_examples=40, deadline=None)
+@given(case=CASES)
+def test_what_is_only_wanted_is_told_when_it_is_missing(case: Case):
+    kept = tuple(finding for finding in case.findings if subject_of(finding) not in WANTED)
+    without = (*kept, *(not_assessed(subject, "no earlier study") for subject in WANTED))
+    told = " ".join(decide(POLICY, replace(case, findings=without)).not_assessed)
+    for subject in WANTED:
+        assert family_words(subject.quantity) in told
 
 
 @settings(max_examples=40, deadline=None)

@@ -3,21 +3,26 @@
 from functools import cache
 from graphlib import TopologicalSorter
 from importlib.metadata import entry_points
+from pathlib import Path
 
 from workers.checks.check import Check
 
 GROUP = "cartriage.checks"
-"""Entry points of this group name an object of type Check, as in `flair = "workers.checks.flair:CHECK"`."""
+"""Entry points of this group name a Check, as `workers.checks.oedema:CHECK` does, or a function that makes one from the
+folder of plug-in models, as `workers.checks.flair:check_with` does."""
 
 
 @cache
-def checks() -> tuple[Check, ...]:
+def checks(models: Path | None = None) -> tuple[Check, ...]:
     """All installed checks.
 
-    Raises ValueError if two share a name, if one comes after a check that is not there, or if they wait for each other.
+    models : folder of plug-in models, if the site has any (docs/operations.md)
+
+    Raises ValueError if two share a name, if one comes after a check that is not there, or if they wait for each other;
+    ModelRefused if a plug-in model is not what its card says.
     """
     found = [point.load() for point in entry_points(group=GROUP)]
-    return ordered(found)
+    return ordered([one if isinstance(one, Check) else one(models) for one in found])
 
 
 def ordered(found: list[Check]) -> tuple[Check, ...]:
