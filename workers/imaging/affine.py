@@ -24,6 +24,10 @@ PITCHES_DEG = (-30.0, -20.0, -10.0, 0.0, 10.0, 20.0, 30.0)
 SCALES = (0.82, 0.90, 0.98)
 STARTS = 10
 FINALISTS = 3
+THINNING = 3
+"""Every which point is enough to tell the finalists apart; the last polish takes all."""
+_ROUGHLY = {"maxiter": 40, "ftol": 1e-6}
+"""Enough to rank the starts by."""
 _STIFFNESS = 0.5
 """Weight of the squared log anisotropy of the map: heads differ in shape by some per cent, not by half."""
 _BARRIER = 50.0
@@ -47,7 +51,8 @@ def find_brain(volume: Volume) -> Pose:
     points = {step: _points(step) for step in (8, 4)}
     starts = _search(points[8], coarse)
     similar = sorted((_similarity(points[8], coarse, *start) for start in starts), key=_worst_first)
-    finalists = [_affine(points[4], middle, pose) for pose in _distinct(similar[::-1])[:FINALISTS]]
+    some = points[4].every(THINNING)
+    finalists = [_affine(some, middle, pose) for pose in _distinct(similar[::-1])[:FINALISTS]]
     best = max(finalists, key=lambda pose: pose.information)
     return _affine(points[4], fine, best)
 
@@ -168,6 +173,12 @@ def rotation(angles: FloatArray) -> FloatArray:
     return turned
 
 
+def axes(angles: FloatArray) -> FloatArray:
+    """The axes, one a row, about which a rotation turns further as each of its angles grows."""
+    cz, sz = np.cos(angles[2]), np.sin(angles[2])
+    return np.array([rotation(angles)[:, 0], [-sz, cz, 0.0], [0.0, 0.0, 1.0]])
+
+
 def _similarity(points: Points, head: Head, turn: FloatArray, shift: FloatArray) -> Pose:
     """Refine rotation, scale and shift together."""
     middle = _middle(points)
@@ -181,19 +192,14 @@ def _similarity(points: Points, head: Head, turn: FloatArray, shift: FloatArray)
     def cost(x: FloatArray) -> tuple[float, FloatArray]:
         matrix, moved = pose(x)
         value, for_matrix, for_shift = information(points, head, matrix, moved)
-        gradient = np.zeros(7)
-        for n in range(4):
-            step = np.zeros(7)
-            step[n] = 1e-5
-            other, other_moved = pose(x + step)
-            gradient[n] = (np.sum(for_matrix * (other - matrix)) + for_shift @ (other_moved - moved)) / 1e-5
-        gradient[4:] = for_shift * unit[4:]
+        for_matrix -= np.outer(for_shift, middle)
+        torque = np.cross(matrix.T, for_matrix.T).sum(axis=0)
         penalty, slope = _beyond(3 * x[3] * unit[3])
-        gradient[3] += -slope * 3 * unit[3]
-        return -value + penalty, -gradient
+        growth = np.sum(for_matrix * matrix) - 3 * slope
+        return penalty - value, -unit * np.array([*(axes(x[:3] * unit[:3]) @ torque), growth, *for_shift])
 
     start = np.array([*turn[:3], turn[3], *(shift + np.exp(turn[3]) * rotation(turn[:3]) @ middle)]) / unit
-    found = optimize.minimize(cost, start, jac=True, method="L-BFGS-B", options={"maxiter": 40})
+    found = optimize.minimize(cost, start, jac=True, method="L-BFGS-B", options=_ROUGHLY)
     matrix, moved = pose(found.x)
     return Pose(matrix, moved, -float(found.fun))
 
@@ -216,8 +222,8 @@ def _affine(points: Points, head: Head, start: Pose) -> Pose:
     first = np.concatenate([start.matrix.reshape(-1) * 10, (start.shift + start.matrix @ middle) / 10])
     found = optimize.minimize(cost, first, jac=True, method="L-BFGS-B", options={"maxiter": 60})
     matrix, moved = parts(found.x)
-    value = quick = information(points, head, matrix, moved)[0]
-    return Pose(matrix, moved, value if _is_plausible(matrix) else min(quick, 0.0))
+    value = information(points, head, matrix, moved)[0]
+    return Pose(matrix, moved, value if _is_plausible(matrix) else min(value, 0.0))
 
 
 def _is_plausible(matrix: FloatArray) -> bool:

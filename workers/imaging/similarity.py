@@ -14,7 +14,16 @@ from numpy.typing import NDArray
 BINS = 32
 """Histogram bins of either image."""
 
+MOST = BINS - 2.001
+"""Largest signal that leaves room for the window."""
+
 FloatArray = NDArray[np.float64]
+
+_WINDOW = (
+    np.array([[1.0, -3.0, 3.0, -1.0], [4.0, 0.0, -6.0, 3.0], [1.0, 3.0, 3.0, -3.0], [0.0, 0.0, 0.0, 1.0]]) / 6
+)
+"""Cubic B-spline Parzen window: weight of each of four neighbouring bins as coefficients of u^0 to u^3, `u` being how far
+the signal lies above the second of them."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -27,6 +36,10 @@ class Points:
 
     places: FloatArray
     bins: NDArray[np.intp]
+
+    def every(self, step: int) -> "Points":
+        """One of every `step` points."""
+        return Points(np.ascontiguousarray(self.places[::step]), self.bins[::step].copy())
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -44,28 +57,33 @@ class Head:
 
 def quick_information(points: Points, head: Head, matrix: FloatArray, shift: FloatArray) -> float:
     """Mutual information in nats with nearest neighbours; for exhaustive search."""
-    voxels = np.rint((points.places @ matrix.T + (shift - head.first)) / head.step_mm).astype(np.intp)
     nk, nj, ni = head.signal.shape
-    inside = np.all((voxels >= 0) & (voxels < (ni, nj, nk)), axis=1)
-    flat = (voxels[:, 2] * nj + voxels[:, 1]) * ni + voxels[:, 0]
-    seen = np.where(inside, head.signal.reshape(-1)[np.where(inside, flat, 0)], 0.0)
+    i, j, k = np.rint(_positions(points, head, matrix, shift)).astype(np.intp)
+    inside = (i >= 0) & (i < ni) & (j >= 0) & (j < nj) & (k >= 0) & (k < nk)
+    seen = head.signal.reshape(-1)[((k * nj + j) * ni + i) * inside] * inside
     joint = np.bincount(points.bins * BINS + seen.astype(np.intp), minlength=BINS * BINS)
-    return _information(joint.reshape(BINS, BINS) / len(flat))[0]
+    return _information(joint.reshape(BINS, BINS) / len(inside))[0]
 
 
 def information(
     points: Points, head: Head, matrix: FloatArray, shift: FloatArray
 ) -> tuple[float, FloatArray, FloatArray]:
     """Mutual information in nats, and its gradient for the matrix (3, 3) and the shift (3,)."""
-    seen, slope = _interpolate(head, points.places @ matrix.T + shift)
-    low, weights, slopes = _window(seen)
-    count = len(seen)
-    cells = points.bins[:, None] * BINS + low[:, None] + np.arange(4)
-    joint = np.bincount(cells.reshape(-1), weights.reshape(-1), minlength=BINS * BINS) / count
-    value, log_ratio = _information(joint.reshape(BINS, BINS))
-    pull = (log_ratio.reshape(-1)[cells] * slopes).sum(axis=1) / count
-    force = pull[:, None] * slope
-    return value, force.T @ points.places, force.sum(axis=0)
+    seen, slope = _interpolate(head, _positions(points, head, matrix, shift))
+    low = seen.astype(np.intp)
+    cells, u = points.bins * BINS + (low - 1), seen - low
+    value, log_ratio = _information(_joint(cells, u))
+    constant, linear, square = _pulls(log_ratio.reshape(-1))
+    pull = (square[cells] * u + linear[cells]) * u + constant[cells]
+    force = slope * (pull / (len(seen) * head.step_mm))
+    return value, force @ points.places, force.sum(axis=1)
+
+
+def _positions(points: Points, head: Head, matrix: FloatArray, shift: FloatArray) -> FloatArray:
+    """Where the points lie in the head under a map, (3, n) voxels (i, j, k)."""
+    moved: FloatArray = (matrix / head.step_mm) @ points.places.T
+    moved += ((shift - head.first) / head.step_mm)[:, None]
+    return moved
 
 
 def _information(joint: FloatArray) -> tuple[float, FloatArray]:
@@ -77,41 +95,50 @@ def _information(joint: FloatArray) -> tuple[float, FloatArray]:
     return value, log_ratio
 
 
-def _window(seen: FloatArray) -> tuple[NDArray[np.intp], FloatArray, FloatArray]:
-    """Cubic B-spline Parzen window: first of four bins, weights (n, 4), their derivative for the signal (n, 4)."""
-    low = np.clip(np.floor(seen).astype(np.intp), 1, BINS - 3)
-    u = (seen - low)[:, None]
-    weights = np.hstack([(1 - u) ** 3, 3 * u**3 - 6 * u**2 + 4, -3 * u**3 + 3 * u**2 + 3 * u + 1, u**3]) / 6
-    slopes = np.hstack([-((1 - u) ** 2), 3 * u**2 - 4 * u, -3 * u**2 + 2 * u + 1, u**2]) / 2
-    return low - 1, weights, slopes
+def _joint(cells: NDArray[np.intp], u: FloatArray) -> FloatArray:
+    """Joint density (template bin, head bin) under the Parzen window.
+
+    The window is a cubic in `u`, so the sums of u^0 to u^3 over the points of a cell say all, and cost a quarter of
+    four weights for every point.
+    """
+    square = u * u
+    powers = [np.bincount(cells, one, BINS * BINS) for one in (None, u, square, square * u)]
+    joint = np.zeros(BINS * BINS)
+    for n, weights in enumerate(_WINDOW):
+        share = sum(weight * power for weight, power in zip(weights, powers, strict=True))
+        joint[n:] += share[: BINS * BINS - n]
+    return (joint / len(cells)).reshape(BINS, BINS)
 
 
-def _interpolate(head: Head, places: FloatArray) -> tuple[FloatArray, FloatArray]:
-    """Trilinear signal at patient positions, kept within the bins, and its gradient per mm (n, 3)."""
+def _pulls(log_ratio: FloatArray) -> tuple[FloatArray, FloatArray, FloatArray]:
+    """Derivative of the information for the signal of a point, as a parabola in its `u`, for every first cell."""
+    padded = np.concatenate([log_ratio, np.zeros(3)])
+    ratios = np.stack([padded[n : n + BINS * BINS] for n in range(4)])
+    constant, linear, square = (power * (_WINDOW[:, power] @ ratios) for power in (1, 2, 3))
+    return constant, linear, square
+
+
+def _interpolate(head: Head, position: FloatArray) -> tuple[FloatArray, FloatArray]:
+    """Trilinear signal at positions (3, n), kept within the bins, and its gradient per voxel, (3, n)."""
     nk, nj, ni = head.signal.shape
-    position = (places - head.first) / head.step_mm
-    limit = np.array([ni, nj, nk]) - 1.001
-    outside = (position < 0) | (position > limit)
-    position = np.clip(position, 0.0, limit)
-    base = position.astype(np.intp)
-    x, y, z = (position - base).T
-    flat = (base[:, 2] * nj + base[:, 1]) * ni + base[:, 0]
+    limit = np.array([[ni], [nj], [nk]]) - 1.001
+    kept = np.clip(position, 0.0, limit)
+    base = kept.astype(np.intp)
+    x, y, z = kept - base
+    first = (base[2] * nj + base[1]) * ni + base[0]
     values = head.signal.reshape(-1)
-    c000, c001, c010, c011, c100, c101, c110, c111 = (
-        values[flat + dk * nj * ni + dj * ni + di] for dk in (0, 1) for dj in (0, 1) for di in (0, 1)
-    )
-    c00, c01, c10, c11 = (
-        c000 + x * (c001 - c000),
-        c010 + x * (c011 - c010),
-        c100 + x * (c101 - c100),
-        c110 + x * (c111 - c110),
-    )
-    c0, c1 = c00 + y * (c01 - c00), c10 + y * (c11 - c10)
-    dx0 = (c001 - c000) + y * ((c011 - c010) - (c001 - c000))
-    dx1 = (c101 - c100) + y * ((c111 - c110) - (c101 - c100))
-    slope = np.stack([dx0 + z * (dx1 - dx0), (c01 - c00) + z * ((c11 - c10) - (c01 - c00)), c1 - c0], axis=1)
-    slope[outside] = 0.0
-    seen = np.where(outside.any(axis=1), 0.0, c0 + z * (c1 - c0))
-    inner = (seen > 1.0) & (seen < BINS - 2.001)
-    slope[~inner] = 0.0
-    return np.clip(seen, 1.0, BINS - 2.001), slope / head.step_mm
+    rows, steps = [], []
+    for offset in (0, ni, nj * ni, nj * ni + ni):
+        here = values[offset:][first]
+        step = values[offset + 1 :][first] - here
+        rows.append(here + x * step)
+        steps.append(step)
+    across, above = rows[1] - rows[0], rows[3] - rows[2]
+    near = steps[0] + y * (steps[1] - steps[0])
+    far = steps[2] + y * (steps[3] - steps[2])
+    low, high = rows[0] + y * across, rows[2] + y * above
+    slope = np.stack([near + z * (far - near), across + z * (above - across), high - low])
+    inside = position == kept
+    seen = (low + z * (high - low)) * inside.all(axis=0)
+    slope *= inside & (seen > 1.0) & (seen < MOST)
+    return np.clip(seen, 1.0, MOST), slope

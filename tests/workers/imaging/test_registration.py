@@ -1,6 +1,7 @@
 import numpy as np
 import pytest
 
+from workers.imaging.affine import axes, rotation
 from workers.imaging.similarity import BINS, Head, Points, information, quick_information
 from workers.imaging.template import load_template
 from workers.imaging.warp import deformation
@@ -43,6 +44,21 @@ def test_gradient_is_the_slope_of_the_information(pair):
     up = information(points, head, matrix + turn, shift)[0]
     down = information(points, head, matrix - turn, shift)[0]
     assert for_matrix[0, 1] == pytest.approx((up - down) / 2e-6, rel=0.1)
+
+
+def test_a_rotation_turns_about_its_axes_as_its_angles_grow():
+    angles = np.array([0.4, -0.3, 0.7])
+    for step, axis in zip(np.eye(3) * 1e-6, axes(angles), strict=True):
+        slope = (rotation(angles + step) - rotation(angles - step)) / 2e-6
+        assert slope == pytest.approx(np.cross(axis, rotation(angles).T).T, abs=1e-8)
+
+
+def test_information_at_the_edge_of_the_head_has_no_slope_beyond_it(pair):
+    points, head = pair
+    value, for_matrix, for_shift = information(points, head, np.eye(3), np.full(3, 500.0))
+    assert value == pytest.approx(0.0, abs=1e-6)
+    assert not for_matrix.any()
+    assert not for_shift.any()
 
 
 def test_information_is_the_same_number_every_time(pair):
