@@ -10,6 +10,7 @@ from scipy import ndimage
 from rules.anatomy import Region, Role
 from rules.messages import SeriesQuality
 from workers.imaging.anatomy import Anatomy
+from workers.imaging.registration import MIN_INFORMATION
 from workers.imaging.scan import Scan
 from workers.imaging.volume import Volume
 
@@ -44,6 +45,9 @@ def quality_of(scan: Scan) -> SeriesQuality:
     noise, ghosts = _air(volume, anatomy, signal) if is_measured and signal else (None, None)
     ratio = signal / noise if signal is not None and noise else None
     problems, is_usable = _problems(volume, covered, ratio, ghosts)
+    match = scan.motion.information
+    if match is not None and match < MIN_INFORMATION:
+        problems.append(f"alignment with the reference series is uncertain (match {match:.2f})")
     return SeriesQuality(
         signal_to_noise=ratio,
         ghosting=ghosts,

@@ -29,6 +29,9 @@ MIN_INFORMATION = 0.12
 """Mutual information in nats below which the two are not believed to be the same brain. Other series of the same study
 reach 0.17-0.63 (SWI least); noise and knees 0.10 at most; another person's brain, cleverly squeezed, 0.15 (4 real, 3
 simulated studies)."""
+MIN_SAME_FRAME = 0.04
+"""The same for a series in the reference's own frame of reference: a SWI with hardly any contrast between grey and white
+reaches 0.08, and the scanner's word that the patient lay still is worth more than such a match. [P]"""
 MIN_GAIN = 0.004
 """Gain of information over the headers' geometry from which a motion is believed. [P]"""
 MIN_INSIDE = 0.3
@@ -92,12 +95,16 @@ def align(reference: Scan, moving: Volume) -> Motion:
         after, x = _refined(fine, _refined(pair(1, rest), rest)[1])
         if after < before + MIN_GAIN:
             after, x = before, rest
-    if after < MIN_INFORMATION:
+    is_enough = after >= MIN_SAME_FRAME  # 0 without a shared frame
+    if not is_enough:
         starts = _best(pair(0, rest), _search(pair(0, rest)))[:FINALISTS]
         start = _best(pair(1, starts[0]), starts)[0]
         fine = pair(2, start)
         after, x = _refined(fine, start)
-    _require_match(after, fine, x)
+        if after < MIN_INFORMATION:
+            detail = f"the series does not show the same brain (match {after:.2f}, needed {MIN_INFORMATION})"
+            raise CannotAssess(Why.ANATOMY, detail)
+    _require_inside(fine, x)
     return Motion(*_motion(x, centre), information=after)
 
 
@@ -107,12 +114,7 @@ def _best(pair: _Pair, starts: Sequence[FloatArray]) -> list[FloatArray]:
     return [x for _, x in found]
 
 
-def _require_match(value: float, pair: _Pair, x: FloatArray) -> None:
-    if value < MIN_INFORMATION:
-        raise CannotAssess(
-            Why.ANATOMY,
-            f"the series does not show the same brain (match {value:.2f}, needed {MIN_INFORMATION})",
-        )
+def _require_inside(pair: _Pair, x: FloatArray) -> None:
     matrix, shift = pair.placed(x)
     voxels = pair.points.places @ matrix.T + shift
     limits = np.array(pair.target.array.shape[::-1]) - 0.5

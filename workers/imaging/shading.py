@@ -2,8 +2,8 @@
 
 A smooth surface is fitted to the logarithm of the signal of white and grey matter together, each with a level of its own;
 voxels far from it (lesions, vessels, fluid) lose their vote. N4 took 4 s and a good part of broad lesions with it: of a
-gain of 1.2 it left 0.78 in parieto-occipital oedema, 0.87 in the thalami and 0.58 in the brainstem, this surface 0.87, 0.94
-and 0.84, with white matter a little more even (spread 0.052 for 0.061, a real FLAIR).
+gain of 1.2 it left 0.78 in parieto-occipital oedema, 0.87 in the thalami and 0.58 in the brainstem of a real FLAIR, this
+surface 0.83-0.86, 0.88-0.94 and 0.92-0.94 (four real FLAIR).
 """
 
 from dataclasses import dataclass
@@ -23,6 +23,10 @@ TUNING = 4.685
 """Tuning constant of the biweight in robust standard deviations: 95 % efficiency on normal noise."""
 DARK_TUNING, BRIGHT_TUNING = 3.5, 2.0
 """The same for a FLAIR, where lesions are bright: what is brighter by two standard deviations has no vote."""
+BRIGHT_AT_FIRST, FIRST_ROUNDS = 4.0, 4
+"""In the first rounds more has: else the ends of a steep field (vertex, temporal poles) lose their vote before the surface
+bends to them. Of five healthy simulated brains four had 15-25 mL that looked too bright without this, 0-0.1 mL with it; it
+costs 0.05 of a broad lesion's gain."""
 
 _POWERS = tuple(
     (a, b, c)
@@ -113,13 +117,14 @@ def _robust(design: NDArray[np.float64], target: NDArray[np.float64], tuning: Tu
     """Weighted least squares whose outliers lose their vote round by round; the spread is read from the dark side."""
     vote = np.ones(target.size)
     weights: NDArray[np.floating] = np.zeros(design.shape[1])
-    for _ in range(ROUNDS):
+    for number in range(ROUNDS):
         heavy = design * vote[:, None]
         weights = np.linalg.lstsq(heavy.T @ design, heavy.T @ target, rcond=None)[0]
         residual = target - design @ weights
         dark = -residual[residual < 0]
         spread = max(float(np.quantile(dark, 0.6827)) if dark.size else 0.0, 1e-3)
-        reach = np.where(residual > 0, tuning[1], tuning[0]) * spread
+        bright = max(tuning[1], BRIGHT_AT_FIRST) if number < FIRST_ROUNDS else tuning[1]
+        reach = np.where(residual > 0, bright, tuning[0]) * spread
         vote = np.clip(1.0 - (residual / reach) ** 2, 0.0, 1.0) ** 2
     return np.asarray(weights, dtype=np.float64)
 
