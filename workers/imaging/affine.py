@@ -26,8 +26,8 @@ STARTS = 10
 FINALISTS = 3
 THINNING = 3
 """Every which point is enough to tell the finalists apart; the last polish takes all."""
-_ROUGHLY = {"maxiter": 40, "ftol": 1e-6}
-"""Enough to rank the starts by."""
+ROUGHLY = 1e-6
+"""Relative change of the information at which a start is refined enough to be ranked."""
 _STIFFNESS = 0.5
 """Weight of the squared log anisotropy of the map: heads differ in shape by some per cent, not by half."""
 _BARRIER = 50.0
@@ -199,7 +199,9 @@ def _similarity(points: Points, head: Head, turn: FloatArray, shift: FloatArray)
         return penalty - value, -unit * np.array([*(axes(x[:3] * unit[:3]) @ torque), growth, *for_shift])
 
     start = np.array([*turn[:3], turn[3], *(shift + np.exp(turn[3]) * rotation(turn[:3]) @ middle)]) / unit
-    found = optimize.minimize(cost, start, jac=True, method="L-BFGS-B", options=_ROUGHLY)
+    found = optimize.minimize(
+        cost, start, jac=True, method="L-BFGS-B", options={"maxiter": 40, "ftol": ROUGHLY}
+    )
     matrix, moved = pose(found.x)
     return Pose(matrix, moved, -float(found.fun))
 
