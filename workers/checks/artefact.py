@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
 
+from workers.checks.areas import EDGES
 from workers.checks.restriction import FloatArray, Restriction, mirrored
 from workers.imaging.anatomy import Anatomy
 
@@ -27,8 +28,6 @@ LOW_SHARE = 0.5
 """Share of the bright voxels in and around an area that have a low ADC; of a lesion most have. [P]"""
 AROUND_MM = 6.0
 
-_TOUCHING = ndimage.generate_binary_structure(3, 2)
-
 
 def artefacts(
     anatomy: Anatomy,
@@ -41,7 +40,7 @@ def artefacts(
     counterpart : contrast of FLAIR on this grid (see restriction.Brightness); None where there is no FLAIR: then both
         symmetry and scatter are asked for
     """
-    areas, count = ndimage.label(seen.mask | seen.shine, _TOUCHING)
+    areas, count = ndimage.label(seen.mask | seen.shine, EDGES)
     if not count:
         return np.zeros_like(seen.mask)
     at = np.nonzero(areas)

@@ -7,6 +7,7 @@ from numpy.typing import NDArray
 
 from rules.anatomy import Region
 from rules.findings import Why
+from workers.checks.cropping import box_of
 from workers.checks.foci import Spot, darkness_of, find_spots, noise_of
 from workers.checks.haemorrhage import Haemorrhage, find_haemorrhages
 from workers.errors import CannotAssess
@@ -84,7 +85,9 @@ class Bleeds:
 def find_bleeds(anatomy: Anatomy, spacing_mm: Triple) -> Bleeds:
     """All microbleed-like foci and large haemorrhages. Raises CannotAssess where the slices or the noise forbid it."""
     _require_resolution(spacing_mm)
-    box = _brain_box(anatomy.brain)
+    box = box_of(anatomy.brain)
+    if box is None:
+        raise CannotAssess(Why.COVERAGE, "no brain lies within the slices")
     brain, depth = anatomy.brain[box], anatomy.depth_mm[box]
     dark = darkness_of(anatomy.corrected[box], brain, spacing_mm)
     tissue = (anatomy.white[box] > 0.9) & (depth > 3.0)
@@ -121,16 +124,6 @@ def _require_resolution(spacing_mm: Triple) -> None:
     if spacing_mm[2] > MAX_SLICE_MM or max(spacing_mm[:2]) > MAX_PIXEL_MM:
         size = " x ".join(f"{mm:.1f}" for mm in spacing_mm)
         raise CannotAssess(Why.QUALITY, f"voxels of {size} mm are too coarse for small foci")
-
-
-def _brain_box(brain: BoolArray) -> tuple[slice, slice, slice]:
-    spans = []
-    for axis in range(3):
-        lines = np.flatnonzero(brain.any(axis=tuple({0, 1, 2} - {axis})))
-        if not lines.size:
-            raise CannotAssess(Why.COVERAGE, "no brain lies within the slices")
-        spans.append(slice(int(lines[0]), int(lines[-1]) + 1))
-    return spans[0], spans[1], spans[2]
 
 
 def _moved(spot: Spot, corner: NDArray[np.int64]) -> Spot:

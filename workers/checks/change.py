@@ -8,24 +8,15 @@ from numpy.typing import NDArray
 
 from rules.anatomy import Region, Role, Side
 from rules.findings import UNITS, Finding, Lesion, Measured, NotAssessed, Quantity, Why
+from workers.checks.areas import Area, Values, area_of, areas, evidence, lesions, within
 from workers.checks.check import Check, Inputs
-from workers.checks.clusters import (
-    Area,
-    Values,
-    area_of,
-    areas,
-    box_around,
-    cropped,
-    evidence,
-    lesions,
-    uncropped,
-    within,
-)
 from workers.checks.comparison import Comparison, compare
+from workers.checks.cropping import box_around, cropped, put_back
+from workers.checks.reported import REPORTED, uncovered
 from workers.checks.result import CheckResult
 from workers.errors import CannotAssess
 from workers.imaging.anatomy import Anatomy
-from workers.imaging.regions import DRAWN, FLUID_SPACES, sides
+from workers.imaging.regions import sides
 from workers.imaging.scan import Scan
 
 NAME = "change"
@@ -33,13 +24,10 @@ VERSION = "1"
 LABEL = f"{NAME} {VERSION}"
 FLAIR_CHECK = "flair_hyperintensity"
 
-MIN_COVERED = 0.8
-"""Share of a region's template volume that has to lie within the slices. [P]"""
 CHANGE_FROM_ML = 1.0
 """Least earlier volume of which a change in per cent is told: below, one voxel row is a large share. [P]"""
 MARGIN_MM = 4.0
 
-REPORTED = tuple(region for region in DRAWN if region not in FLUID_SPACES)
 QUANTITIES = (Quantity.FLAIR_NEW_VOLUME, Quantity.FLAIR_GONE_VOLUME, Quantity.FLAIR_CHANGE)
 
 BoolArray = NDArray[np.bool_]
@@ -71,7 +59,7 @@ def measure(inputs: Inputs) -> CheckResult:
         area_of(seen.new), area_of(seen.gone), area_of(seen.before), seen.new_margin, seen.gone_margin
     )
     findings = [one for region in REPORTED for one in _of_region(now, before.anatomy, voxels, region)]
-    changed = uncropped(seen.new | seen.gone, box, whole.volume.array.shape)
+    changed = put_back(seen.new | seen.gone, box, whole.volume.array.shape)
     return CheckResult(tuple(findings), changed, Role.FLAIR, _lesions(now, seen))
 
 
@@ -100,8 +88,7 @@ def _mask(found: Mapping[str, CheckResult], study: str) -> BoolArray:
 def _of_region(now: Scan, before: Anatomy, voxels: _Voxels, region: Region) -> list[Finding]:
     """What changed in a region, side by side."""
     covered = min(now.anatomy.covered[region], before.covered[region])
-    if covered < MIN_COVERED:
-        detail = f"only {100 * covered:.0f} % of the region lies within the slices of both studies"
+    if detail := uncovered(covered, of="of both studies"):
         return [one for one in silence(Why.COVERAGE, detail) if one.region is region]
     return [one for side in sides(region) for one in _on_side(now, voxels, (region, side))]
 
@@ -117,7 +104,7 @@ def _on_side(now: Scan, voxels: _Voxels, place: tuple[Region, Side]) -> list[Fin
         voxels.new_margin * np.sqrt(new.size / max(voxels.new.size, 1)) * voxel_ml,
         voxels.gone_margin * np.sqrt(gone.size / max(voxels.gone.size, 1)) * voxel_ml,
     )
-    evident = evidence(LABEL, now.volume, new if new.size >= gone.size else gone)
+    evident = evidence(LABEL, now.volume, (new if new.size >= gone.size else gone).voxels[0])
     values = {
         Quantity.FLAIR_NEW_VOLUME: (new.size * voxel_ml, float(margins[0])),
         Quantity.FLAIR_GONE_VOLUME: (gone.size * voxel_ml, float(margins[1])),

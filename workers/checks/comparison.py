@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from scipy import ndimage
 
 from rules.findings import Why
-from workers.checks.clusters import areas, joined, near
+from workers.checks.areas import areas, joined, near
 from workers.errors import CannotAssess
 from workers.imaging.scan import Scan, carried
 from workers.imaging.volume import Volume

@@ -4,34 +4,31 @@ import numpy as np
 from numpy.typing import NDArray
 
 from rules.anatomy import Region, Role, Side
-from rules.findings import UNITS, Evidence, Finding, Measured, NotAssessed, Quantity, Why
+from rules.findings import UNITS, Evidence, Finding, Lesion, Measured, NotAssessed, Quantity, Why
+from workers.checks.areas import Area, Values, evidence, lesions
 from workers.checks.check import Check, Inputs
 from workers.checks.lesion_adc import lesion_adcs, mean_of
-from workers.checks.restricted_areas import lesions_of
+from workers.checks.reported import REPORTED, uncovered
 from workers.checks.restricted_tissue import Seen, beside, see
 from workers.checks.restriction import LEAST_ML, LEAST_SPLENIUM_ML, white_adc
 from workers.checks.result import CheckResult
 from workers.errors import CannotAssess
-from workers.imaging.regions import DRAWN, FLUID_SPACES, sides
+from workers.imaging.regions import sides
 from workers.imaging.scan import Scan
-from workers.imaging.volume import Volume
 
 BoolArray = NDArray[np.bool_]
 
 NAME = "restricted_diffusion"
 VERSION = "1"
+LABEL = f"{NAME} {VERSION}"
 FLAIR_CHECK = "flair_hyperintensity"
 
-MIN_COVERED = 0.8
-"""Share of a region's template volume that has to lie within the slices. [P]"""
 LATERAL_FROM_ML = 0.5
 """Least volume that has a side, as for FLAIR. [P]"""
 WHITE_ADC = (520.0, 1150.0)
 """Median ADC of white matter that a map in the right unit can have: 700-750 in adults, 850 in old age, 1100 in the
 first year. [P]"""
-KEY_SLICES = 3
 
-REPORTED = tuple(region for region in DRAWN if region not in FLUID_SPACES)
 SHINING = (Region.BRAIN, Region.SPLENIUM)
 COUNTED = (Region.BRAIN, Region.CEREBELLUM)
 LESIONS_OF = (
@@ -53,9 +50,9 @@ def measure(inputs: Inputs) -> CheckResult:
         return CheckResult((*findings, *_silent_restriction(reason.why, reason.detail)))
     for region in REPORTED:
         findings += _of_region(seen, region)
-    findings += [*_of_areas(seen), *_shine_through(seen)]
-    lesions = lesions_of(NAME, seen.scan.volume, seen.adc, seen.areas)
-    return CheckResult(tuple(findings), seen.mask, Role.DWI, lesions)
+    found = _lesions(seen)
+    findings += [*_of_areas(seen, found), *_shine_through(seen)]
+    return CheckResult(tuple(findings), seen.mask, Role.DWI, found)
 
 
 def silence(why: Why, detail: str) -> tuple[Finding, ...]:
@@ -97,9 +94,7 @@ def _refuse_another_unit(adc: Scan) -> None:
 
 
 def _of_region(seen: Seen, region: Region) -> list[Finding]:
-    covered = seen.scan.anatomy.covered[region]
-    if covered < MIN_COVERED:
-        detail = f"only {100 * covered:.0f} % of the region lies within the slices"
+    if detail := uncovered(seen.scan.anatomy.covered[region]):
         return _silent_region(region, Why.COVERAGE, detail)
     return [finding for side in sides(region) for finding in _on_side(seen, region, side)]
 
@@ -108,30 +103,39 @@ def _on_side(seen: Seen, region: Region, side: Side) -> list[Finding]:
     """Volume on one side, and the mean ADC where there is any."""
     inside = seen.voxels.inside(region, side)
     mask = seen.voxels.mask & inside
-    evidence = _of_voxels(seen, mask)
+    evident = _of_voxels(seen, mask)
     least = LEAST_SPLENIUM_ML if region is Region.SPLENIUM else LEAST_ML
     value, doubt = seen.volume_ml(mask), max(seen.doubt_ml(inside), least)
-    findings: list[Finding] = [_measured(Quantity.RESTRICTED_VOLUME, (region, side), value, evidence, doubt)]
+    findings: list[Finding] = [_measured(Quantity.RESTRICTED_VOLUME, (region, side), value, evident, doubt)]
     if mask.any():
         mean, error = mean_of(seen.voxels.adc[mask])
-        findings.append(_measured(Quantity.RESTRICTED_ADC, (region, side), mean, evidence, error))
+        findings.append(_measured(Quantity.RESTRICTED_ADC, (region, side), mean, evident, error))
     return findings
 
 
-def _of_areas(seen: Seen) -> list[Finding]:
+def _lesions(seen: Seen) -> tuple[Lesion, ...]:
+    """The areas, with their mean ADC."""
+
+    def of_area(area: Area) -> Values:
+        return ((Quantity.RESTRICTED_ADC, float(seen.adc[area.voxels].mean(dtype=np.float64))),)
+
+    return lesions(NAME, seen.scan, seen.areas, of_area)
+
+
+def _of_areas(seen: Seen, found: tuple[Lesion, ...]) -> list[Finding]:
     """How many areas, how large the largest, and on which side they lie."""
     mask, left = seen.voxels.mask, seen.voxels.is_left
-    evidence = _of_voxels(seen, mask)
+    evident = _of_voxels(seen, mask)
     findings: list[Finding] = []
     for region in COUNTED:
-        count = sum(region in (Region.BRAIN, area.region) for area in seen.areas)
-        findings.append(_measured(Quantity.RESTRICTED_FOCI, (region, Side.WHOLE), float(count), evidence))
+        count = sum(region in (Region.BRAIN, one.region) for one in found)
+        findings.append(_measured(Quantity.RESTRICTED_FOCI, (region, Side.WHOLE), float(count), evident))
     brain = (Region.BRAIN, Side.WHOLE)
-    largest = max((area.volume_ml for area in seen.areas), default=0.0)
-    findings.append(_measured(Quantity.RESTRICTED_LARGEST, brain, largest, evidence))
+    largest = max((one.volume_ml for one in found), default=0.0)
+    findings.append(_measured(Quantity.RESTRICTED_LARGEST, brain, largest, evident))
     if seen.volume_ml(mask) >= LATERAL_FROM_ML:
         value = 2.0 * float(left[mask].mean()) - 1.0
-        findings.append(_measured(Quantity.RESTRICTED_LATERALITY, brain, value, evidence))
+        findings.append(_measured(Quantity.RESTRICTED_LATERALITY, brain, value, evident))
     return findings
 
 
@@ -148,8 +152,8 @@ def _shine_through(seen: Seen) -> list[Finding]:
 
 def _white(adc: Scan) -> list[Finding]:
     value = white_adc(adc.anatomy, adc.volume.array)
-    evidence = _evidence(adc.volume, np.nonzero(adc.anatomy.brain)[0])
-    return [_measured(Quantity.ADC_MEDIAN, (Region.BRAIN, Side.WHOLE), value, evidence)]
+    seen = evidence(LABEL, adc.volume, np.nonzero(adc.anatomy.brain)[0])
+    return [_measured(Quantity.ADC_MEDIAN, (Region.BRAIN, Side.WHOLE), value, seen)]
 
 
 def _lesion_adcs(inputs: Inputs, adc: Scan) -> list[Finding]:
@@ -161,7 +165,9 @@ def _lesion_adcs(inputs: Inputs, adc: Scan) -> list[Finding]:
             for region in LESIONS_OF
         ]
     return [
-        _measured(Quantity.LESION_ADC, (region, _whole(region)), mean, _evidence(adc.volume, slices), error)
+        _measured(
+            Quantity.LESION_ADC, (region, _whole(region)), mean, evidence(LABEL, adc.volume, slices), error
+        )
         for region, (mean, error, slices) in told.items()
     ]
 
@@ -170,22 +176,14 @@ def _measured(
     quantity: Quantity,
     place: tuple[Region, Side],
     value: float,
-    evidence: Evidence,
+    seen: Evidence,
     uncertainty: float | None = None,
 ) -> Measured:
-    return Measured(quantity, *place, value, UNITS[quantity], evidence, uncertainty)
+    return Measured(quantity, *place, value, UNITS[quantity], seen, uncertainty)
 
 
 def _of_voxels(seen: Seen, chosen: BoolArray) -> Evidence:
-    return _evidence(seen.scan.volume, seen.voxels.k[chosen])
-
-
-def _evidence(volume: Volume, slices: NDArray[np.intp]) -> Evidence:
-    """The check, the series, and the slices that are named most often."""
-    counts = np.bincount(slices)
-    order = [int(k) for k in np.argsort(-counts, kind="stable")[:KEY_SLICES] if counts[k] > 0]
-    uids = dict.fromkeys(volume.sop_instance_uids[k] for k in order)
-    return Evidence(f"{NAME} {VERSION}", volume.series_instance_uid, tuple(uids))
+    return evidence(LABEL, seen.scan.volume, seen.voxels.k[chosen])
 
 
 CHECK = Check(NAME, VERSION, (Role.DWI, Role.ADC, Role.FLAIR), measure, silence, after=(FLAIR_CHECK,))

@@ -8,24 +8,16 @@ from numpy.typing import NDArray
 
 from rules.anatomy import Region, Role, Side
 from rules.findings import UNITS, Evidence, Finding, Lesion, Measured, NotAssessed, Quantity, Why
+from workers.checks.areas import Area, Values, area_of, evidence, lesions, within
 from workers.checks.check import Check, Inputs
-from workers.checks.clusters import (
-    Area,
-    Values,
-    area_of,
-    box_around,
-    cropped,
-    evidence,
-    lesions,
-    uncropped,
-    within,
-)
+from workers.checks.cropping import box_around, cropped, put_back
 from workers.checks.enhancing_tissue import EnhancingTissue, find_enhancing_tissue
 from workers.checks.meninges import EDGE_MM, Meninges, find_meningeal, find_spaces
+from workers.checks.reported import REPORTED, uncovered
 from workers.checks.result import CheckResult
 from workers.checks.subtraction import RIM_MM, Pair, match
 from workers.errors import CannotAssess
-from workers.imaging.regions import DRAWN, FLUID_SPACES, sides
+from workers.imaging.regions import sides
 from workers.imaging.scan import Scan, carried
 
 NAME = "contrast_enhancement"
@@ -39,14 +31,11 @@ COUNTING = 1.96
 """Half width of 95 % of a count is this times its root."""
 MEDIAN_ERROR = 1.25
 """Standard error of a median over that of a mean, for normal noise."""
-MIN_COVERED = 0.8
-"""Share of a region's template volume that has to lie within the slices. [P]"""
 LESION_FROM_ML = 0.5
 """Least FLAIR lesion whose enhancement is told: below, the median is one of partial volume. [P]"""
 
 MENINGEAL = (Region.FRONTAL, Region.PARIETAL, Region.TEMPORAL, Region.OCCIPITAL, Region.PARIETO_OCCIPITAL,
              Region.CEREBELLUM, Region.BRAIN)  # fmt: skip
-PARENCHYMAL = tuple(region for region in DRAWN if region not in FLUID_SPACES)
 WHOLE = (Quantity.SULCAL_ENHANCEMENT_RATIO, Quantity.SULCAL_ENHANCEMENT_HEIGHT, Quantity.LESION_ENHANCEMENT)
 """Said of the whole brain only; the ratios exist only where something is there."""
 
@@ -66,7 +55,7 @@ def measure(inputs: Inputs) -> CheckResult:
     tissue = find_enhancing_tissue(pair, after, spaces)
     findings = [*_volumes(after, meninges, tissue), *_meninges_of_brain(pair, after, meninges)]
     findings += _of_lesions(inputs, pair, after)
-    mask = uncropped(meninges.mask | tissue.mask, box, whole.volume.array.shape)
+    mask = put_back(meninges.mask | tissue.mask, box, whole.volume.array.shape)
     return CheckResult(tuple(findings), mask, Role.T1C, _lesions(pair, after, meninges, tissue))
 
 
@@ -76,7 +65,7 @@ def silence(why: Why, detail: str) -> tuple[Finding, ...]:
         NotAssessed(quantity, region, side, why, detail)
         for quantity, regions in (
             (Quantity.SULCAL_ENHANCEMENT_VOLUME, MENINGEAL),
-            (Quantity.ENHANCING_VOLUME, PARENCHYMAL),
+            (Quantity.ENHANCING_VOLUME, REPORTED),
         )
         for region in regions
         for side in sides(region)
@@ -92,7 +81,7 @@ def _volumes(scan: Scan, meninges: Meninges, tissue: EnhancingTissue) -> list[Fi
     for region in MENINGEAL:
         per_voxel = meninges.margin_ml / max(lit.size, 1)
         findings += _of_region(Quantity.SULCAL_ENHANCEMENT_VOLUME, region, scan, lit, per_voxel)
-    for region in PARENCHYMAL:
+    for region in REPORTED:
         findings += _of_region(Quantity.ENHANCING_VOLUME, region, scan, solid, None)
     return findings
 
@@ -104,16 +93,14 @@ def _of_region(
 
     margin_ml : half width of 95 % for each voxel; None is the counting error of the voxels
     """
-    covered = scan.anatomy.covered[region]
-    if covered < MIN_COVERED:
-        detail = f"only {100 * covered:.0f} % of the region lies within the slices"
+    if detail := uncovered(scan.anatomy.covered[region]):
         return [NotAssessed(quantity, region, side, Why.COVERAGE, detail) for side in sides(region)]
     findings: list[Finding] = []
     for side in sides(region):
         there = within(scan.anatomy, area, region, side)
         voxel_ml = scan.volume.voxel_ml
         margin = COUNTING * np.sqrt(there.size) * voxel_ml if margin_ml is None else margin_ml * there.size
-        seen = evidence(LABEL, scan.volume, there)
+        seen = evidence(LABEL, scan.volume, there.voxels[0])
         value = there.size * voxel_ml
         findings.append(Measured(quantity, region, side, value, UNITS[quantity], seen, float(margin)))
     return findings
@@ -121,7 +108,7 @@ def _of_region(
 
 def _meninges_of_brain(pair: Pair, scan: Scan, found: Meninges) -> list[Finding]:
     """Height of the tallest stretch, and the mean ratio where there is one."""
-    seen = evidence(LABEL, scan.volume, area_of(found.mask))
+    seen = evidence(LABEL, scan.volume, np.nonzero(found.mask)[0])
     tallest = max((found.height_mm(area, scan) for area in found.areas), default=0.0)
     slice_mm = scan.volume.spacing_mm[2]
     findings: list[Finding] = [_of_brain(Quantity.SULCAL_ENHANCEMENT_HEIGHT, tallest, seen, slice_mm)]
@@ -149,7 +136,8 @@ def _of_lesions(inputs: Inputs, pair: Pair, scan: Scan) -> list[Finding]:
     middle = float(np.median(ratios))
     spread = 1.4826 * float(np.median(np.abs(ratios - middle)))
     margin = float(np.hypot(1.96 * MEDIAN_ERROR * spread / np.sqrt(ratios.size), MATCH_ERROR * middle))
-    return [_of_brain(quantity, middle, evidence(LABEL, scan.volume, area_of(lesion)), margin)]
+    seen = evidence(LABEL, scan.volume, np.nonzero(lesion)[0])
+    return [_of_brain(quantity, middle, seen, margin)]
 
 
 def _lesions(pair: Pair, scan: Scan, meninges: Meninges, tissue: EnhancingTissue) -> tuple[Lesion, ...]:
@@ -165,7 +153,7 @@ def _lesions(pair: Pair, scan: Scan, meninges: Meninges, tissue: EnhancingTissue
         return ((Quantity.LESION_ENHANCEMENT, ratio),)
 
     lit = [meninges.enhancing(area) for area in meninges.areas]
-    both = (*lesions(NAME, scan, lit, of_meninges), *lesions(NAME, scan, list(tissue.areas), of_tissue))
+    both = (*lesions(NAME, scan, lit, of_meninges), *lesions(NAME, scan, tissue.areas, of_tissue))
     return tuple(sorted(both, key=lambda one: (-one.volume_ml, one.centre_mm)))
 
 

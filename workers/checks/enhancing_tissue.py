@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
 
-from workers.checks.clusters import Area, areas, joined, near
+from workers.checks.areas import CORNERS, Area, areas, joined, near
 from workers.checks.meninges import Spaces
 from workers.checks.subtraction import Pair
 from workers.imaging.scan import Scan
@@ -69,7 +69,7 @@ def _widened(found: BoolArray, scan: Scan) -> BoolArray:
         inner = ndimage.distance_transform_edt(filled, sampling=pixel)
         cores = inner >= THICKNESS_MM / 2
         wide[k] = ndimage.binary_propagation(cores, mask=filled) if cores.any() else False
-    labels, _ = ndimage.label(found | wide, np.ones((3, 3, 3)))
+    labels, _ = ndimage.label(found | wide, CORNERS)
     chosen = np.unique(labels[wide])
     kept: BoolArray = np.isin(labels, chosen[chosen > 0])
     return kept

@@ -9,14 +9,15 @@ from numpy.typing import NDArray
 from scipy import ndimage
 
 from rules.anatomy import Region, Role, Side
-from rules.findings import UNITS, Evidence, Finding, Measured, NotAssessed, Quantity, Why
-from workers.checks.areas import Areas, areas_of
+from rules.findings import UNITS, Evidence, Finding, Lesion, Measured, NotAssessed, Quantity, Why
+from workers.checks.areas import FACES, Area, Values, areas, evidence, lesions
 from workers.checks.check import Check, Inputs
 from workers.checks.cropping import around_brain, put_back
 from workers.checks.hyperintensity import Hyperintensity, Probability, find_hyperintensity
 from workers.checks.lesion_model import lesion_probability
+from workers.checks.reported import REPORTED, uncovered
 from workers.checks.result import CheckResult
-from workers.imaging.regions import CORTICAL, DRAWN, FLUID_SPACES, sides
+from workers.imaging.regions import CORTICAL, sides
 from workers.imaging.scan import Scan
 from workers.models.card import ModelRefused
 from workers.models.engine import probability_on, within_mask
@@ -25,30 +26,28 @@ from workers.models.store import Installed, installed, shipped
 NAME = "flair_hyperintensity"
 VERSION = "3"
 
-MIN_COVERED = 0.8
-"""Share of a region's template volume that has to lie within the slices. [P]"""
 LATERAL_FROM_ML = 0.5
 """Least volume of both sides together that has a side: below, a few voxels make an index of one. [P]"""
-KEY_SLICES = 3
 EDGE_SHARE = 0.35
 """Half width of the volume's 95 % interval over the volume of a layer of voxels on the surface. [P]"""
 
 _SURE = (Quantity.FLAIR_VOLUME, Quantity.FLAIR_FRACTION, Quantity.FLAIR_FOCI)
 """What can be said of every region; ratio and z exist only where something is bright."""
-REPORTED = tuple(region for region in DRAWN if region not in FLUID_SPACES)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Seen:
     """What was found in a scan, and by what.
 
+    areas : the connected areas; hearts : for each the voxel (k, j, i) of it that lies nearest to its centre of mass
     voxels : flat indices of the hyperintense voxels, in order; surface : of those on both sides of their surface
     label : check and method, as evidence carries it
     """
 
     scan: Scan
     found: Hyperintensity
-    areas: Areas
+    areas: tuple[Area, ...]
+    hearts: tuple[tuple[int, int, int], ...]
     voxels: NDArray[np.intp]
     surface: NDArray[np.intp]
     label: str
@@ -56,10 +55,7 @@ class Seen:
     def evidence(self, voxels: NDArray[np.intp]) -> Evidence:
         """The check, the series, and the slices with most of these voxels."""
         volume = self.scan.volume
-        slices = np.bincount(voxels // volume.array[0].size, minlength=len(volume.array))
-        order = [int(k) for k in np.argsort(-slices, kind="stable")[:KEY_SLICES] if slices[k] > 0]
-        uids = dict.fromkeys(volume.sop_instance_uids[k] for k in order)
-        return Evidence(self.label, volume.series_instance_uid, tuple(uids))
+        return evidence(self.label, volume, voxels // volume.array[0].size)
 
 
 def check_with(models: Path | None) -> Check:
@@ -79,7 +75,7 @@ def measure(inputs: Inputs, models: Installed | None = None) -> CheckResult:
         findings += _of_region(seen, region)
     findings += _cortical_share(seen)
     mask = put_back(seen.found.mask, box, whole.volume.array.shape)
-    return CheckResult(tuple(findings), mask, Role.FLAIR, seen.areas.lesions)
+    return CheckResult(tuple(findings), mask, Role.FLAIR, _lesions(seen))
 
 
 def silence(why: Why, detail: str) -> tuple[Finding, ...]:
@@ -103,12 +99,11 @@ def _look(scan: Scan, models: Installed) -> Seen:
     if models.mask:
         scan = within_mask(models.mask, scan)
     model, method = _probability(scan, models)
-    anatomy, spacing_mm = scan.anatomy, scan.volume.spacing_mm
-    found = find_hyperintensity(anatomy, spacing_mm, model)
-    values = {Quantity.FLAIR_RATIO: found.ratio, Quantity.FLAIR_Z: found.z}
-    areas = areas_of(NAME, scan.volume, anatomy, found.mask, values)
+    found = find_hyperintensity(scan.anatomy, scan.volume.spacing_mm, model)
+    connected = tuple(areas(found.mask, FACES))
+    hearts = tuple(area.heart(scan.volume) for area in connected)
     label = " ".join([NAME, VERSION, *([models.mask.label] if models.mask else []), method])
-    return Seen(scan, found, areas, np.flatnonzero(found.mask), _surface(found.mask), label)
+    return Seen(scan, found, connected, hearts, np.flatnonzero(found.mask), _surface(found.mask), label)
 
 
 def _probability(scan: Scan, models: Installed) -> tuple[Probability | None, str]:
@@ -131,9 +126,7 @@ def _surface(mask: NDArray[np.bool_]) -> NDArray[np.intp]:
 
 
 def _of_region(seen: Seen, region: Region) -> list[Finding]:
-    covered = seen.scan.anatomy.covered[region]
-    if covered < MIN_COVERED:
-        detail = f"only {100 * covered:.0f} % of the region lies within the slices"
+    if detail := uncovered(seen.scan.anatomy.covered[region]):
         return _silence(region, Why.COVERAGE, detail)
     findings = [one for side in sides(region) for one in _on_side(seen, (region, side))]
     return findings + (_laterality(seen, region) if Side.LEFT in sides(region) else [])
@@ -150,15 +143,15 @@ def _on_side(seen: Seen, place: tuple[Region, Side]) -> list[Finding]:
     values: list[tuple[Quantity, float, float | None]] = [
         (Quantity.FLAIR_VOLUME, len(bright) * voxel_ml, unsure * voxel_ml),
         (Quantity.FLAIR_FRACTION, len(bright) * percent, unsure * percent),
-        (Quantity.FLAIR_FOCI, float(sum(bool(inside[heart]) for heart in seen.areas.hearts)), None),
+        (Quantity.FLAIR_FOCI, float(sum(bool(inside[heart]) for heart in seen.hearts)), None),
     ]
     if len(bright):
         values += [
             (quantity, float(one.reshape(-1)[bright].mean(dtype=np.float64)), None)
             for quantity, one in ((Quantity.FLAIR_RATIO, seen.found.ratio), (Quantity.FLAIR_Z, seen.found.z))
         ]
-    evidence = seen.evidence(bright)
-    return [Measured(name, *place, value, UNITS[name], evidence, half) for name, value, half in values]
+    evident = seen.evidence(bright)
+    return [Measured(name, *place, value, UNITS[name], evident, half) for name, value, half in values]
 
 
 def _laterality(seen: Seen, region: Region) -> list[Finding]:
@@ -178,8 +171,18 @@ def _cortical_share(seen: Seen) -> list[Finding]:
         return []
     cortical = np.logical_or.reduce([anatomy.region(one).reshape(-1)[seen.voxels] for one in CORTICAL])
     quantity, share = Quantity.FLAIR_CORTICAL_SHARE, 100.0 * float(cortical.sum()) / total
-    evidence = seen.evidence(seen.voxels)
-    return [Measured(quantity, Region.BRAIN, Side.WHOLE, share, UNITS[quantity], evidence)]
+    evident = seen.evidence(seen.voxels)
+    return [Measured(quantity, Region.BRAIN, Side.WHOLE, share, UNITS[quantity], evident)]
+
+
+def _lesions(seen: Seen) -> tuple[Lesion, ...]:
+    """The areas, with their mean ratio and z."""
+    maps = ((Quantity.FLAIR_RATIO, seen.found.ratio), (Quantity.FLAIR_Z, seen.found.z))
+
+    def of_area(area: Area) -> Values:
+        return tuple((quantity, float(one[area.voxels].mean(dtype=np.float64))) for quantity, one in maps)
+
+    return lesions(NAME, seen.scan, seen.areas, of_area)
 
 
 CHECK = Check(NAME, VERSION, (Role.FLAIR,), measure, silence)

@@ -5,8 +5,9 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
-from scipy.spatial import ConvexHull, QhullError
 
+from workers.checks.areas import longest_mm
+from workers.checks.cropping import box_of
 from workers.imaging.anatomy import Anatomy
 
 BoolArray = NDArray[np.bool_]
@@ -55,10 +56,9 @@ class Haemorrhage:
 
 def find_haemorrhages(anatomy: Anatomy, spacing_mm: Triple) -> tuple[Haemorrhage, ...]:
     """All dark lesions of more than 10 mm, the longest first; symmetric iron is left to the caller."""
-    rows = [np.flatnonzero(anatomy.brain.any(axis=axes)) for axes in ((1, 2), (0, 2), (0, 1))]
-    if not rows[0].size:
+    box = box_of(anatomy.brain)
+    if box is None:
         return ()
-    box = tuple(slice(int(one[0]), int(one[-1]) + 1) for one in rows)
     corner = np.array([[one.start] for one in box])
     steady = _steady(anatomy.corrected[box], spacing_mm)
     found = [
@@ -82,7 +82,7 @@ def _long_areas(
     for label, box in enumerate(ndimage.find_objects(labels), start=1):
         corner = np.array([[one.start] for one in box])
         parts = [part + corner for part in _parted(labels[box] == label, spacing_mm)]
-        areas += [part for part in parts if longest(part, spacing_mm) > LONGER_MM]
+        areas += [part for part in parts if longest_mm(part, spacing_mm) > LONGER_MM]
     return areas
 
 
@@ -96,13 +96,15 @@ def _sized(voxels: NDArray[np.intp], steady: FloatArray, brain: BoolArray, spaci
         labels, _ = ndimage.label(_solid(steady[near], brain[near], DARK + swing, spacing_mm))
         sizes.append(_at(labels, voxels - low[:, None], spacing_mm))
     (less, short), (more, long) = sizes
-    return Haemorrhage(voxels, longest(voxels, spacing_mm), max(long - short, 0) / 2, max(more - less, 0) / 2)
+    return Haemorrhage(
+        voxels, longest_mm(voxels, spacing_mm), max(long - short, 0) / 2, max(more - less, 0) / 2
+    )
 
 
 def _parted(area: BoolArray, spacing_mm: Triple) -> list[NDArray[np.intp]]:
     """The voxels of an area, (3, n); of each of its parts where they only touch."""
     voxels = np.stack(np.nonzero(area))
-    if longest(voxels, spacing_mm) <= LONGER_MM:
+    if longest_mm(voxels, spacing_mm) <= LONGER_MM:
         return []
     inner = ndimage.distance_transform_edt(np.pad(area, 1), sampling=spacing_mm[::-1])[1:-1, 1:-1, 1:-1]
     cores, count = ndimage.label(inner > NECK_MM)
@@ -138,18 +140,6 @@ def _disc(radius_mm: float, spacing_mm: Triple) -> BoolArray:
     return disc
 
 
-def longest(voxels: NDArray[np.intp], spacing_mm: Triple) -> float:
-    """The longest distance between two voxels of a lesion, plus one voxel in the plane, in mm."""
-    places = voxels.T * np.array(spacing_mm[::-1])
-    if len(places) > 8:
-        try:
-            places = places[ConvexHull(places).vertices]
-        except QhullError:  # it lies in one plane
-            places = places[:: max(len(places) // 1000, 1)]
-    apart = np.linalg.norm(places[:, None] - places[None], axis=2)
-    return float(apart.max()) + spacing_mm[0]
-
-
 def _is_within(anatomy: Anatomy, voxels: NDArray[np.intp]) -> bool:
     here = tuple(voxels)
     inside = float(np.mean(anatomy.depth_mm[here] >= INSIDE_MM))
@@ -171,4 +161,4 @@ def _at(labels: NDArray[np.integer], voxels: NDArray[np.intp], spacing_mm: Tripl
     """Voxels and length of the areas of another cut that meet a lesion; (0, 0) for none."""
     met = np.unique(labels[tuple(voxels)])
     others = np.stack(np.nonzero(np.isin(labels, met[met > 0])))
-    return others.shape[1], longest(others, spacing_mm) if others.size else 0.0
+    return others.shape[1], longest_mm(others, spacing_mm) if others.size else 0.0

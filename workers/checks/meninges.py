@@ -11,7 +11,8 @@ from numpy.typing import NDArray
 from scipy import ndimage
 
 from rules.anatomy import Region
-from workers.checks.clusters import Area, areas, box_around, joined, near, run_height
+from workers.checks.areas import Area, areas, joined, near, run_height
+from workers.checks.cropping import box_around
 from workers.checks.subtraction import Pair
 from workers.imaging.anatomy import Anatomy
 from workers.imaging.scan import Scan

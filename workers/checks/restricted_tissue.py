@@ -1,15 +1,16 @@
 """What the restricted-diffusion check saw on the DWI grid, boiled down to the voxels that anything can be said of."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
 
 from rules.anatomy import Region, Role, Side
+from workers.checks.areas import EDGES, FACES, Area, areas
 from workers.checks.artefact import artefacts
 from workers.checks.check import Inputs
-from workers.checks.restricted_areas import Area, areas_of, placed
+from workers.checks.restricted_anatomy import placed
 from workers.checks.restriction import FloatArray, Restriction, brightness_of, find_restriction
 from workers.imaging.anatomy import Anatomy
 from workers.imaging.diffusion import same_grid
@@ -17,8 +18,6 @@ from workers.imaging.regions import parts_of
 from workers.imaging.scan import Scan, carried
 
 BoolArray = NDArray[np.bool_]
-
-_FACES = ndimage.generate_binary_structure(3, 1)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -45,7 +44,10 @@ class Voxels:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Seen:
-    """Restricted tissue on the DWI grid, without artefacts; mask, adc : (k, j, i)."""
+    """Restricted tissue on the DWI grid, without artefacts; mask, adc : (k, j, i).
+
+    scan : with the anatomy that has the restricted voxels where they belong
+    """
 
     scan: Scan
     mask: BoolArray
@@ -84,7 +86,7 @@ def see(inputs: Inputs, adc: Scan) -> Seen:
     mask = found.mask & ~false
     anatomy = placed(dwi.anatomy, (found.mask | found.looser) & ~false)
     voxels = _voxels(anatomy, values, found, false)
-    return Seen(dwi, mask, values, voxels, areas_of(mask, anatomy, dwi.volume))
+    return Seen(replace(dwi, anatomy=anatomy), mask, values, voxels, tuple(areas(mask, EDGES)))
 
 
 def _flair_contrast(inputs: Inputs, dwi: Scan) -> FloatArray | None:
@@ -95,7 +97,7 @@ def _flair_contrast(inputs: Inputs, dwi: Scan) -> FloatArray | None:
 
 def _voxels(anatomy: Anatomy, adc: FloatArray, found: Restriction, false: BoolArray) -> Voxels:
     at = np.nonzero((found.mask | found.looser | found.stricter | found.shine) & ~false)
-    inner = ndimage.binary_erosion(found.mask, _FACES)
+    inner = ndimage.binary_erosion(found.mask, FACES)
     return Voxels(
         k=at[0],
         parts=anatomy.parts[at],

@@ -7,6 +7,7 @@ from numpy.typing import NDArray
 from scipy import ndimage
 
 from rules.anatomy import Region
+from workers.checks.areas import EDGES
 from workers.imaging.anatomy import Anatomy
 from workers.imaging.tissue import Level, level
 
@@ -53,8 +54,6 @@ GREY_MATTERS = 0.3
 
 DEEP_GREY = (Region.THALAMUS, Region.CAUDATE, Region.PUTAMEN, Region.PALLIDUM)
 HINDBRAIN = (Region.CEREBELLUM, Region.BRAINSTEM)
-
-_TOUCHING = ndimage.generate_binary_structure(3, 2)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -111,7 +110,7 @@ def find_restriction(anatomy: Anatomy, adc: FloatArray, spacing_mm: Spacing) -> 
         )
         for doubt in (0, 1, -1)
     )
-    near = ndimage.binary_dilation(_growing(seen, known, cuts), _TOUCHING, iterations=2)
+    near = ndimage.binary_dilation(_growing(seen, known, cuts), EDGES, iterations=2)
     fluid = anatomy.region(Region.VENTRICLES)
     high = seen.bright & (known >= cuts) & np.isfinite(known) & ~near & ~fluid
     shine = _large(holding(high, high & (seen.z >= SEED_Z)), anatomy, spacing_mm, LEAST_ML)
@@ -133,7 +132,7 @@ def _areas(
     """
     adc, cuts, rim = ground
     core = _large(_growing(seen, adc, cuts), anatomy, spacing_mm, LEAST_ML / 2)
-    beside = ndimage.binary_dilation(core, _TOUCHING)
+    beside = ndimage.binary_dilation(core, EDGES)
     mixed = beside & seen.bright & (seen.z >= PARTIAL_Z) & (adc < PARTIAL_ADC)
     sharp = _without_blur(core | mixed, seen.contrast, spacing_mm, rim)
     return _large(sharp, anatomy, spacing_mm, LEAST_ML)
@@ -148,7 +147,7 @@ def _without_blur(mask: BoolArray, contrast: FloatArray, spacing_mm: Spacing, ri
 
 def holding(grown: BoolArray, seeds: BoolArray) -> BoolArray:
     """Connected areas that hold a seed."""
-    clusters, count = ndimage.label(grown, _TOUCHING)
+    clusters, count = ndimage.label(grown, EDGES)
     keep = np.bincount(clusters[seeds], minlength=count + 1) > 0
     keep[0] = False
     kept: BoolArray = keep[clusters]
@@ -157,7 +156,7 @@ def holding(grown: BoolArray, seeds: BoolArray) -> BoolArray:
 
 def _large(mask: BoolArray, anatomy: Anatomy, spacing_mm: Spacing, least_ml: float) -> BoolArray:
     """Connected areas of at least a volume; half of it is enough where most of an area is splenium."""
-    clusters, count = ndimage.label(mask, _TOUCHING)
+    clusters, count = ndimage.label(mask, EDGES)
     voxels = np.bincount(clusters.reshape(-1), minlength=count + 1)
     splenial = np.bincount(clusters[anatomy.region(Region.SPLENIUM)], minlength=count + 1)
     least = np.where(2 * splenial >= voxels, least_ml * LEAST_SPLENIUM_ML / LEAST_ML, least_ml)

@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 
 from rules.anatomy import Region
 from rules.findings import Why
-from workers.checks.clusters import near
+from workers.checks.areas import near
 from workers.errors import CannotAssess
 from workers.imaging.anatomy import Anatomy
 from workers.imaging.scan import Scan, carried
