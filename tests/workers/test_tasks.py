@@ -66,7 +66,7 @@ def _explode(error: BaseException):
 def test_a_failed_analysis_is_reported_as_not_assessed_with_its_floor(
     monkeypatch, ready, settings, error, why
 ):
-    monkeypatch.setattr(pipeline, "_analyse", _explode(error))
+    monkeypatch.setattr(pipeline, "_analysed", _explode(error))
     triaged = run(ready, settings, load())
     assert triaged.failure == type(error).__name__
     assert {one.why for one in triaged.findings if isinstance(one, NotAssessed)} == {why}
@@ -77,7 +77,7 @@ def test_a_failed_analysis_is_reported_as_not_assessed_with_its_floor(
 
 
 def test_after_repeated_deaths_nothing_is_analysed_again(monkeypatch, ready, settings):
-    monkeypatch.setattr(pipeline, "_analyse", _explode(AssertionError("analysed all the same")))
+    monkeypatch.setattr(pipeline, "_analysed", _explode(AssertionError("analysed all the same")))
     asked = from_plain(StudyReady, {**to_plain(ready), "is_analysis_allowed": False})
     assert run(asked, settings, load()).decision.priority is Priority.P2
 
@@ -111,7 +111,7 @@ def test_a_result_without_analysis_never_shares_its_identity_with_an_analysed_on
     monkeypatch, ready, settings
 ):
     analysed = run(ready, settings, load())
-    monkeypatch.setattr(pipeline, "_analyse", _explode(RuntimeError()))
+    monkeypatch.setattr(pipeline, "_analysed", _explode(RuntimeError()))
     failed = run(ready, settings, load())
     for report in ("sop_instance_uid", "path"):
         uids = {getattr(one, report) for triaged in (analysed, failed) for one in triaged.reports}
