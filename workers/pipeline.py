@@ -78,7 +78,7 @@ def triage(
     if not headers:
         raise CannotAssess(Why.SERIES_UNREADABLE, "no file of the study is readable DICOM")
     images = Images(series, ready.instances, stages)
-    result = _failed(failure, places) if failure else _analysed(ready, places, images, headers)
+    result = _failed(failure) if failure else _analysed(ready, places, images, headers)
     if show:
         show(images, result)
     with stages.timed("decide"):
@@ -113,12 +113,11 @@ def _analysed(ready: StudyReady, places: Places, images: Images, headers: Sequen
     return analyse(images, checks(places.models), age_years(headers), earlier)
 
 
-def _failed(failure: tuple[Why, str], places: Places) -> Analysis:
+def _failed(failure: tuple[Why, str]) -> Analysis:
     why = failure[0]
     words = {Why.TIMEOUT: "the analysis took too long and was stopped"}
-    return silent(
-        checks(places.models), why, words.get(why, "the analysis failed; the study was not measured")
-    )
+    # Without plug-in models: a broken one may be what failed.
+    return silent(checks(), why, words.get(why, "the analysis failed; the study was not measured"))
 
 
 def _case(ready: StudyReady, headers: Sequence[Dataset], result: Analysis) -> Case:

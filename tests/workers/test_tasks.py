@@ -76,6 +76,14 @@ def test_a_failed_analysis_is_reported_as_not_assessed_with_its_floor(
     assert "secret" not in str(to_plain(triaged))
 
 
+def test_a_plug_in_model_that_is_gone_hides_no_study(ready, settings, tmp_path):
+    broken = settings.model_copy(update={"models": tmp_path / "gone"})
+    triaged = run(ready, broken, load())
+    assert triaged.failure == "ModelRefused"
+    assert not triaged.decision.is_assessed
+    assert triaged.reports
+
+
 def test_after_repeated_deaths_nothing_is_analysed_again(monkeypatch, ready, settings):
     monkeypatch.setattr(pipeline, "_analysed", _explode(AssertionError("analysed all the same")))
     asked = from_plain(StudyReady, {**to_plain(ready), "is_analysis_allowed": False})
