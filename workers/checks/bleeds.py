@@ -1,6 +1,6 @@
 """Which dark spots of a susceptibility-weighted series are microbleed-like, and how sure that is (sign M3)."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,12 +19,14 @@ Triple = tuple[float, float, float]
 Ramp = tuple[float, float]
 """Values at which a feature counts nothing and at which it counts fully."""
 
-DARKNESS: Ramp = (0.15, 0.45)
-"""Missing share of the surroundings' signal. Simulated foci of 3-6 mm have 0.39-0.93, veins up to 0.42. [P]"""
-ASPECT: Ramp = (2.6, 1.4)
-"""Length over width: half way at 2 (knowledge base M3)."""
-DIAMETER_MM: Ramp = (1.5, 3.5)
+DARKNESS: Ramp = (0.2, 0.45)
+"""Missing share of the surroundings' signal. Simulated foci of 3-6 mm have 0.31-0.93, veins up to 0.6. [P]"""
+ASPECT: Ramp = (2.0, 1.5)
+"""Length over width: at 2 (knowledge base M3) it is none. Simulated foci have up to 1.7, veins from 1.6. [P]"""
+DIAMETER_MM: Ramp = (2.0, 4.0)
 """Diameter of the sphere of the same volume; foci bloom to more than their 2 mm, veins across the slice do not. [P]"""
+ROUNDNESS: Ramp = (0.1, 0.4)
+"""Least over greatest curvature of its darkness. Fitted with the three above on simulated veins and foci. [P]"""
 LONGEST_MM: Ramp = (12.0, 8.0)
 """Longest axis: half way at 10 mm (knowledge base M3)."""
 TISSUE: Ramp = (0.3, 0.7)
@@ -129,16 +131,7 @@ def _require_resolution(spacing_mm: Triple) -> None:
 def _moved(spot: Spot, corner: NDArray[np.int64]) -> Spot:
     """A spot of the brain's box on the whole grid."""
     k, j, i = (float(a + b) for a, b in zip(spot.centre, corner, strict=True))
-    return Spot(
-        spot.voxels + corner[:, None],
-        (k, j, i),
-        spot.darkness,
-        spot.noises,
-        spot.diameter_mm,
-        spot.longest_mm,
-        spot.aspect,
-        goes_on=spot.goes_on,
-    )
+    return replace(spot, voxels=spot.voxels + corner[:, None], centre=(k, j, i))
 
 
 def _foci(anatomy: Anatomy, free: list[Spot], spots: list[Spot]) -> list[Focus]:
@@ -166,10 +159,14 @@ def _score(anatomy: Anatomy, spot: Spot, voxel: tuple[int, int, int]) -> float:
     here = tuple(spot.voxels)
     tissue = float(np.mean(anatomy.grey[here] + anatomy.white[here], dtype=np.float64))
     depth = float(anatomy.depth_mm[voxel])
-    shape = _ramp(spot.darkness, DARKNESS) * _ramp(spot.aspect, ASPECT)
+    shape = _ramp(spot.aspect, ASPECT) * _ramp(spot.roundness, ROUNDNESS)
     size = _ramp(spot.diameter_mm, DIAMETER_MM) * _ramp(spot.longest_mm, LONGEST_MM)
     return (
-        shape * size * _ramp(tissue, TISSUE) * _ramp(depth, DEPTH_AT_AIR_MM if _at_air(place) else DEPTH_MM)
+        _ramp(spot.darkness, DARKNESS)
+        * shape
+        * size
+        * _ramp(tissue, TISSUE)
+        * _ramp(depth, DEPTH_AT_AIR_MM if _at_air(place) else DEPTH_MM)
     )
 
 

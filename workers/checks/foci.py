@@ -2,7 +2,7 @@
 
 Candidates are maxima of a difference of Gaussians over several scales, in millimetres on the native grid. Each is then
 cut out at fractions of its own darkness, and its shape tells a focus from a vein: a vein goes on, in the plane or
-from slice to slice, so its cut is long or leaves the neighbourhood.
+from slice to slice, so its cut is long or leaves the neighbourhood, and its darkness is not curved along its course.
 """
 
 from dataclasses import dataclass
@@ -10,6 +10,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
+
+from workers.checks.isolation import roundness
 
 FloatArray = NDArray[np.float32]
 BoolArray = NDArray[np.bool_]
@@ -66,6 +68,8 @@ class Spot:
     """Length over width, the worse of two cuts; 1 is round."""
     goes_on: bool
     """Whether it leaves its neighbourhood."""
+    roundness: float
+    """Least over greatest curvature of its darkness: 1 for a ball, 0 for a tube."""
 
 
 def darkness_of(signal: FloatArray, brain: BoolArray, spacing_mm: Triple) -> FloatArray:
@@ -167,6 +171,7 @@ def _cut_out(steady: FloatArray, place: Place, spacing_mm: Triple, noise: float)
         longest_mm=length,
         aspect=aspect,
         goes_on=_leaves(core, low, high, steady.shape) or _passes(near, core, CUTS[0] * peak, mm),
+        roundness=roundness(near, at, mm),
     )
 
 
