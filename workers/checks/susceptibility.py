@@ -22,7 +22,7 @@ from workers.imaging.regions import parts_of, sides
 from workers.imaging.scan import Scan
 
 NAME = "susceptibility"
-VERSION = "1"
+VERSION = "2"
 LABEL = f"{NAME} {VERSION}"
 
 REPORTED = (

@@ -163,6 +163,12 @@ def test_veins_are_not_counted_across_or_along_the_slices(spacing, start, end):
     assert value(result_of(Head(spacing).tube(start, end).scan()), Quantity.MICROBLEED_COUNT) == 0
 
 
+@pytest.mark.parametrize("spacing", GRIDS[:2])
+def test_a_vein_that_swells_is_not_counted(spacing):
+    vein = Head(spacing).tube((-15, -20, 10), (15, 0, 30), left=0.6).ball((0, -10, 20), 4.0, left=0.55)
+    assert value(result_of(vein.scan()), Quantity.MICROBLEED_COUNT) == 0
+
+
 def test_dark_spots_at_the_surface_are_not_counted():
     head = Head().ball((0.0, -10.0 + HALF[1] - 1.0, 20.0), 5.0).ball((HALF[0] - 1.0, -10.0, 20.0), 4.0)
     assert value(result_of(head.scan()), Quantity.MICROBLEED_COUNT) == 0
