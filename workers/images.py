@@ -133,7 +133,8 @@ class Images:
             if isinstance(mapped, Lack):
                 return mapped
             motion = self._motion(role, volume, mapped)
-            scan = self._scans[role] = self._laid(role, mapped.brain, motion)
+            # The reference may have been laid already, to align another series with it.
+            scan = self._scans[role] = self._scans.get(role) or self._laid(role, mapped.brain, motion)
         except CannotAssess as reason:
             return Lack(reason.why, reason.detail)
         quality = quality_of(scan)
