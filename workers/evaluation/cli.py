@@ -42,6 +42,8 @@ from workers.versions import code_digest
 )
 @click.option("--insert", "with_inserted", is_flag=True,
               help="Folder suite: also the studies without a pattern with lesions put into them.")  # fmt: skip
+@click.option("--keep-studies", type=click.Path(file_okay=False, path_type=Path),
+              help="Keep the simulated studies here (about 40 MB each) and use those that are here.")  # fmt: skip
 @click.option(
     "--policy", "policy_folder", type=click.Path(exists=True, path_type=Path), help="Another policy."
 )
@@ -55,6 +57,7 @@ def evaluate(
     time_limit: int,
     seed_offset: int,
     with_inserted: bool,  # noqa: FBT001 - click passes options by name
+    keep_studies: Path | None,
     policy_folder: Path | None,
 ) -> None:
     """Triage many studies with known truth and write OUT/report.html and OUT/report.json.
@@ -66,8 +69,9 @@ def evaluate(
         studies = _studies(suite, manifest, half, seed_offset, with_inserted=with_inserted)[:limit]
     except (ManifestError, PolicyError) as error:
         raise click.ClickException(str(error)) from error
-    versions = (code_digest(), _digest_of_making(), policy.digest)
-    plan = Plan(out, jobs, float(time_limit), policy_folder, versions)
+    versions = (code_digest(), _digest_of("simulation", "evaluation"), policy.digest)
+    kept = keep_studies and keep_studies / _digest_of("simulation")[:12]
+    plan = Plan(out, jobs, float(time_limit), policy_folder, versions, kept)
     outcomes = run_all(studies, plan, _told(len(studies)))
     name = f"synthetic, {half} half" if suite == "synthetic" else "folder"
     now = datetime.now(UTC).replace(microsecond=0)
@@ -76,10 +80,10 @@ def evaluate(
     _show(report.tables[0], out)
 
 
-def _digest_of_making() -> str:
-    """SHA-256 over the code that makes studies and compares them: a changed simulator makes other studies."""
+def _digest_of(*packages: str) -> str:
+    """SHA-256 over code that makes studies or compares them: a changed simulator makes other studies."""
     digest = hashlib.sha256()
-    for package in ("simulation", "evaluation"):
+    for package in packages:
         for file in sorted((Path(__file__).parents[1] / package).rglob("*.py")):
             digest.update(file.read_bytes())
     return digest.hexdigest()

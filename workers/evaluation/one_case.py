@@ -40,6 +40,8 @@ from workers.offline import Pictures, triage_folder
 
 SCRATCH = "scratch-"
 """Start of the name of the folder that a case works in; left behind only where its process was killed."""
+MADE = "made.json"
+"""In the folder of a made study: where everything lies, and what is true of it."""
 REGIONAL = frozenset({"flair", "restricted"})
 """Kinds whose check tells a volume of each region that is just its mask's. The enhancing mask holds the meninges too."""
 POOR_DICE = 0.5
@@ -56,6 +58,8 @@ class Job:
     """Folder of this case's outcome, absolute."""
     policy: str = ""
     """Folder of another policy than the packaged one."""
+    kept: str = ""
+    """Folder in which the made study stays, absolute; empty: it is made for this case only."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,7 +77,7 @@ def run(job: Job) -> Outcome:
     home = Path(job.home)
     policy = load(Path(job.policy) if job.policy else None)
     with tempfile.TemporaryDirectory(dir=home, prefix=SCRATCH) as scratch:
-        made = _made_elsewhere(job.study, Path(scratch))
+        made = _made_elsewhere(job.study, Path(job.kept or scratch))
         # Without its identity: if this process ends here, only the truth of this outcome is used.
         known = replace(made.truth, masks=())
         save(Outcome(job.study.name, "", Ending.CRASH, truth=known), home / "outcome.json")
@@ -85,19 +89,27 @@ def run(job: Job) -> Outcome:
     return outcome
 
 
-def _made_elsewhere(study: Study, scratch: Path) -> Made:
-    """Make the study in a child process; raises RuntimeError if that fails."""
-    child = multiprocessing.get_context("spawn").Process(target=_make, args=(study, scratch))
-    child.start()
-    child.join()
-    if child.exitcode:
-        raise RuntimeError(f"the study could not be made (status {child.exitcode})")
-    made: Made = from_plain(Made, json.loads((scratch / "made.json").read_text(encoding="utf-8")))
+def _made_elsewhere(study: Study, place: Path) -> Made:
+    """The study that lies in a folder, or else is made there in a child process; raises RuntimeError if that fails."""
+    told = place / MADE
+    if not told.exists():
+        child = multiprocessing.get_context("spawn").Process(target=_make, args=(study, place))
+        child.start()
+        child.join()
+        if child.exitcode:
+            raise RuntimeError(f"the study could not be made (status {child.exitcode})")
+    made: Made = from_plain(Made, json.loads(told.read_text(encoding="utf-8")))
     return made
 
 
-def _make(study: Study, scratch: Path) -> None:
-    (scratch / "made.json").write_text(json.dumps(to_plain(make(study, scratch))), encoding="utf-8")
+def _make(study: Study, place: Path) -> None:
+    """Make a study; its last file says that it is whole, so what a killed process left is made anew."""
+    for left in place.glob("*"):
+        shutil.rmtree(left) if left.is_dir() else left.unlink()
+    place.mkdir(parents=True, exist_ok=True)
+    fresh = place / f"{MADE}.new"
+    fresh.write_text(json.dumps(to_plain(make(study, place))), encoding="utf-8")
+    fresh.replace(place / MADE)
 
 
 def _measured(job: Job, made: Made, policy: Policy, scratch: Path) -> Outcome:

@@ -39,6 +39,8 @@ class Plan:
     policy: Path | None = None
     versions: tuple[str, ...] = ()
     """Digests of the measuring code and the policy: outcomes of others are made anew."""
+    kept: Path | None = None
+    """Where simulated studies stay, so that another version of the analysis finds them made."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,7 +90,10 @@ def _leave(number: int, _frame: FrameType | None) -> None:
 def _job(study: Study, plan: Plan) -> Job:
     home = plan.out.resolve() / "cases" / study.name
     identity = digest_of([study, plan.versions])
-    return Job(study, identity, str(home), str(plan.policy.resolve()) if plan.policy else "")
+    policy = str(plan.policy.resolve()) if plan.policy else ""
+    # A read study lies on disk already; its folder is not ours to fill.
+    kept = str(plan.kept.resolve() / study.name) if plan.kept and not study.folder else ""
+    return Job(study, identity, str(home), policy, kept)
 
 
 def _kept(job: Job) -> Outcome | None:

@@ -1,15 +1,19 @@
-"""What one case keeps of an analysis."""
+"""What one case keeps of an analysis, and of the study that it was made for."""
+
+import json
 
 import numpy as np
 import pytest
 
 from rules.anatomy import Region, Side
+from rules.codec import to_plain
 from rules.decision import Status
 from rules.findings import Quantity
 from tests.workers.evaluation.made_up import outcome, overlap
 from tests.workers.imaging.heads import flat_anatomy
-from workers.evaluation.one_case import is_failure, true_volumes
+from workers.evaluation.one_case import MADE, _made_elsewhere, is_failure, true_volumes
 from workers.evaluation.outcome import Ending
+from workers.evaluation.suites import Made, Study
 from workers.evaluation.truth import Truth
 from workers.imaging.motion import at_rest
 from workers.imaging.scan import Scan
@@ -59,3 +63,20 @@ def test_a_failure_is_a_wrong_rule_a_poor_mask_or_no_result(changes, is_wrong):
 def test_wrong_rules_are_named_with_their_direction():
     answers = {"R02": (Status.PRESENT, 0.1), "R10": (Status.PRESENT, 0.1), "R03": (Status.OPEN, -1.0)}
     assert outcome("a", _PRES, answers).wrong_rules == ("-R03", "+R02")
+
+
+def test_a_made_study_is_not_made_again(tmp_path):
+    made = Made("/nowhere/study", Truth(("R03",)))
+    (tmp_path / MADE).write_text(json.dumps(to_plain(made)))
+    # No study of that name is in the suite: making it would fail.
+    assert _made_elsewhere(Study("unknown"), tmp_path) == made
+
+
+def test_what_a_killed_process_left_is_made_anew(tmp_path):
+    place = tmp_path / "kept"
+    (place / "study").mkdir(parents=True)
+    (place / "study" / "0001.dcm").write_bytes(b"half")
+    (place / f"{MADE}.new").write_text("{")
+    made = _made_elsewhere(Study("read", folder="/given"), place)
+    assert made.folder == "/given"
+    assert [path.name for path in place.iterdir()] == [MADE]

@@ -109,3 +109,10 @@ def test_asked_to_end_it_ends_its_cases_too(start, tmp_path):
         start("slow")
     assert signal.getsignal(signal.SIGTERM) is signal.SIG_DFL
     assert load(tmp_path / "cases" / "slow" / "outcome.json").identity == ""
+
+
+def test_only_simulated_studies_are_kept(start, tmp_path):
+    kept = tmp_path / "kept"
+    run_all([Study("a"), Study("b", folder="/given")], Plan(tmp_path, 2, 2.0, kept=kept))
+    jobs = [json.loads((tmp_path / "cases" / name / "job.json").read_text()) for name in ("a", "b")]
+    assert [job["kept"] for job in jobs] == [str(kept / "a"), ""]
