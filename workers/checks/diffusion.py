@@ -29,6 +29,12 @@ WHITE_ADC = (520.0, 1150.0)
 """Median ADC of white matter that a map in the right unit can have: 700-750 in adults, 850 in old age, 1100 in the
 first year. [P]"""
 
+MEDIANS_OF = (
+    (Region.BRAIN, Side.WHOLE),
+    (Region.CENTRUM_SEMIOVALE, Side.LEFT),
+    (Region.CENTRUM_SEMIOVALE, Side.RIGHT),
+)
+"""Where the white matter's median ADC is told: diffuse oedema raises it (R01)."""
 SHINING = (Region.BRAIN, Region.SPLENIUM)
 COUNTED = (Region.BRAIN, Region.CEREBELLUM)
 LESIONS_OF = (
@@ -57,7 +63,7 @@ def measure(inputs: Inputs) -> CheckResult:
 
 def silence(why: Why, detail: str) -> tuple[Finding, ...]:
     """Everything this check would have said, as not assessed."""
-    adcs = [_not(Quantity.ADC_MEDIAN, Region.BRAIN, Side.WHOLE, why, detail)]
+    adcs = [_not(Quantity.ADC_MEDIAN, *place, why, detail) for place in MEDIANS_OF]
     adcs += [_not(Quantity.LESION_ADC, region, _whole(region), why, detail) for region in LESIONS_OF]
     return (*_silent_restriction(why, detail), *adcs)
 
@@ -151,9 +157,17 @@ def _shine_through(seen: Seen) -> list[Finding]:
 
 
 def _white(adc: Scan) -> list[Finding]:
-    value = white_adc(adc.anatomy, adc.volume.array)
-    seen = evidence(LABEL, adc.volume, np.nonzero(adc.anatomy.brain)[0])
-    return [_measured(Quantity.ADC_MEDIAN, (Region.BRAIN, Side.WHOLE), value, seen)]
+    return [_white_of(adc, place) for place in MEDIANS_OF]
+
+
+def _white_of(adc: Scan, place: tuple[Region, Side]) -> Finding:
+    """Median ADC of the white matter of a region: it needs no comparison, so disease of all of it cannot hide."""
+    anatomy, region = adc.anatomy, place[0]
+    if region is not Region.BRAIN and (detail := uncovered(anatomy.covered[region])):
+        return _not(Quantity.ADC_MEDIAN, *place, Why.COVERAGE, detail)
+    value = white_adc(anatomy, adc.volume.array, *place)
+    seen = evidence(LABEL, adc.volume, np.nonzero(anatomy.region(*place))[0])
+    return _measured(Quantity.ADC_MEDIAN, place, value, seen)
 
 
 def _lesion_adcs(inputs: Inputs, adc: Scan) -> list[Finding]:

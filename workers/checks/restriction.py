@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
 
-from rules.anatomy import Region
+from rules.anatomy import Region, Side
 from workers.checks.areas import EDGES
 from workers.imaging.anatomy import Anatomy
 from workers.imaging.tissue import Level, level
@@ -181,12 +181,15 @@ def _expected(anatomy: Anatomy) -> tuple[FloatArray, FloatArray]:
     return expected.astype(np.float32), np.maximum(spread, LEAST_SPREAD).astype(np.float32)
 
 
-def white_adc(anatomy: Anatomy, adc: FloatArray) -> float:
+def white_adc(
+    anatomy: Anatomy, adc: FloatArray, region: Region = Region.BRAIN, side: Side = Side.WHOLE
+) -> float:
     """Median ADC of deep white matter, in 1e-6 mm2/s; 0 if there is none.
 
     Half of the white matter would have to be diseased to move it far.
     """
-    sure = anatomy.brain & (anatomy.white > 0.9) & (anatomy.depth_mm >= 2 * SEED_EDGE_MM) & (adc > 0)
+    deep = anatomy.brain & (anatomy.white > 0.9) & (anatomy.depth_mm >= 2 * SEED_EDGE_MM) & (adc > 0)
+    sure = deep if region is Region.BRAIN else deep & anatomy.region(region, side)
     return float(np.median(adc[sure])) if sure.any() else 0.0
 
 

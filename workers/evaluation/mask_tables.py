@@ -10,6 +10,8 @@ from workers.evaluation.overlap import FALSE_CLUSTER_MM3, Overlap
 from workers.evaluation.statistics import median, quartiles, share
 from workers.evaluation.tables import Cell, Table
 
+BRAIN_BAR = 0.95
+"""Bar of issue 3 for the brain mask on clinical whole heads."""
 _SIZES = ((1.0, "below 1 mL"), (5.0, "1 to 5 mL"), (20.0, "5 to 20 mL"), (float("inf"), "20 mL and more"))
 _SLICES = ((1.5, "up to 1.5 mm"), (3.5, "1.5 to 3.5 mm"), (float("inf"), "above 3.5 mm"))
 _NOISE = ((15.0, "SNR below 15"), (30.0, "SNR 15 to 30"), (float("inf"), "SNR 30 and more"))
@@ -47,6 +49,30 @@ def _row(kind: str, members: Sequence[Overlap]) -> tuple[Cell, ...]:
         share(sum(one.lesions_found for one in having), lesions),
         median(false), sum(false) / len(false) if false else None,
     )  # fmt: skip
+
+
+def brain_table(outcomes: Sequence[Outcome]) -> Table:
+    """Dice of the brain mask, of all studies and by slice spacing."""
+    groups: dict[str, list[float]] = defaultdict(list)
+    for one in outcomes:
+        if one.brain_dice is not None:
+            groups["all"].append(one.brain_dice)
+            for name in (group for by, group in strata_of(one) if by == "slice spacing"):
+                groups[f"slices {name}"].append(one.brain_dice)
+    return Table(
+        "brain",
+        "Brain mask",
+        "Dice with the simulated brain on the grid of the FLAIR, over the studies in which a brain was found.",
+        ("studies of", "studies", "Dice median", "lower quartile", "upper quartile", "lowest", "Dice mean",
+         f"share of {BRAIN_BAR:g} or more"),
+        tuple(_brain_row(name, dice) for name, dice in groups.items()),
+    )  # fmt: skip
+
+
+def _brain_row(name: str, dice: Sequence[float]) -> tuple[Cell, ...]:
+    low, _, high = quartiles(dice) or (None, None, None)
+    reached = share(sum(one >= BRAIN_BAR for one in dice), len(dice))
+    return name, len(dice), median(dice), low, high, min(dice), sum(dice) / len(dice), reached
 
 
 def strata_table(outcomes: Sequence[Outcome]) -> Table:

@@ -79,7 +79,7 @@ def run(job: Job) -> Outcome:
     with tempfile.TemporaryDirectory(dir=home, prefix=SCRATCH) as scratch:
         made = _made_elsewhere(job.study, Path(job.kept or scratch))
         # Without its identity: if this process ends here, only the truth of this outcome is used.
-        known = replace(made.truth, masks=())
+        known = made.truth.without_files
         save(Outcome(job.study.name, "", Ending.CRASH, truth=known), home / "outcome.json")
         try:
             outcome = _measured(job, made, policy, Path(scratch))
@@ -132,6 +132,7 @@ def _measured(job: Job, made: Made, policy: Policy, scratch: Path) -> Outcome:
     truth = replace(made.truth, values=(*made.truth.values, *volumes))
     outcome = _outcome(job, truth, result, policy)
     outcome = replace(outcome, overlaps=overlaps, seconds=round(seconds, 2), peak_mb=round(peak_mb))
+    outcome = replace(outcome, brain_dice=_brain_dice(scratch / "masks" / "brain.nii.gz", made.truth.brain))
     if not is_failure(outcome):
         return outcome
     drawn = write_figures(images, analysis, Path(job.home) / "figures")
@@ -152,7 +153,7 @@ def _outcome(job: Job, truth: Truth, result: StudyTriaged, policy: Policy) -> Ou
         identity=job.identity,
         ending=Ending.CRASH if result.failure else Ending.DONE,
         detail=result.failure,
-        truth=replace(truth, masks=()),
+        truth=truth.without_files,
         priority=result.decision.priority,
         imaging_priority=result.decision.imaging_priority,
         rules=_rules(policy, result),
@@ -204,6 +205,10 @@ def _compared(
         if true.kind in REGIONAL and found.exists():
             values += true_volumes(quantity, images.scan(role), on_grid_of(found, path) if path else None)
     return tuple(overlaps), tuple(values)
+
+
+def _brain_dice(found: Path, truth: str) -> float | None:
+    return overlap_of("brain", found, Path(truth)).dice if truth and found.exists() else None
 
 
 def true_volumes(quantity: Quantity, scan: Scan, mask: NDArray[np.bool_] | None) -> list[TrueValue]:

@@ -52,6 +52,8 @@ class Outcome:
     not_assessed: int = 0
     series: tuple[SeriesUse, ...] = ()
     overlaps: tuple[Overlap, ...] = ()
+    brain_dice: float | None = None
+    """Of the brain mask; None where the truth is not known or no brain was found."""
     seconds: float = 0.0
     """Wall time from files to decision, without making the study."""
     peak_mb: float = 0.0

@@ -12,12 +12,12 @@ from workers.evaluation.finding_tables import (
     pairs,
     volume_error,
 )
-from workers.evaluation.mask_tables import mask_table, strata_table
+from workers.evaluation.mask_tables import BRAIN_BAR, brain_table, mask_table, strata_table
 from workers.evaluation.one_case import is_failure
 from workers.evaluation.outcome import Ending, Outcome
 from workers.evaluation.rule_tables import false_alarms, priority_table, rule_table
 from workers.evaluation.statistics import Estimate, quartiles
-from workers.evaluation.tables import Cell, Table
+from workers.evaluation.tables import Cell, Table, column
 from workers.versions import versions
 
 RULES_WITH_BAR = tuple(f"R{n:02d}" for n in range(1, 13))
@@ -45,13 +45,14 @@ def report_of(outcomes: Sequence[Outcome], policy: Policy, suite: str, made_at: 
     """The report of a suite."""
     found = pairs(outcomes)
     rules = rule_table(outcomes, policy)
-    masks = mask_table(outcomes)
+    masks, brains = mask_table(outcomes), brain_table(outcomes)
     tables = (
-        _bars(outcomes, rules, masks),
+        _bars(outcomes, rules, masks, brains),
         rules,
         priority_table(outcomes),
         finding_table(found, policy),
         masks,
+        brains,
         calibration_table(found),
         strata_table(outcomes),
         _endings(outcomes),
@@ -81,7 +82,7 @@ def worst_first(outcomes: Sequence[Outcome]) -> tuple[Outcome, ...]:
     return tuple(sorted(failed, key=badness))
 
 
-def _bars(outcomes: Sequence[Outcome], rules: Table, masks: Table) -> Table:
+def _bars(outcomes: Sequence[Outcome], rules: Table, masks: Table, brains: Table) -> Table:
     found = pairs(outcomes)
     rows: list[tuple[Cell, ...]] = []
     for code, name, _, _, sensitivity, specificity, *_ in rules.rows:
@@ -98,6 +99,9 @@ def _bars(outcomes: Sequence[Outcome], rules: Table, masks: Table) -> Table:
             rows.append(
                 _bar("FLAIR false clusters in a study, mean", "≤", 10.0, cells["false clusters mean"])
             )
+    rows += [
+        _bar("brain mask: median Dice", "≥", BRAIN_BAR, cell) for cell in column(brains, "Dice median")[:1]
+    ]
     return Table(
         "bars",
         "Bars of issue 3",

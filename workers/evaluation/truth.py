@@ -1,7 +1,7 @@
 """What is true of a study, in one form for simulated, inserted and read studies."""
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -51,8 +51,15 @@ class Truth:
     """Rules that may be present or not: a reader could argue either way. All others must be absent."""
     values: tuple[TrueValue, ...] = ()
     masks: tuple[TrueMask, ...] = ()
+    brain: str = ""
+    """Mask of the brain as NIfTI on the grid of the FLAIR, absolute; empty where it is not known."""
     strata: tuple[tuple[str, str], ...] = ()
     """What the study is like, as (name, group), for the tables by group."""
+
+    @property
+    def without_files(self) -> "Truth":
+        """The same without paths, which lead nowhere once the case is done."""
+        return replace(self, masks=(), brain="")
 
     @property
     def is_negative(self) -> bool:
@@ -70,6 +77,7 @@ def read_simulated(folder: Path) -> Truth:
         tolerated=tuple(plain["tolerated_rules"]),
         values=_values(plain) if is_head else (),
         masks=tuple(_masks(plain, folder)) if is_head else (),
+        brain=str((folder / plain["brain_mask"]).resolve()) if is_head else "",
         strata=_strata(plain),
     )
 

@@ -11,6 +11,7 @@ from workers.simulation.acquisition import sample
 from workers.simulation.brain import BOX
 from workers.simulation.geometry import Stack
 from workers.simulation.lesions import Lesion
+from workers.simulation.protocol import SeriesPlan
 from workers.simulation.series import Session, distortion_of, stacks, warp_during
 from workers.simulation.space import LOW, SHAPE
 from workers.simulation.subject import Subject
@@ -74,6 +75,8 @@ class Truth:
 
     lesion: LesionMask
     """What is bright on FLAIR, in the grid of the FLAIR (of the T2 where there is none)."""
+    brain: NDArray[np.uint8]
+    """(k, rows, columns) on the same grid, 1 is brain with the fluid of its sulci, as in the template's mask."""
     others: tuple[LesionMask, ...]
     """Restricted, enhancing and bleeding parts, each in the grid of the series that shows it; none where there is none."""
     microbleeds: tuple[Microbleed, ...]
@@ -127,6 +130,7 @@ def find_truth(session: Session, series_instance_uids: dict[int, str]) -> Truth:
     scale = subject.warp.millimetres
     return Truth(
         lesion=find_mask(session, "lesion", first, frozenset(kinds - _UNSEEN)),
+        brain=find_brain(session, first),
         others=tuple(find_mask(session, name, role, k & kinds) for name, role, k in wanted if k & kinds),
         microbleeds=bleeds,
         supraventricular_csf_ml=_supraventricular_ml(subject),
@@ -153,7 +157,7 @@ def _rules(session: Session, microbleeds: int) -> tuple[tuple[str, ...], tuple[s
 
 def find_mask(session: Session, name: str, role: Role, kinds: frozenset[Tissue]) -> LesionMask:
     """Sample lesions of some kinds onto a series' stack, over the same slice profile and distortion as its images."""
-    plan = next(plan for plan in session.scanner.series if any(w.role is role for w in plan.weightings))
+    plan = _plan_of(session, role)
     stack = stacks(session, plan)[0]
     warp, bent = warp_during(session, role), distortion_of(session, role)
     burden, number = (np.zeros(SHAPE, dtype=np.float32) for _ in range(2))
@@ -168,6 +172,20 @@ def find_mask(session: Session, name: str, role: Role, kinds: frozenset[Tissue])
     voxel_ml = stack.pixel_mm**2 * stack.spacing_mm / 1000.0
     regions = _by_region(session.subject.lesions, mask, numbers, voxel_ml)
     return LesionMask(name, role, mask, float(mask.sum()) * voxel_ml, regions, stack, plan.number)
+
+
+def find_brain(session: Session, role: Role) -> NDArray[np.uint8]:
+    """Voxels of a series' stack that hold at least half brain."""
+    stack = stacks(session, _plan_of(session, role))[0]
+    inside = np.zeros(SHAPE, dtype=np.float32)
+    inside[BOX] = session.subject.brain.inside
+    bent = distortion_of(session, role)
+    share = sample(inside, stack, warp_during(session, role), distortion=bent)
+    return (share >= _HALF).astype(np.uint8)
+
+
+def _plan_of(session: Session, role: Role) -> SeriesPlan:
+    return next(plan for plan in session.scanner.series if any(w.role is role for w in plan.weightings))
 
 
 def _by_region(

@@ -6,22 +6,30 @@ from pathlib import Path
 import nibabel as nib
 import numpy as np
 import yaml
+from numpy.typing import NDArray
 
 from workers.simulation.geometry import Stack
 from workers.simulation.series import Session
 from workers.simulation.truth import LesionMask, RegionVolume, Truth
+
+_BRAIN = "brain.nii.gz"
 
 
 def write_truth(truth: Truth, session: Session, vendor: str, folder: Path) -> Path:
     """Write truth.yaml and the masks (RAS mm) into a folder; returns the YAML's path."""
     folder.mkdir(parents=True, exist_ok=True)
     for part in (truth.lesion, *truth.others):
-        ras = np.diag([-1.0, -1.0, 1.0, 1.0]) @ part.stack.affine()
-        nib.save(nib.Nifti1Image(part.mask.transpose(2, 1, 0), ras), folder / f"{part.name}.nii.gz")
+        _save(part.mask, part.stack, folder / f"{part.name}.nii.gz")
+    _save(truth.brain, truth.stack, folder / _BRAIN)
     path = folder / "truth.yaml"
     plain = {**_study(truth, session, vendor), **_lesions(truth, session)}
     path.write_text(yaml.safe_dump(plain, sort_keys=False), encoding="utf-8")
     return path
+
+
+def _save(mask: NDArray[np.uint8], stack: Stack, path: Path) -> None:
+    ras = np.diag([-1.0, -1.0, 1.0, 1.0]) @ stack.affine()
+    nib.save(nib.Nifti1Image(mask.transpose(2, 1, 0), ras), path)
 
 
 def _study(truth: Truth, session: Session, vendor: str) -> dict[str, object]:
@@ -40,6 +48,7 @@ def _study(truth: Truth, session: Session, vendor: str) -> dict[str, object]:
         "absent_rules": list(truth.absent_rules),
         "expected_imaging_priority": case.priority.value if case.priority else None,
         "body": case.body.value,
+        "brain_mask": _BRAIN,
         "missing_roles": sorted(role.value for role in case.without),
         "supraventricular_csf_ml": round(truth.supraventricular_csf_ml, 1),
         "midline_shift_mm": round(truth.midline_shift_mm, 1),

@@ -268,6 +268,16 @@ def refusal(inputs) -> CannotAssess:
     return refused.value
 
 
+def test_diffuse_change_of_the_white_matter_shows_in_its_median_adc(healthy):
+    everywhere = np.where(PLAIN_BRAIN.region(Region.CENTRUM_SEMIOVALE), 1.0, 0.0)
+    swollen = values(diffusion.measure(inputs_of((everywhere, 1.0, 1050.0))))
+    plain = values(healthy)
+    for side in (Side.LEFT, Side.RIGHT):
+        place = (Quantity.ADC_MEDIAN, Region.CENTRUM_SEMIOVALE, side)
+        assert plain[place] == pytest.approx(WHITE, abs=25)
+        assert swollen[place] == pytest.approx(1050, abs=40)
+
+
 def test_without_a_map_nothing_is_assessed_and_the_reason_is_the_maps():
     inputs = inputs_of()
     lack = Lack(Why.SERIES_MISSING, "no ADC map, and no images without weighting to compute one")

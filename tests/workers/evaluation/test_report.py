@@ -29,7 +29,7 @@ from workers.evaluation.finding_tables import (
     pairs,
     volume_error,
 )
-from workers.evaluation.mask_tables import mask_table, strata_of, strata_table
+from workers.evaluation.mask_tables import brain_table, mask_table, strata_of, strata_table
 from workers.evaluation.outcome import Ending
 from workers.evaluation.page import page_of
 from workers.evaluation.report import report_of, worst_first
@@ -167,6 +167,21 @@ def test_masks_are_told_with_and_without_lesions():
     assert row["volume error % median"].value == pytest.approx(35.0)
     assert row["lesions found"].value == 0.75
     assert (row["false clusters median"].value, row["false clusters mean"]) == (2.0, 2.0)
+
+
+def test_the_brain_is_told_of_all_studies_and_by_spacing(policy):
+    made = [outcome(str(dice), _HEALTHY, {}, brain_dice=dice) for dice in (0.9, 0.96, 0.97)]
+    made.append(outcome("no brain found", _HEALTHY, {}))
+    rows = {row[0]: row for row in brain_table(made).rows}
+    assert set(rows) == {"all", "slices above 3.5 mm"}
+    row = _row(brain_table(made), "all")
+    assert (row["studies"], row["Dice median"].value, row["lowest"]) == (3, 0.96, 0.9)
+    assert row["share of 0.95 or more"].value == pytest.approx(2 / 3)
+    bars = report_of(made, policy, "made up", "2026-11-27").tables[0]
+    assert (
+        dict(zip(column(bars, "what"), column(bars, "reached"), strict=True))["brain mask: median Dice"]
+        == "reached"
+    )
 
 
 def test_strata_follow_lesion_size_spacing_and_noise():

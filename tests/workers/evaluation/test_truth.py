@@ -12,6 +12,7 @@ _PLAIN = {
     "case": "pres",
     "vendor": "ge",
     "body": "head",
+    "brain_mask": "brain.nii.gz",
     "conditions": {"snr": 0.8, "thickness_mm": 5.0, "movement": 1.5},
     "expected_rules": ["R03"],
     "tolerated_rules": ["R10"],
@@ -33,6 +34,7 @@ def read(tmp_path):
 def test_a_mask_has_a_file_and_what_is_known_to_be_empty_has_none(read, tmp_path):
     masks = {mask.kind: mask.path for mask in read().masks}
     assert masks == {"flair": str(tmp_path / "lesion.nii.gz"), "restricted": "", "enhancing": ""}
+    assert read().brain == str(tmp_path / "brain.nii.gz")
 
 
 def test_a_mask_on_another_series_is_no_flair_mask(read):
@@ -47,7 +49,7 @@ def test_the_count_of_microbleeds_is_true_of_the_whole_brain(read):
 
 def test_nothing_is_true_of_the_brain_of_a_knee(read):
     truth = read(body="limb", expected_rules=[], tolerated_rules=[])
-    assert (truth.values, truth.masks, truth.is_negative) == ((), (), True)
+    assert (truth.values, truth.masks, truth.brain, truth.is_negative) == ((), (), "", True)
 
 
 def test_a_tolerated_rule_makes_no_negative(read):

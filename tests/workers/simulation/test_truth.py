@@ -55,6 +55,14 @@ def test_truth_tells_rules_counts_and_fluid(bleeding):
     assert plain["supraventricular_csf_ml"] > 5
 
 
+def test_the_brain_is_told_on_the_grid_of_the_lesions():
+    truth = _truth("ms_like")
+    assert truth.brain.shape == truth.mask.shape
+    assert not np.any(truth.mask & ~truth.brain & 1)
+    brain_ml = truth.brain.sum() * truth.stack.pixel_mm**2 * truth.stack.spacing_mm / 1000
+    assert 1000 < brain_ml < 2200
+
+
 def test_movement_differs_between_series_and_diffusion_moves_as_one(healthy_subject):
     case, subject = case_named("healthy"), healthy_subject
     session = plan_session(case, subject, SCANNERS[Vendor.GE], SEED, Conditions(movement=3.0))
