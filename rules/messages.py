@@ -102,6 +102,9 @@ class SeriesQuality:
     """Mean signal of white matter over the noise of the air."""
     ghosting: float | None = None
     """Signal of the air along the phase direction over the air elsewhere; 1 is none."""
+    dark_tissue: float | None = None
+    """Of echo-planar images: share of the places of tissue, near the brain's surface, that are dark; distortion bends tissue away
+    and air takes its signal."""
     sharpness: float | None = None
     """Edge width in mm; motion and blur make it larger."""
     brain_covered: float | None = None

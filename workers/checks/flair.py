@@ -24,12 +24,14 @@ from workers.models.engine import probability_on, within_mask
 from workers.models.store import Installed, installed, shipped
 
 NAME = "flair_hyperintensity"
-VERSION = "3"
+VERSION = "4"
 
 LATERAL_FROM_ML = 0.5
 """Least volume of both sides together that has a side: below, a few voxels make an index of one. [P]"""
-EDGE_SHARE = 0.35
-"""Half width of the volume's 95 % interval over the volume of a layer of voxels on the surface. [P]"""
+EDGE_SHARE, SHARE, LEAST_ML = 1.2, 0.4, 0.5
+"""Half width of a volume's 95 % interval: over the volume of a layer of voxels on the surface, over the volume, and at least. It
+held 80 % of 220 true region volumes of 24 simulated studies of the tuning half (oedema of most of the white matter left out);
+an edge of 0.35 alone held 17 %. [P]"""
 
 _SURE = (Quantity.FLAIR_VOLUME, Quantity.FLAIR_FRACTION, Quantity.FLAIR_FOCI)
 """What can be said of every region; ratio and z exist only where something is bright."""
@@ -139,10 +141,11 @@ def _on_side(seen: Seen, place: tuple[Region, Side]) -> list[Finding]:
     bright = seen.voxels[flat[seen.voxels]]
     percent = 100.0 / max(int(inside.sum()), 1)
     # Each surface voxel belongs half to the area: both layers together are one.
-    unsure = EDGE_SHARE * 0.5 * int(np.count_nonzero(flat[seen.surface]))
+    edge = EDGE_SHARE * 0.5 * int(np.count_nonzero(flat[seen.surface]))
+    unsure = float(np.hypot(edge, SHARE * len(bright))) + LEAST_ML / voxel_ml
     values: list[tuple[Quantity, float, float | None]] = [
         (Quantity.FLAIR_VOLUME, len(bright) * voxel_ml, unsure * voxel_ml),
-        (Quantity.FLAIR_FRACTION, len(bright) * percent, unsure * percent),
+        (Quantity.FLAIR_FRACTION, len(bright) * percent, min(unsure * percent, 100.0)),
         (Quantity.FLAIR_FOCI, float(sum(bool(inside[heart]) for heart in seen.hearts)), None),
     ]
     if len(bright):

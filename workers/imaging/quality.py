@@ -32,6 +32,12 @@ FEW_AIR = 2_000
 THICK_MM = 6.0
 """Slice spacing from which small lesions fall between the slices. [P]"""
 
+ECHO_PLANAR = (Role.DWI, Role.B0)
+DARK = 0.4
+"""Signal over the median of tissue below which a place of tissue is dark. [P]"""
+RIM_MM = (2.0, 15.0)
+"""Depths at which tissue is looked for: the outermost rim is mixed with fluid and skull, the middle of the brain hardly bends."""
+
 BoolArray = NDArray[np.bool_]
 
 
@@ -51,6 +57,7 @@ def quality_of(scan: Scan) -> SeriesQuality:
     return SeriesQuality(
         signal_to_noise=ratio,
         ghosting=ghosts,
+        dark_tissue=_dark_tissue(volume, anatomy) if volume.role in ECHO_PLANAR else None,
         sharpness=_edge_width(volume, anatomy),
         brain_covered=covered,
         slice_spacing_mm=volume.spacing_mm[2],
@@ -121,6 +128,14 @@ def _grown(inside: BoolArray, voxels: float) -> BoolArray:
     """Grown along the last axis alone."""
     near: BoolArray = ndimage.maximum_filter1d(inside.astype(np.uint8), 2 * int(voxels) + 1, axis=-1) > 0
     return near
+
+
+def _dark_tissue(volume: Volume, anatomy: Anatomy) -> float | None:
+    """Share of the tissue near the surface that shows no signal."""
+    depth, tissue = anatomy.depth_mm, anatomy.grey + anatomy.white > 0.9
+    rim = tissue & (depth >= RIM_MM[0]) & (depth <= RIM_MM[1])
+    values = volume.array[rim]
+    return float((values < DARK * np.median(values)).mean()) if values.size >= FEW_AIR else None
 
 
 def _edge_width(volume: Volume, anatomy: Anatomy) -> float | None:

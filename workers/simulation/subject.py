@@ -21,6 +21,9 @@ _KNOT_MM = 8
 _TO_RAS = np.diag([-1.0, -1.0, 1.0])
 _CENTRE = np.array([0.0, -18.0, 8.0])
 """Middle of the template's brain, in template mm."""
+_MIDLINE_HELD, _MIDLINE_MM = 0.85, 22.0
+"""Share of the individual shape's sideways bends that the midline does not take part in, and how far from it: falx and septum
+of people without a mass lie within 1-2 mm of a plane."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -65,7 +68,7 @@ class Warp:
         near = np.exp(-0.5 * ((middle / np.array([[20.0], [38.0], [18.0]])) ** 2).sum(axis=0))
         mm = mm + middle * (1.0 / self.ventricles - 1.0) * near
         if self.shift_mm:
-            away = (mm - np.array([[0.0], [-2.0], [14.0]])) / np.array([[30.0], [52.0], [34.0]])
+            away = (mm - np.array([[0.0], [-2.0], [14.0]])) / np.array([[24.0], [40.0], [28.0]])
             mm[0] += self.shift_mm * np.exp(-0.5 * (away**2).sum(axis=0))
         knots = ((mm - np.asarray(LOW)[:, None]) / _KNOT_MM)[::-1]
         moved = [ndimage.map_coordinates(part, knots, order=1, mode="nearest") for part in self.displacement]
@@ -157,4 +160,9 @@ def _warp(ventricles: float, age: int, rng: np.random.Generator, position: np.ra
     knots = [3, *(size // _KNOT_MM + 2 for size in SHAPE)]
     broad = np.stack([smooth_field(rng, tuple(knots[1:]), 5.0) for _ in range(3)]) * 2.6
     narrow = np.stack([smooth_field(rng, tuple(knots[1:]), 2.0) for _ in range(3)]) * 1.3
-    return Warp(matrix, place, (broad + narrow).astype(np.float32), ventricles, pose)
+    shape = broad + narrow
+    # x is the last axis of the lattice and the first part of the displacement.
+    shape[0] *= 1.0 - _MIDLINE_HELD * np.exp(
+        -0.5 * ((LOW[0] + _KNOT_MM * np.arange(knots[-1])) / _MIDLINE_MM) ** 2
+    )
+    return Warp(matrix, place, shape.astype(np.float32), ventricles, pose)
