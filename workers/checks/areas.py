@@ -14,6 +14,7 @@ from rules.anatomy import Region, Side
 from rules.findings import Evidence, Lesion, Quantity
 from workers.checks.cropping import box_around
 from workers.imaging.anatomy import Anatomy
+from workers.imaging.distance import depth_in
 from workers.imaging.regions import FLUID_SPACES, PARTS, parts_of, sides
 from workers.imaging.scan import Scan
 from workers.imaging.volume import Volume
@@ -105,7 +106,7 @@ def near(mask: BoolArray, reach_mm: float, spacing_mm: Triple) -> BoolArray:
     close = np.zeros_like(mask)
     box = box_around(mask, reach_mm, spacing_mm)
     if box is not None:
-        close[box] = ndimage.distance_transform_edt(~mask[box], sampling=spacing_mm[::-1]) <= reach_mm
+        close[box] = depth_in(~mask[box], spacing_mm) <= reach_mm
     return close
 
 

@@ -4,12 +4,14 @@ import textwrap
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
-from matplotlib.backends.backend_agg import FigureCanvasAgg
-from matplotlib.figure import Figure
 
 from workers.figures.mosaic import COLUMNS, Colour, Picture, mosaic
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
 
 DPI = 100
 _TITLE = 46
@@ -49,8 +51,7 @@ def draw(sheet: Sheet, path: Path) -> Path:
     head = int(legend[-1][3] if legend else _TITLE) + _LINE
     top = head + _LINE * len(notes)
     height, width = whole.shape[0] + top, whole.shape[1]
-    figure = Figure(figsize=(width / DPI, height / DPI), dpi=DPI, facecolor="black")
-    FigureCanvasAgg(figure)
+    figure = blank(width, height, "black")
     figure.figimage(np.ascontiguousarray(whole), 0, 0, origin="upper")
 
     def write(x: float, y: float, words: str, size: float, colour: str | tuple[float, ...]) -> None:
@@ -65,6 +66,17 @@ def draw(sheet: Sheet, path: Path) -> Path:
         _write_letters(write, sheet, top)
     figure.savefig(path, metadata={"Software": None}, pil_kwargs={"compress_level": _COMPRESSION})
     return path
+
+
+def blank(width: int, height: int, colour: str) -> "Figure":
+    """An empty figure of so many pixels."""
+    # Half a second, which a run that draws nothing need not pay.
+    from matplotlib.backends.backend_agg import FigureCanvasAgg  # noqa: PLC0415
+    from matplotlib.figure import Figure  # noqa: PLC0415
+
+    figure = Figure(figsize=(width / DPI, height / DPI), dpi=DPI, facecolor=colour)
+    FigureCanvasAgg(figure)
+    return figure
 
 
 def _write_legend(write: Writer, entries: Sequence[tuple[str, Colour, float, float]]) -> None:

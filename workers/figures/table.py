@@ -4,12 +4,9 @@ from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 
-from matplotlib.backends.backend_agg import FigureCanvasAgg
-from matplotlib.figure import Figure
-
 from rules.findings import Finding, Measured, NotAssessed
 from rules.words import quantity_words, subject_words, value_words
-from workers.figures.sheet import DPI
+from workers.figures.sheet import blank
 
 ROWS = 64
 """Lines of a column; what does not fit in COLUMNS is counted and stands in result.json."""
@@ -47,8 +44,7 @@ def draw_table(findings: Sequence[Finding], path: Path) -> Path:
     rows = min(max(len(lines), 1), ROWS)
     columns = max(-(-len(lines) // ROWS), 1)
     width, height = columns * _WIDTH, _TOP + rows * _LINE
-    figure = Figure(figsize=(width / DPI, height / DPI), dpi=DPI, facecolor="white")
-    FigureCanvasAgg(figure)
+    figure = blank(width, height, "white")
     figure.text(10 / width, 1 - 20 / height, "Findings (research use only)", size=12, va="center")
     for n, line in enumerate(lines):
         x, y = 10 + n // ROWS * _WIDTH, _TOP + (n % ROWS) * _LINE

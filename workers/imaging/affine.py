@@ -12,8 +12,9 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage, optimize
 
+from workers.imaging.distance import depth_in
 from workers.imaging.similarity import BINS, FloatArray, Head, Points, information, quick_information
-from workers.imaging.template import load_template
+from workers.imaging.template import block_means, load_template
 from workers.imaging.volume import Volume
 
 SHELL_MM = 4.0
@@ -86,7 +87,7 @@ def _points(step: int) -> Points:
     """Template brain and shell on a grid of `step` mm, with bins of its FLAIR signal."""
     template = load_template(min(8, step))
     mm = np.abs(template.affine[0, 0])
-    near = ndimage.distance_transform_edt(~template.brain, sampling=mm) <= max(SHELL_MM, 0.75 * mm)
+    near = depth_in(~template.brain, (mm, mm, mm)) <= max(SHELL_MM, 0.75 * mm)
     k, j, i = np.nonzero(near)
     places = np.stack([i, j, k, np.ones_like(i)], axis=1) @ template.affine.T
     signal = template.flair[near]
@@ -122,7 +123,7 @@ def blocks(
     fi, fj, fk = (int(factor) for factor in factors)
     nk, nj, ni = (n // f for n, f in zip(array.shape, (fk, fj, fi), strict=True))
     cut = array[: nk * fk, : nj * fj, : ni * fi]
-    means = cut.reshape(nk, fk, nj, fj, ni, fi).mean(axis=(1, 3, 5), dtype=np.float32)
+    means = block_means(cut, (fk, fj, fi))
     coarse = affine.copy()
     coarse[:3, 3] += coarse[:3, :3] @ ((factors - 1) / 2)
     coarse[:3, :3] *= factors

@@ -12,6 +12,7 @@ from scipy import ndimage
 from rules.anatomy import Region, Side
 from workers.imaging.brain_map import GRID_MM, BrainMap, pose_in
 from workers.imaging.coverage import coverage
+from workers.imaging.distance import depth_in, grown
 from workers.imaging.motion import Motion, at_rest
 from workers.imaging.regions import parts_of, template_labels
 from workers.imaging.shading import evened
@@ -99,7 +100,7 @@ def lay(volume: Volume, found: BrainMap, motion: Motion | None = None) -> Anatom
 
 def _near_brain(volume: Volume, grid: NDArray[np.float64], template: Template) -> Indices:
     """The voxels that may lie in the brain, before the deformation is known."""
-    near = ndimage.binary_dilation(template.brain, iterations=3).astype(np.uint8)
+    near = grown(template.brain, 3).view(np.uint8)
     found = ndimage.find_objects(near)[0]
     corners = np.array(list(product(*((one.start - 1, one.stop) for one in found))), dtype=np.float64)
     back = np.linalg.inv(grid)
@@ -194,7 +195,7 @@ def _depth(brain: NDArray[np.bool_], spacing_mm: tuple[float, float, float]) -> 
     depth = np.zeros(brain.shape, dtype=np.float16)
     for found in ndimage.find_objects(brain.view(np.uint8)):
         box = tuple(slice(max(one.start - 1, 0), one.stop + 1) for one in found)
-        depth[box] = ndimage.distance_transform_edt(brain[box], sampling=spacing_mm[::-1])
+        depth[box] = depth_in(brain[box], spacing_mm)
     return depth
 
 

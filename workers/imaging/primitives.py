@@ -1,5 +1,6 @@
 """Simple bodies in template space: ellipsoids, tubes and sheets, given for the right and mirrored to the left."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -35,6 +36,14 @@ class Ellipsoid:
     pitch: float = 0.0
 
     def inside(self, axes: Axes) -> BoolArray:
+        inside = np.zeros((axes.z.size, axes.y.size, axes.lateral.size), dtype=bool)
+        box = _reached(axes, self.centre, (max(self.radii),) * 3)
+        inside[box] = self._inside(
+            Axes(axes.lateral[:, :, box[2]], axes.y[:, box[1], :], axes.z[box[0], :, :])
+        )
+        return inside
+
+    def _inside(self, axes: Axes) -> BoolArray:
         yaw, pitch = np.radians(self.yaw), np.radians(self.pitch)
         u, v, w = (
             axis - centre for axis, centre in zip((axes.lateral, axes.y, axes.z), self.centre, strict=True)
@@ -56,18 +65,11 @@ class Tube:
     def inside(self, axes: Axes) -> BoolArray:
         near: BoolArray = np.zeros((axes.z.size, axes.y.size, axes.lateral.size), dtype=bool)
         for start, end in zip(self.places, self.places[1:], strict=False):
-            box = self._box(axes, start, end)
+            middle = [(one + other) / 2 for one, other in zip(start, end, strict=True)]
+            half = [abs(one - other) / 2 + self.radius for one, other in zip(start, end, strict=True)]
+            box = _reached(axes, middle, half)
             near[box] |= self._near(axes, box, start, end)
         return near
-
-    def _box(self, axes: Axes, start: Place, end: Place) -> Box:
-        """The part of the grid that one link can reach."""
-        spans = []
-        for axis, one, other in zip((axes.lateral, axes.y, axes.z), start, end, strict=True):
-            middle, half = (one + other) / 2, abs(one - other) / 2 + self.radius
-            reached = np.flatnonzero(np.abs(axis.reshape(-1) - middle) <= half)
-            spans.append(slice(reached[0], reached[-1] + 1) if reached.size else slice(0, 0))
-        return spans[2], spans[1], spans[0]
 
     def _near(self, axes: Axes, box: Box, start: Place, end: Place) -> BoolArray:
         x, y, z = axes.lateral[:, :, box[2]], axes.y[:, box[1], :], axes.z[box[0], :, :]
@@ -102,6 +104,15 @@ class Sheet:
         middle = x - self.forward_bend * ahead**2 - self.upward_lean * above
         near: BoolArray = np.abs(axes.lateral - middle) <= self.half_mm
         return near & _between(axes.y, self.y) & _between(axes.z, self.z)
+
+
+def _reached(axes: Axes, middle: Sequence[float], half: Sequence[float]) -> Box:
+    """The part of the grid up to some distances from a place."""
+    spans = []
+    for axis, one, reach in zip((axes.lateral, axes.y, axes.z), middle, half, strict=True):
+        found = np.flatnonzero(np.abs(axis.reshape(-1) - one) <= reach)
+        spans.append(slice(found[0], found[-1] + 1) if found.size else slice(0, 0))
+    return spans[2], spans[1], spans[0]
 
 
 def _between(values: FloatArray, ends: tuple[float, float]) -> BoolArray:

@@ -14,6 +14,7 @@ from scipy import ndimage
 from rules.anatomy import Region
 from workers.imaging import region_shapes as shapes
 from workers.imaging.cortex import lobes, precentral, temporal_pole
+from workers.imaging.distance import grown, within_reach
 from workers.imaging.parts import (
     CORTICAL,
     DRAWN,
@@ -102,7 +103,7 @@ def _across(template: Template, axes: Axes, ground: NDArray[np.uint8]) -> dict[R
         Region.TEMPORAL_POLE: temporal_pole(axes) | shapes.AMYGDALA.inside(axes),
         Region.WATERSHED: shapes.WATERSHED.inside(axes),
         Region.PERIAQUEDUCTAL: shapes.PERIAQUEDUCTAL.inside(axes),
-        Region.FOURTH_VENTRICLE_RIM: ndimage.distance_transform_edt(~fourth) <= shapes.RIM_MM,
+        Region.FOURTH_VENTRICLE_RIM: within_reach(fourth, shapes.RIM_MM),
         Region.SULCI: everywhere & (axes.z > shapes.SULCI_ABOVE_Z),
     }
 
@@ -146,7 +147,7 @@ def _deep_grey(template: Template, axes: Axes) -> list[Claim]:
 
 
 def _nucleus(template: Template, body: BoolArray, least_grey: float) -> BoolArray:
-    return body & ndimage.binary_dilation(body & (template.grey > least_grey)) & (template.fluid < 0.5)
+    return body & grown(body & (template.grey > least_grey)) & (template.fluid < 0.5)
 
 
 def _callosum(axes: Axes) -> dict[Region, BoolArray]:
@@ -161,9 +162,9 @@ def _callosum(axes: Axes) -> dict[Region, BoolArray]:
 def _mantle(template: Template, axes: Axes, ground: NDArray[np.uint8]) -> list[Claim]:
     """Cortex with its subcortical band, and the deep white matter; what is left over goes to the nearest lobe."""
     cortex = (template.grey >= 0.5) & (ground == 0)
-    band = ndimage.distance_transform_edt(~cortex) <= SUBCORTICAL_MM
+    band = within_reach(cortex, SUBCORTICAL_MM)
     lateral = (ground == _number(Region.VENTRICLES)) & (axes.z > -4)
-    rim = ndimage.distance_transform_edt(~lateral) <= PERIVENTRICULAR_MM
+    rim = within_reach(lateral, PERIVENTRICULAR_MM)
     everywhere = lobes(axes)
     return [
         (Region.PERIVENTRICULAR, rim & (template.white > 0.5)),

@@ -75,13 +75,20 @@ class _Pair:
         return information(self.points, self.head, *self.placed(x))[0]
 
 
-def align(reference: Scan, moving: Volume) -> Motion:
+def strewn(reference: Scan) -> tuple[Points, ...]:
+    """Places of the reference series for each level, the same for all series that are brought to it."""
+    shells = (SHELL_MM, *(0.0,) * (len(LEVELS) - 1))
+    return tuple(_points(reference, *level, shell) for level, shell in zip(LEVELS, shells, strict=True))
+
+
+def align(reference: Scan, moving: Volume, points: tuple[Points, ...] | None = None) -> Motion:
     """The motion from the reference series to another volume, of the same study or of another one of the patient.
+
+    points : of the reference, from `strewn`
 
     Raises CannotAssess if the two cannot be brought together.
     """
-    points = [_points(reference, step, count) for step, count in LEVELS]
-    points[0] = _points(reference, *LEVELS[0], shell_mm=SHELL_MM)
+    points = points or strewn(reference)
     centre: FloatArray = points[-1].places.mean(axis=0)
     targets = [_target(moving, step) for step, _ in LEVELS]
 

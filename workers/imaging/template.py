@@ -8,7 +8,6 @@ from dataclasses import dataclass
 from functools import cache
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Any
 
 import nibabel as nib
 import numpy as np
@@ -19,6 +18,8 @@ _MAPS = "datasets/data/mni_icbm152_{}_tal_nlin_sym_09a_converted.nii.gz"
 
 FLAIR_LEVELS = {"csf": 0.45, "grey": 1.10, "white": 1.0, "outside": 0.25}
 """Signal relative to white matter: fluid is dark and grey slightly above white (measured 0.3-0.7 and 0.93-1.23)."""
+
+_CROSS = ((0, 1, 0), (1, 1, 1), (0, 1, 0))
 
 BRAIN_MIN_T1 = 20
 """The stripped T1 template is zero outside the brain; its edge voxels are interpolated."""
@@ -58,7 +59,10 @@ def load_template(step_mm: int = 1) -> Template:
     if step_mm == 1:
         return _read()
     full = _read()
-    grey, white, brain = (_block_means(one, step_mm) for one in (full.grey, full.white, full.brain))
+    grey, white, brain = (
+        block_means(one.astype(np.float32, copy=False), (step_mm,) * 3)
+        for one in (full.grey, full.white, full.brain)
+    )
     affine = full.affine.copy()
     affine[:3, 3] += affine[:3, :3] @ np.full(3, (step_mm - 1) / 2)
     affine[:3, :3] *= step_mm
@@ -75,18 +79,35 @@ def _read() -> Template:
     folder = Path(spec.submodule_search_locations[0])
     t1, grey, white = (nib.load(folder / _MAPS.format(name)) for name in ("t1", "gm", "wm"))
     brain = np.ascontiguousarray(np.asarray(t1.dataobj).T) >= BRAIN_MIN_T1
-    for plane in brain:
-        ndimage.binary_fill_holes(plane, output=plane)
+    # What is outside in its own plane; the planes' corners are.
+    parts, count = ndimage.label(~brain, np.array([np.zeros((3, 3)), _CROSS, np.zeros((3, 3))]))
+    is_hole = np.ones(count + 1, dtype=bool)
+    is_hole[parts[:, 0, 0]] = False
+    brain |= is_hole[parts]
     maps = [np.where(brain, np.asarray(one.dataobj).T.astype(np.float32) / 255, 0) for one in (grey, white)]
     affine = np.diag([-1.0, -1.0, 1.0, 1.0]) @ np.asarray(t1.affine, dtype=np.float64)
     return Template(maps[0].astype(np.float32), maps[1].astype(np.float32), brain, affine)
 
 
-def _block_means(values: NDArray[Any], step: int) -> NDArray[np.float32]:
-    """Means over blocks of `step` voxels along each axis of a (k, j, i) array."""
-    shape = [length // step for length in values.shape]
-    cut = values[tuple(slice(0, length * step) for length in shape)]
-    means: NDArray[np.float32] = cut.reshape(shape[0], step, shape[1], step, shape[2], step).mean(
-        axis=(1, 3, 5), dtype=np.float32
-    )
-    return means
+def block_means(values: NDArray[np.float32], steps: tuple[int, int, int]) -> NDArray[np.float32]:
+    """Means over whole blocks of so many voxels along each axis of a (k, j, i) array.
+
+    Added up row by row, as numpy adds for a mean over three axes at once, which takes three times as long.
+    """
+    nk, nj, ni = (length // step for length, step in zip(values.shape, steps, strict=True))
+    fk, fj, fi = steps
+    blocks = values[: nk * fk, : nj * fj, : ni * fi].reshape(nk, fk, nj, fj, ni, fi)
+    total = np.zeros((nk, nj, ni), dtype=np.float32)
+    for k in range(fk):
+        for j in range(fj):
+            total += blocks[:, k, :, j].sum(axis=-1) if fi > 3 else _row_sums(blocks[:, k, :, j])
+    total /= np.float32(fk * fj * fi)
+    return total
+
+
+def _row_sums(rows: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Sums along a short last axis."""
+    total = rows[..., 0].copy()
+    for n in range(1, rows.shape[-1]):
+        total += rows[..., n]
+    return total

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from scipy import ndimage
 
 from workers.imaging.affine import Pose
+from workers.imaging.distance import grown
 from workers.imaging.template import Template
 from workers.imaging.volume import Volume
 
@@ -63,7 +64,7 @@ def deformation(scan: FloatArray, template: Template) -> FloatArray:
     scan : (k, j, i) on the template grid, white matter near 1
     returns (3, k, j, i) float32 displacements in voxels of that grid, in the order (k, j, i)
     """
-    mask = ndimage.binary_dilation(template.brain, iterations=2)
+    mask = grown(template.brain, 2)
     box = _box(mask)
     # Correlation needs some variance everywhere; greedy's own noise is another one on each run.
     grain = np.random.default_rng(0).normal(0.0, GRAIN, (2, *scan.shape)).astype(np.float32)

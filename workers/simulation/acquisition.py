@@ -165,11 +165,14 @@ def shading(shape: tuple[int, int, int], rng: np.random.Generator, strength: flo
 
 def acquire(clean: Pixels, imperfection: Imperfection, rng: np.random.Generator) -> Pixels:
     """Signal as received, (k, rows, columns): limited k-space, ghosts along the columns, Rician noise."""
-    k_space = fft.fftshift(fft.fft2(clean.astype(np.float32, copy=False)), axes=(1, 2))
-    k_space *= _window(clean.shape[1:], imperfection.blur)
+    # The window and the motion are brought into the order of the transform, where they are smaller than k-space.
+    k_space = fft.fft2(clean.astype(np.float32, copy=False))
+    k_space.view(np.float32).reshape(*clean.shape, 2)[:] *= fft.ifftshift(
+        _window(clean.shape[1:], imperfection.blur)
+    )[:, :, None]
     if imperfection.ghosting > 0:
-        k_space *= _motion(clean.shape[:2], imperfection.ghosting, rng)
-    image = fft.ifft2(fft.ifftshift(k_space, axes=(1, 2)), overwrite_x=True)
+        k_space *= fft.ifftshift(_motion(clean.shape[:2], imperfection.ghosting, rng), axes=1)
+    image = fft.ifft2(k_space, overwrite_x=True)
     noise = rng.standard_normal((2, *clean.shape), dtype=np.float32) * np.float32(imperfection.noise)
     return np.asarray(np.hypot(image.real + noise[0], image.imag + noise[1]), dtype=np.float32)
 

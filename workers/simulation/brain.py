@@ -62,8 +62,11 @@ class Brain:
     def signal(self, signals: NDArray[np.float32]) -> Fraction:
         """Signal over BOX for the signal of each tissue."""
         total = np.zeros_like(self.inside)
-        for tissue, fraction in self.fractions.items():
-            total += fraction * signals[tissue]
+        part = np.empty_like(total[0])
+        for plane in range(len(total)):  # a plane at a time stays in a core's cache
+            for tissue, fraction in self.fractions.items():
+                np.multiply(fraction[plane], signals[tissue], out=part)
+                total[plane] += part
         return total
 
 

@@ -26,6 +26,19 @@ def expand(coarse: Field, bases: list[Field]) -> Field:
     return (rows @ bases[-1].T).reshape(*field.shape[:-1], -1)
 
 
+def doubled(coarse: Field) -> Field:
+    """Linear interpolation to twice as many places less one along each of three axes, (2 n - 1) each."""
+    field = coarse
+    for axis in range(3):
+        rows = np.moveaxis(field, axis, 0)
+        fine = np.empty((2 * len(rows) - 1, *rows.shape[1:]), dtype=np.float32)
+        fine[::2] = rows
+        np.add(rows[:-1], rows[1:], out=fine[1::2])
+        fine[1::2] *= np.float32(0.5)
+        field = np.moveaxis(fine, 0, axis)
+    return np.ascontiguousarray(field)
+
+
 def linear_basis(size: int, step: int) -> tuple[NDArray[np.float64], Field]:
     """Knots every `step` voxels over `size` voxels, and the (size, knots) weights of linear interpolation."""
     knots = np.arange(0, size - 1 + step, step, dtype=np.float64)

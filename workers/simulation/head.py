@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
 
-from workers.simulation.fields import Field, expand, linear_basis, smooth_field
+from workers.simulation.fields import Field, doubled, smooth_field
 from workers.simulation.space import COARSE, SHAPE, Box, Ellipsoid, axes, both_sides
 from workers.simulation.template import load_template
 from workers.simulation.tissues import Tissue
@@ -35,9 +35,9 @@ class HeadShape:
 def build_head(shape: HeadShape, rng: np.random.Generator) -> Labels:
     """Labels of Tissue over the head grid (z, y, x); the brain itself is left as CSF."""
     thickness = 1.0 + 0.13 * smooth_field(rng, _cavity_distance().shape, 45.0 / COARSE)
-    beyond = _fine(_cavity_distance() - shape.csf_mm * thickness)
-    skull = _fine(shape.skull_mm * thickness)
-    outline = _fine(_outline(shape, rng))
+    beyond = doubled(_cavity_distance() - shape.csf_mm * thickness)
+    skull = doubled(shape.skull_mm * thickness)
+    outline = doubled(_outline(shape, rng))
     labels = np.zeros(SHAPE, dtype=np.uint8)
     _soft_tissue(labels, outline, shape, rng)
     _skull(labels, beyond, skull)
@@ -58,13 +58,6 @@ def _cavity_distance() -> Field:
     depth = _CLOSING_MM / COARSE - ndimage.distance_transform_edt(grown)
     signed = np.where(grown, depth, outside) * COARSE
     return ndimage.gaussian_filter(signed.astype(np.float32), 1.2)
-
-
-def _fine(coarse: Field) -> Field:
-    """The coarse grid's values on the 1 mm grid."""
-    return expand(
-        coarse, [linear_basis(size, COARSE)[1][:, : coarse.shape[n]] for n, size in enumerate(SHAPE)]
-    )
 
 
 def _outline(shape: HeadShape, rng: np.random.Generator) -> Field:

@@ -12,7 +12,7 @@ from workers.simulation.acquisition import Imperfection, Pixels, acquire, sample
 from workers.simulation.case import Case
 from workers.simulation.conditions import USUAL, Conditions, moves_together
 from workers.simulation.contrast import tissue_signals
-from workers.simulation.dephasing import remaining
+from workers.simulation.dephasing import dephase
 from workers.simulation.geometry import Matrix, Stack, rotation, stack_around
 from workers.simulation.headers import Slice
 from workers.simulation.phase import MIDDLE, phase_map, stored_phase
@@ -137,7 +137,7 @@ def _image(session: Session, plan: SeriesPlan, weighting: Weighting, stack: Stac
     role = weighting.role
     anatomy = session.subject.signal(signals)
     if role in _UNREFOCUSED:
-        anatomy *= remaining(session.subject.labels, _UNREFOCUSED[role] * weighting.timing.te_ms)
+        dephase(anatomy, session.subject.labels, _UNREFOCUSED[role] * weighting.timing.te_ms)
     clean = sample(
         anatomy,
         stack,

@@ -13,7 +13,7 @@ LOW: Point = (-104.0, -136.0, -140.0)
 """Centre of the first voxel (x, y, z), in mm: room for face and neck around the template's brain."""
 
 SHAPE = (265, 261, 209)
-"""Voxels (z, y, x)."""
+"""Voxels (z, y, x); odd, so that the coarse grid ends where it does."""
 
 COARSE = 2
 """Step of the coarse grid, on which distances are computed, in mm."""

@@ -91,9 +91,13 @@ class Subject:
 
     def signal(self, signals: NDArray[np.float32]) -> NDArray[np.float32]:
         """Signal (z, y, x) over the head grid for the signal of each tissue."""
-        image = np.take(signals, self.labels)
-        inner = self.brain.inside
-        image[BOX] = image[BOX] * (1.0 - inner) + self.brain.signal(signals)
+        image = np.empty(self.labels.shape, dtype=np.float32)
+        for plane, labels in zip(
+            image, self.labels, strict=True
+        ):  # a plane at a time stays in a core's cache
+            np.take(signals, labels, out=plane, mode="clip")
+        image[BOX] *= 1.0 - self.brain.inside
+        image[BOX] += self.brain.signal(signals)
         return image
 
 
