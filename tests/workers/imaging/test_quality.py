@@ -81,3 +81,12 @@ def test_blur_widens_the_edges(clean):
     signal = clean.volume.array
     blurred = (signal + np.roll(signal, 1, 2) + np.roll(signal, -1, 2)) / 3
     assert seen_as(clean, blurred, sigma=2.0).sharpness > seen_as(clean, signal, sigma=2.0).sharpness
+
+
+@pytest.mark.parametrize(("moved_voxels", "is_told"), [(0, False), (6, True)])
+def test_tissue_bent_away_on_echo_planar_images_is_told(clean, moved_voxels, is_told):
+    bent = np.roll(clean.volume.array, moved_voxels, axis=1)
+    quality = seen_as(clean, bent, sigma=5.0, role=Role.DWI)
+    assert any("distortion" in problem for problem in quality.problems) is is_told
+    assert quality.is_usable
+    assert seen_as(clean, bent, sigma=5.0).dark_tissue is None
