@@ -1,7 +1,5 @@
 """How far the midline is pushed aside and how low the cerebellar tonsils stand, in mm."""
 
-from collections.abc import Sequence
-
 import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
@@ -15,11 +13,6 @@ MIDLINE_MM = 2.0
 """Distance from the template's midline within which a voxel belongs to it."""
 SEPTUM = ((-12.0, 22.0), (4.0, 22.0))
 """Septum pellucidum and upper third ventricle: MNI y and z, mm."""
-AROUND = (32.0, (-30.0, 34.0), (-2.0, 28.0))
-"""Distance from the midline, MNI y and z of the middle of the brain, by whose ventricles and nuclei the shift is refined, mm."""
-REACH_OF_REST_MM, REST_STEP_MM = 6.0, 0.5
-LEAST_GAIN = 0.01
-"""Gain of explained variance from which a rest of shift is believed. [P]"""
 OUTER_MM, OUTER_Z = 15.0, -20.0
 """Depth and least height (MNI) of the layer that the skull holds in place."""
 LEAST_VOXELS = 30
@@ -45,8 +38,7 @@ def midline_shift(scan: Scan) -> tuple[float, float]:
     """Distance of the septum from the brain's plane of symmetry, and its uncertainty (95 %), both in mm.
 
     The plane is where an affine fit of the brain's outer layer puts the template's midline: the skull holds that layer in
-    place. The deformation is stiff and follows a pushed midline only part of the way; what is left is read from the tissues
-    around it. Raises CannotAssess if the septum is not in the scan.
+    place. Raises CannotAssess if the septum is not in the scan.
     """
     anatomy = scan.anatomy
     x, y, z = (axis.astype(np.float32) for axis in anatomy.template_mm)
@@ -59,34 +51,8 @@ def midline_shift(scan: Scan) -> tuple[float, float]:
     # Across the plane, in patient mm: the row of x, scaled to unit length.
     across = to_mni[0] / np.linalg.norm(to_mni[0, :3])
     away = _places(scan, septum) @ across[:3] + across[3] - x[septum] / np.linalg.norm(to_mni[0, :3])
-    rest = _rest(scan, across[:3])
     margin = float(np.hypot(1.96 * np.std(away), min(scan.volume.spacing_mm)))
-    return abs(float(np.mean(away)) + rest), margin
-
-
-def _rest(scan: Scan, across: FloatArray) -> float:
-    """How much farther along a direction (patient mm) the middle of the brain lies than the anatomy was laid, in mm."""
-    anatomy = scan.anatomy
-    x, y, z = (axis.astype(np.float32) for axis in anatomy.template_mm)
-    around = anatomy.brain & (np.abs(x) <= AROUND[0]) & _within(y, AROUND[1]) & _within(z, AROUND[2])
-    voxels = np.stack(np.nonzero(around)).astype(np.float64)
-    if voxels.shape[1] < 10 * LEAST_VOXELS:
-        return 0.0
-    signal = anatomy.corrected[around].astype(np.float64)
-    step = (np.linalg.inv(scan.volume.affine[:3, :3]) @ across)[::-1, None]
-    tried = np.arange(-REACH_OF_REST_MM, REACH_OF_REST_MM + REST_STEP_MM / 2, REST_STEP_MM)
-    tissues = [one.astype(np.float32) for one in (anatomy.grey, anatomy.white)]
-    fits = np.array([_explained(tissues, signal, voxels - shift * step) for shift in tried])
-    best, none = int(np.argmax(fits)), len(tried) // 2
-    return float(tried[best]) if fits[best] >= fits[none] + LEAST_GAIN else 0.0
-
-
-def _explained(tissues: Sequence[NDArray[np.float32]], signal: FloatArray, places: FloatArray) -> float:
-    """Share of the signal's variance that the tissues expected at places (3, n) in voxels (k, j, i) explain."""
-    there = [ndimage.map_coordinates(one, places, order=1, mode="nearest") for one in tissues]
-    design = np.column_stack([*there, np.ones(signal.size)])
-    rest = signal - design @ np.linalg.lstsq(design, signal, rcond=None)[0]
-    return 1.0 - float(rest.var() / max(signal.var(), 1e-12))
+    return abs(float(np.mean(away))), margin
 
 
 def tonsil_descent(scan: Scan, tissue: NDArray[np.bool_]) -> float:
