@@ -14,10 +14,9 @@ from workers.imaging.brain_map import BrainMap, map_brain
 from workers.imaging.diffusion import same_grid
 from workers.imaging.motion import Motion, at_rest
 from workers.imaging.quality import quality_of
-from workers.imaging.registration import align, strewn
+from workers.imaging.registration import Strewn, align, strewn
 from workers.imaging.scan import Scan
 from workers.imaging.series import Series
-from workers.imaging.similarity import Points
 from workers.imaging.sources import RELATED, volume_of
 from workers.imaging.volume import Volume
 from workers.stages import Stages
@@ -62,7 +61,7 @@ class Images:
     _scans: dict[Role, Scan] = field(default_factory=dict)
     _placed: dict[Role, Placed | Lack] = field(default_factory=dict)
     _mapped: Mapped | Lack | None = None
-    _strewn: tuple[Points, ...] | None = None
+    _strewn: Strewn | None = None
 
     def digest(self, roles: Iterable[Role]) -> str:
         """Identity of everything that scans of these roles are made from, the anatomy included."""
@@ -150,7 +149,7 @@ class Images:
         weighted = self.placed(Role.DWI) if role in _OF_DWI else None
         if isinstance(weighted, Placed) and same_grid(volume, self._volume(Role.DWI)[0]):
             return weighted.motion  # a map of a few grey levels would align worse by itself
-        return align(self.reference(mapped), volume, self._points(mapped))
+        return align(self._places(mapped), volume)
 
     def reference(self, mapped: Mapped) -> Scan:
         """The scan that the anatomy was found in; for an earlier study that of the study it is compared with."""
@@ -160,12 +159,13 @@ class Images:
             self._scans[mapped.role] = self._laid(mapped.role, mapped.brain, at_rest())
         return self._scans[mapped.role]
 
-    def _points(self, mapped: Mapped) -> tuple[Points, ...]:
-        """Places of the reference, strewn once for all series."""
+    def _places(self, mapped: Mapped) -> Strewn:
+        """Places of the reference, found once for all series: with them in the cache it need not be laid again."""
         if self.origin:
-            return self.origin._points(mapped)  # noqa: SLF001 - another of the same class
+            return self.origin._places(mapped)  # noqa: SLF001 - another of the same class
         if self._strewn is None:
-            self._strewn = strewn(self.reference(mapped))
+            digest = self._identity({mapped.role})
+            self._strewn = self.stages.recall("places", digest, lambda: strewn(self.reference(mapped)))
         return self._strewn
 
     def _laid(self, role: Role, brain: BrainMap, motion: Motion) -> Scan:

@@ -44,6 +44,17 @@ _UNIT = np.array([0.1, 0.1, 0.1, 10.0, 10.0, 10.0])
 
 
 @dataclass(frozen=True, slots=True, eq=False)
+class Strewn:
+    """What of the reference series all others are compared with: about 1 MB, in place of the scan.
+
+    levels : places in patient mm with what is seen there, as LEVELS
+    """
+
+    levels: tuple[Points, ...]
+    frame_of_reference_uid: str
+
+
+@dataclass(frozen=True, slots=True, eq=False)
 class _Target:
     """The moving series on its own, coarsened grid.
 
@@ -75,20 +86,19 @@ class _Pair:
         return information(self.points, self.head, *self.placed(x))[0]
 
 
-def strewn(reference: Scan) -> tuple[Points, ...]:
-    """Places of the reference series for each level, the same for all series that are brought to it."""
+def strewn(reference: Scan) -> Strewn:
+    """Places all over the brain of the reference series, of each level's fineness."""
     shells = (SHELL_MM, *(0.0,) * (len(LEVELS) - 1))
-    return tuple(_points(reference, *level, shell) for level, shell in zip(LEVELS, shells, strict=True))
+    levels = tuple(_points(reference, *level, shell) for level, shell in zip(LEVELS, shells, strict=True))
+    return Strewn(levels, reference.volume.frame_of_reference_uid)
 
 
-def align(reference: Scan, moving: Volume, points: tuple[Points, ...] | None = None) -> Motion:
+def align(reference: Strewn, moving: Volume) -> Motion:
     """The motion from the reference series to another volume, of the same study or of another one of the patient.
-
-    points : of the reference, from `strewn`
 
     Raises CannotAssess if the two cannot be brought together.
     """
-    points = points or strewn(reference)
+    points = reference.levels
     centre: FloatArray = points[-1].places.mean(axis=0)
     targets = [_target(moving, step) for step, _ in LEVELS]
 
@@ -97,7 +107,7 @@ def align(reference: Scan, moving: Volume, points: tuple[Points, ...] | None = N
 
     rest = np.zeros(6)
     after, x, fine = 0.0, rest, pair(2, rest)
-    if moving.frame_of_reference_uid == reference.volume.frame_of_reference_uid:
+    if moving.frame_of_reference_uid == reference.frame_of_reference_uid:
         before = fine.information(rest)
         after, x = _refined(fine, _refined(pair(1, rest), rest)[1])
         if after < before + MIN_GAIN:

@@ -100,14 +100,22 @@ def block_means(values: NDArray[np.float32], steps: tuple[int, int, int]) -> NDA
     total = np.zeros((nk, nj, ni), dtype=np.float32)
     for k in range(fk):
         for j in range(fj):
-            total += blocks[:, k, :, j].sum(axis=-1) if fi > 3 else _row_sums(blocks[:, k, :, j])
+            total += _row_sums(blocks[:, k, :, j])
     total /= np.float32(fk * fj * fi)
     return total
 
 
 def _row_sums(rows: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Sums along a short last axis."""
-    total = rows[..., 0].copy()
-    for n in range(1, rows.shape[-1]):
-        total += rows[..., n]
+    """Sums along the last axis, in numpy's order: up to seven one after the other, eight in pairs of pairs."""
+    length = rows.shape[-1]
+    if length > 8:
+        summed: NDArray[np.float32] = rows.sum(axis=-1)
+        return summed
+    columns = [rows[..., n] for n in range(length)]
+    if length == 8:
+        pairs = [columns[n] + columns[n + 1] for n in (0, 2, 4, 6)]
+        return (pairs[0] + pairs[1]) + (pairs[2] + pairs[3])
+    total = columns[0].copy()
+    for column in columns[1:]:
+        total += column
     return total

@@ -4,9 +4,8 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import ndimage
 
-from workers.simulation.fields import smooth_field
+from workers.simulation.fields import distance_from, smooth_field
 from workers.simulation.space import Box, Ellipsoid, axes, both_sides
 from workers.simulation.template import load_template
 from workers.simulation.tissues import Tissue
@@ -185,7 +184,7 @@ def _age(brain: Brain, shape: BrainShape, rng: np.random.Generator) -> None:
     grid = _NEAR_VENTRICLES
     box = relative(grid)
     ventricles = (brain.fractions[Tissue.CSF][box] > 0.6) & (_VENTRICLES.radius(grid) < 1.0)
-    distance = ndimage.distance_transform_edt(~ventricles).astype(np.float32)
+    distance = distance_from(ventricles).astype(np.float32)
     years = float(np.clip((shape.age - 20.0) / 60.0, 0.0, 1.2))
     reach = (1.2 + 1.6 * years + (1.0 + 2.5 * years) * _horns(grid)) * (
         1.0 + 0.3 * smooth_field(rng, distance.shape, 9.0)

@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
 
-from workers.simulation.fields import Field, doubled, smooth_field
+from workers.simulation.fields import Field, distance_from, doubled, smooth_field
 from workers.simulation.space import COARSE, SHAPE, Box, Ellipsoid, axes, both_sides
 from workers.simulation.template import load_template
 from workers.simulation.tissues import Tissue
@@ -53,9 +53,9 @@ def build_head(shape: HeadShape, rng: np.random.Generator) -> Labels:
 def _cavity_distance() -> Field:
     """Distance from the inside of the skull in mm, negative inside, on the coarse grid; cisterns and fissures closed."""
     brain = load_template().t1[::COARSE, ::COARSE, ::COARSE] > 0
-    outside = ndimage.distance_transform_edt(~brain)
+    outside = distance_from(brain)
     grown = outside <= _CLOSING_MM / COARSE
-    depth = _CLOSING_MM / COARSE - ndimage.distance_transform_edt(grown)
+    depth = _CLOSING_MM / COARSE - distance_from(~grown)
     signed = np.where(grown, depth, outside) * COARSE
     return ndimage.gaussian_filter(signed.astype(np.float32), 1.2)
 

@@ -10,7 +10,7 @@ from scipy import ndimage
 
 from rules.anatomy import Region, Side
 from workers.simulation.brain import GREY, WHITE, Brain, clipped, relative
-from workers.simulation.fields import smooth_field
+from workers.simulation.fields import distance_from, smooth_field
 from workers.simulation.plans import FociPlan, Layer, LesionPlan, PiaPlan, Plan, RimPlan, Target
 from workers.simulation.space import LOW, Box, Ellipsoid
 from workers.simulation.tissues import Tissue
@@ -219,7 +219,7 @@ def _rim(lesion: Lesion, grid: Box, brain: Brain) -> NDArray[np.float32]:
     fluid = (brain.fractions[Tissue.CSF][relative(grid)] > 0.4) & (lesion.shape.radius(grid) < 1.0)
     if not fluid.any():
         return np.zeros(fluid.shape, dtype=np.float32)
-    distance = ndimage.distance_transform_edt(~fluid)
+    distance = distance_from(fluid)
     return np.clip((lesion.reach_mm + 0.8 - distance) / 1.6, 0.0, 1.0).astype(np.float32)
 
 

@@ -13,6 +13,7 @@ from rules.anatomy import Role
 from rules.identity import derived_uid
 from workers.simulation.case import Case
 from workers.simulation.conditions import USUAL, Conditions, adapted
+from workers.simulation.files import StackEncoder
 from workers.simulation.headers import SimulatedPatient, StudyHeader, series_datasets, series_uid
 from workers.simulation.protocol import SeriesPlan
 from workers.simulation.series import Session, plan_session, series_slices
@@ -145,9 +146,11 @@ def _header(session: Session, options: StudyOptions) -> StudyHeader:
 def _write_series(session: Session, header: StudyHeader, plan: SeriesPlan, out: Path) -> SimulatedSeries:
     folder = out / f"{plan.number:03d}_{''.join(c if c.isalnum() else '_' for c in plan.description)}"
     folder.mkdir(parents=True, exist_ok=True)
-    files = []
+    files: list[Path] = []
+    encoder = None
     for ds in series_datasets(header, plan, series_slices(session, plan)):
-        path = folder / f"{ds.InstanceNumber:04d}.dcm"
-        ds.save_as(path, enforce_file_format=True)
-        files.append(path)
+        if encoder is None or encoder.ds is not ds:
+            encoder = StackEncoder(ds)
+        files.append(folder / f"{ds.InstanceNumber:04d}.dcm")
+        files[-1].write_bytes(encoder.encode())
     return SimulatedSeries(plan.number, plan.role, plan.description, series_uid(header, plan), tuple(files))

@@ -8,7 +8,7 @@ from rules.findings import Why
 from tests.workers.imaging.heads import flat_anatomy, refusal
 from workers.imaging.affine import rotation
 from workers.imaging.motion import Motion, at_rest
-from workers.imaging.registration import align
+from workers.imaging.registration import align, strewn
 from workers.imaging.scan import Scan
 from workers.imaging.template import load_template
 from workers.imaging.volume import Volume
@@ -74,7 +74,7 @@ def errors(found: Motion, true: Motion):
 def test_a_known_motion_is_found_to_half_a_millimetre_and_half_a_degree(reference, turn, shift, plane):
     true = moved(turn, shift)
     moving = t1_after(true, plane)
-    found = align(reference, moving)
+    found = align(strewn(reference), moving)
     degrees, mm = errors(found, true)
     assert degrees < 0.5
     assert mm < 0.5
@@ -82,13 +82,13 @@ def test_a_known_motion_is_found_to_half_a_millimetre_and_half_a_degree(referenc
 
 def test_a_large_motion_into_another_frame_of_reference_is_found(reference):
     true = moved((-15.0, 4.0, 8.0), (12.0, -30.0, 40.0))
-    degrees, mm = errors(align(reference, t1_after(true, frame="1.2.9")), true)
+    degrees, mm = errors(align(strewn(reference), t1_after(true, frame="1.2.9")), true)
     assert degrees < 0.5
     assert mm < 0.5
 
 
 def test_headers_are_believed_where_the_patient_lay_still(reference):
-    found = align(reference, t1_after(at_rest()))
+    found = align(strewn(reference), t1_after(at_rest()))
     assert np.array_equal(found.matrix, np.eye(3))
     assert not found.shift.any()
     assert found.information > 0.12
@@ -97,4 +97,4 @@ def test_headers_are_believed_where_the_patient_lay_still(reference):
 def test_what_is_no_brain_is_not_aligned(reference):
     still = t1_after(at_rest())
     noise = np.random.default_rng(1).normal(100, 20, still.array.shape).astype(np.float32)
-    assert refusal(align, reference, replace(still, array=noise)) is Why.ANATOMY
+    assert refusal(align, strewn(reference), replace(still, array=noise)) is Why.ANATOMY

@@ -1,6 +1,7 @@
 import re
 import subprocess
 from datetime import date
+from io import BytesIO
 
 import numpy as np
 import pytest
@@ -10,6 +11,7 @@ from rules.anatomy import Role
 from tests.peers import need
 from workers.imaging.roles import role_of
 from workers.simulation.cases import cases
+from workers.simulation.files import StackEncoder
 from workers.simulation.geometry import rotation, stack_around
 from workers.simulation.headers import SimulatedPatient, Slice, StudyHeader, image_dataset
 from workers.simulation.vendors import SCANNERS, Vendor
@@ -81,3 +83,18 @@ def test_age_and_birth_date_agree():
     assert ds.PatientAge == "051Y"
     assert (date(2026, 3, 1) - date.fromisoformat(ds.PatientBirthDate)).days // 365.25 == 51
     assert UID(ds.SOPInstanceUID).is_valid
+
+
+@pytest.mark.parametrize("vendor", Vendor)
+def test_images_of_a_stack_are_written_as_pydicom_writes_each(vendor):
+    plan = SCANNERS[vendor].series[-1]
+    ds = _dataset(vendor, plan, plan.weightings[0])
+    encoder = StackEncoder(ds)
+    for number in (2, 30):
+        ds.InstanceNumber, ds.SOPInstanceUID, ds.SliceLocation = number, f"2.25.{number}", f"{number}.5"
+        ds.ImagePositionPatient, ds.LargestImagePixelValue = [f"{number}", "-1.25", "7"], number
+        ds.PixelData = np.full((ds.Rows, ds.Columns), number, dtype="<u2").tobytes()
+        ds.file_meta.MediaStorageSOPInstanceUID = ds.SOPInstanceUID
+        whole = BytesIO()
+        ds.save_as(whole, enforce_file_format=True)
+        assert encoder.encode() == whole.getvalue()
