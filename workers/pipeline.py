@@ -82,7 +82,7 @@ def triage(
     if show:
         show(images, result)
     with stages.timed("decide"):
-        decision = decide(policy, _case(ready, headers, result))
+        decision = decide(policy, case_of(ready, headers, result))
     uses = _uses(series, result)
     with stages.timed("report"):
         # Another content needs another identity: a PACS may keep the first object it has of a UID.
@@ -120,7 +120,8 @@ def _failed(failure: tuple[Why, str]) -> Analysis:
     return silent(checks(), why, words.get(why, "the analysis failed; the study was not measured"))
 
 
-def _case(ready: StudyReady, headers: Sequence[Dataset], result: Analysis) -> Case:
+def case_of(ready: StudyReady, headers: Sequence[Dataset], result: Analysis) -> Case:
+    """What the decision rests on."""
     return Case(
         findings=result.findings,
         context=with_birth_date(ready.context, headers),

@@ -10,6 +10,7 @@ import click
 
 from rules.codec import to_plain
 from rules.policy import PolicyError, load
+from workers.evaluation.deciding import decided
 from workers.evaluation.manifest import ManifestError, read_manifest
 from workers.evaluation.outcome import Outcome
 from workers.evaluation.page import page_of
@@ -62,17 +63,21 @@ def evaluate(
 ) -> None:
     """Triage many studies with known truth and write OUT/report.html and OUT/report.json.
 
-    What was done before with the same code and policy is not done again: a stopped run goes on where it was.
+    What was measured before with the same code is not measured again: a stopped run goes on where it was, and another
+    policy only decides.
     """
     try:
         policy = load(policy_folder)
         studies = _studies(suite, manifest, half, seed_offset, with_inserted=with_inserted)[:limit]
     except (ManifestError, PolicyError) as error:
         raise click.ClickException(str(error)) from error
-    versions = (code_digest(), _digest_of("simulation", "evaluation"), policy.digest)
+    versions = (code_digest(), _digest_of("simulation", "evaluation"))
     kept = keep_studies and keep_studies / _digest_of("simulation")[:12]
     plan = Plan(out, jobs, float(time_limit), policy_folder, versions, kept)
-    outcomes = run_all(studies, plan, _told(len(studies)))
+    outcomes = tuple(
+        one if one.policy_digest == policy.digest else decided(one, policy)
+        for one in run_all(studies, plan, _told(len(studies)))
+    )
     name = f"synthetic, {half} half" if suite == "synthetic" else "folder"
     now = datetime.now(UTC).replace(microsecond=0)
     report = report_of(outcomes, policy, name, now.isoformat())

@@ -19,16 +19,16 @@ from numpy.typing import NDArray
 
 from rules.anatomy import Region
 from rules.codec import from_plain, to_plain
-from rules.conditions import Subject
 from rules.context import PatientContext
-from rules.findings import Finding, Measured, NotAssessed, Quantity
+from rules.facts import Case
+from rules.findings import Finding, Measured, Quantity
 from rules.messages import StudyTriaged
-from rules.policy import Kind, Policy, load
+from rules.policy import Policy, load
 from workers.analysis import Analysis
 from workers.cache import Cache
 from workers.errors import CannotAssess
-from workers.evaluation.margin import margin
-from workers.evaluation.outcome import Ending, Outcome, RuleOutcome, save
+from workers.evaluation.deciding import decided
+from workers.evaluation.outcome import Ending, Outcome, save
 from workers.evaluation.overlap import Overlap, on_grid_of, overlap_of
 from workers.evaluation.suites import Made, Study, make
 from workers.evaluation.truth import MASK_CHECKS, TrueValue, Truth
@@ -37,6 +37,7 @@ from workers.images import Images, Placed
 from workers.imaging.regions import DRAWN, sides
 from workers.imaging.scan import Scan
 from workers.offline import Pictures, triage_folder
+from workers.pipeline import case_of
 
 SCRATCH = "scratch-"
 """Start of the name of the folder that a case works in; left behind only where its process was killed."""
@@ -118,7 +119,7 @@ def _make(study: Study, place: Path) -> None:
 def _measured(job: Job, made: Made, policy: Policy, scratch: Path) -> Outcome:
     kept = Kept()
     start = time.monotonic()
-    result = triage_folder(
+    done = triage_folder(
         Path(made.folder),
         scratch / "out",
         PatientContext(is_cart_recipient=True),
@@ -127,13 +128,18 @@ def _measured(job: Job, made: Made, policy: Policy, scratch: Path) -> Outcome:
         now=datetime.now(UTC).replace(microsecond=0),
         baseline=Path(made.baseline) if made.baseline else None,
         pictures=kept,
-    ).triaged
+    )
     seconds = time.monotonic() - start
     peak_mb = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024.0
     images, analysis = kept.seen[0]
     overlaps, volumes = _compared(images, analysis, made.truth, scratch / "masks")
     truth = replace(made.truth, values=(*made.truth.values, *volumes))
-    outcome = _outcome(job, truth, result, policy)
+    headers = tuple(header for one in images.series for header in one.headers)
+    case = case_of(done.ready, headers, analysis)
+    outcome = _outcome(
+        job, truth, done.triaged, replace(case, findings=tuple(map(_anonymous, case.findings)))
+    )
+    outcome = decided(outcome, policy)
     outcome = replace(outcome, overlaps=overlaps, seconds=round(seconds, 2), peak_mb=round(peak_mb))
     outcome = replace(outcome, brain_dice=_brain_dice(scratch / "masks" / "brain.nii.gz", made.truth.brain))
     if not is_failure(outcome):
@@ -149,46 +155,26 @@ def is_failure(outcome: Outcome) -> bool:
     return bool(outcome.wrong_rules) or poor or outcome.ending is not Ending.DONE
 
 
-def _outcome(job: Job, truth: Truth, result: StudyTriaged, policy: Policy) -> Outcome:
-    measured = tuple(one for one in result.findings if isinstance(one, Measured))
+def _outcome(job: Job, truth: Truth, result: StudyTriaged, case: Case) -> Outcome:
     return Outcome(
         name=job.study.name,
         identity=job.identity,
         ending=Ending.CRASH if result.failure else Ending.DONE,
         detail=result.failure,
         truth=truth.without_files,
-        priority=result.decision.priority,
-        imaging_priority=result.decision.imaging_priority,
-        rules=_rules(policy, result),
-        measured=tuple(
-            replace(one, evidence=replace(one.evidence, series_instance_uid="", sop_instance_uids=()))
-            for one in measured
-        ),
-        not_assessed=sum(isinstance(one, NotAssessed) for one in result.findings),
+        case=case,
         series=tuple(replace(one, series_instance_uid="") for one in result.series),
         stages=result.stages,
     )
 
 
-def _rules(policy: Policy, result: StudyTriaged) -> tuple[RuleOutcome, ...]:
-    """The imaging rules' answers, each with its distance from the border."""
-    values = _by_subject(result.findings)
-    asked = {rule.code: rule for rule in policy.rules if rule.kind is Kind.IMAGING}
-    return tuple(
-        RuleOutcome(pattern.rule, pattern.status, margin(asked[pattern.rule].required, values))
-        for pattern in result.decision.patterns
-        if pattern.rule in asked
-    )
-
-
-def _by_subject(findings: tuple[Finding, ...]) -> dict[Subject, float]:
-    """The largest measurement of each subject, as the rules take it."""
-    values: dict[Subject, float] = {}
-    for one in findings:
-        if isinstance(one, Measured):
-            subject = Subject(one.quantity, one.region, one.side)
-            values[subject] = max(one.value, values.get(subject, one.value))
-    return values
+def _anonymous(finding: Finding) -> Finding:
+    """Without the UIDs of a study that is gone."""
+    if isinstance(finding, Measured):
+        return replace(
+            finding, evidence=replace(finding.evidence, series_instance_uid="", sop_instance_uids=())
+        )
+    return finding
 
 
 def _compared(

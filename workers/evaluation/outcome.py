@@ -7,6 +7,7 @@ from pathlib import Path
 
 from rules.codec import from_plain, to_plain
 from rules.decision import Status
+from rules.facts import Case
 from rules.findings import Measured
 from rules.messages import SeriesUse, StageTime
 from rules.urgency import Priority
@@ -40,16 +41,18 @@ class Outcome:
 
     name: str
     identity: str
-    """Digest of study, policy and measuring code: another identity is another outcome."""
+    """Digest of study and measuring code: another identity is another outcome."""
     ending: Ending
     detail: str = ""
     """One clause of a case that did not end well."""
     truth: Truth | None = None
+    policy_digest: str = ""
+    """Of the policy that the rules and priorities are of."""
     priority: Priority | None = None
     imaging_priority: Priority | None = None
     rules: tuple[RuleOutcome, ...] = ()
-    measured: tuple[Measured, ...] = ()
-    not_assessed: int = 0
+    case: Case | None = None
+    """What was decided on: all findings, without identifiers; None where nothing was measured."""
     series: tuple[SeriesUse, ...] = ()
     overlaps: tuple[Overlap, ...] = ()
     brain_dice: float | None = None
@@ -61,6 +64,11 @@ class Outcome:
     stages: tuple[StageTime, ...] = ()
     pictures: tuple[str, ...] = ()
     """Below the evaluation's folder."""
+
+    @property
+    def measured(self) -> tuple[Measured, ...]:
+        """The findings that have a value."""
+        return tuple(one for one in self.case.findings if isinstance(one, Measured)) if self.case else ()
 
     @property
     def wrong_rules(self) -> tuple[str, ...]:

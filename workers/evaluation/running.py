@@ -38,7 +38,7 @@ class Plan:
     """For one study, its making included."""
     policy: Path | None = None
     versions: tuple[str, ...] = ()
-    """Digests of the measuring code and the policy: outcomes of others are made anew."""
+    """Digests of the code that makes and measures studies: outcomes of others are made anew."""
     kept: Path | None = None
     """Where simulated studies stay, so that another version of the analysis finds them made."""
 

@@ -1,7 +1,11 @@
 """Outcomes as an evaluation would leave them, made up."""
 
+from datetime import UTC, datetime
+
 from rules.anatomy import Region, Role, Side
+from rules.context import PatientContext
 from rules.decision import Status
+from rules.facts import Case
 from rules.findings import UNITS, Evidence, Measured, Quantity
 from rules.messages import SeriesQuality, SeriesUse, StageTime
 from rules.urgency import Priority
@@ -49,4 +53,8 @@ def outcome(name: str, truth: Truth | None, given: dict[str, tuple[Status, float
         "stages": (StageTime("anatomy", 12.0), StageTime("read FLAIR", 1.0), StageTime("read FLAIR", 0.5)),
         **changes,
     }
+    if "measured" in fields:
+        fields["case"] = Case(
+            fields.pop("measured"), PatientContext(), (Role.FLAIR,), datetime(2026, 11, 27, tzinfo=UTC)
+        )
     return Outcome(name, "digest", fields.pop("ending", Ending.DONE), truth=truth, rules=rules, **fields)
