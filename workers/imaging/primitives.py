@@ -83,26 +83,24 @@ class Tube:
 
 @dataclass(frozen=True, slots=True)
 class Sheet:
-    """A sheet that stands upright and bends inwards in front and above.
+    """An upright sheet that bulges outwards.
 
-    crest : where it lies most lateral (x), and where the bend in front (y) and the lean above (z) begin
-    forward_bend : inward shift per square mm in front of the crest
-    upward_lean : inward shift per mm above it
+    crest : where it lies most lateral
+    bend : inward shift per square mm in front of or behind the crest, and per square mm above or below it
+    reach : how far it extends to the inside and to the outside of the bent surface, in mm
     y, z : its ends
     """
 
     crest: Place
-    forward_bend: float
-    upward_lean: float
-    half_mm: float
+    bend: tuple[float, float]
+    reach: tuple[float, float]
     y: tuple[float, float]
     z: tuple[float, float]
 
     def inside(self, axes: Axes) -> BoolArray:
         x, y, z = self.crest
-        ahead, above = np.maximum(axes.y - y, 0.0), np.maximum(axes.z - z, 0.0)
-        middle = x - self.forward_bend * ahead**2 - self.upward_lean * above
-        near: BoolArray = np.abs(axes.lateral - middle) <= self.half_mm
+        middle = x - self.bend[0] * (axes.y - y) ** 2 - self.bend[1] * (axes.z - z) ** 2
+        near = _between(axes.lateral - middle, (-self.reach[0], self.reach[1]))
         return near & _between(axes.y, self.y) & _between(axes.z, self.z)
 
 

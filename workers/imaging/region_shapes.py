@@ -1,41 +1,21 @@
 """Where the regions lie in template space: bodies set by hand on the ICBM152 2009a maps, MNI mm, right side.
 
-The lobes, which are cut by planes, stand in `cortex`; how each body is cut along the tissue maps stands in `regions`.
+The deep nuclei, which are traced slice by slice, stand in `nuclei`, and the lobes, which are cut by planes, in `cortex`;
+how each body is cut along the tissue maps stands in `regions`.
 """
 
 from rules.anatomy import Region
 from workers.imaging.primitives import Ellipsoid, Shape, Sheet, Tube
 
-CAUDATE: tuple[Shape, ...] = (
-    Ellipsoid((12.5, 14.0, 4.0), (8.5, 12.0, 16.0), yaw=-18.0),
-    Tube(((15.0, 10.0, 16.0), (16.5, -2.0, 20.0), (19.0, -12.0, 22.0), (22.0, -22.0, 21.0)), 6.0),
-)
-PUTAMEN = Ellipsoid((25.5, 2.0, 2.5), (8.0, 22.0, 14.5), yaw=12.0)
-PALLIDUM = Ellipsoid((20.5, -2.5, 0.5), (4.8, 11.5, 8.5), yaw=38.0)
-THALAMUS: tuple[Shape, ...] = (
-    Ellipsoid((11.0, -17.5, 8.0), (10.0, 14.5, 10.5), yaw=20.0),
-    Ellipsoid((14.0, -26.0, 6.0), (9.0, 8.0, 8.5)),
-)
-HIPPOCAMPUS = Tube(
-    (
-        (23.0, -9.0, -20.0), (27.5, -14.0, -18.5), (29.5, -20.0, -15.0), (30.5, -26.0, -11.0), (29.5, -32.0, -5.0),
-        (26.5, -37.0, 1.0),
-    ),
-    7.0,
-)  # fmt: skip
 AMYGDALA = Ellipsoid((23.5, -3.0, -19.0), (9.0, 8.0, 8.0))
 
 INSULA = Ellipsoid((39.0, 4.0, 2.0), (9.0, 25.0, 20.0), yaw=8.0)
 CAPSULE = Sheet(
-    crest=(33.7, -8.0, 6.0),
-    forward_bend=0.0115,
-    upward_lean=0.3,
-    half_mm=2.3,
-    y=(-21.0, 20.0),
-    z=(-13.0, 18.0),
+    crest=(33.9, -6.0, -2.0), bend=(0.0109, 0.0135), reach=(1.0, 3.0), y=(-22.0, 20.0), z=(-12.0, 17.0)
 )
 """External and extreme capsule with the claustrum between putamen and insula: two white lines with a thin grey one between,
-blurred into one sheet of some 5 mm in the template."""
+blurred into one sheet of some 4 mm in the template. The bend follows the ridge of the external capsule in the T1 image:
+212 of 269 places read at 2 mm steps lie within 1.5 mm of it, 0.6 mm root mean square; the others sit on the extreme capsule."""
 
 CINGULATE = Tube(
     (

@@ -12,9 +12,10 @@ from numpy.typing import NDArray
 from scipy import ndimage
 
 from rules.anatomy import Region
+from workers.imaging import nuclei
 from workers.imaging import region_shapes as shapes
 from workers.imaging.cortex import lobes, precentral, temporal_pole
-from workers.imaging.distance import grown, within_reach
+from workers.imaging.distance import within_reach
 from workers.imaging.parts import (
     CORTICAL,
     DRAWN,
@@ -116,11 +117,11 @@ def _core(template: Template, axes: Axes) -> list[Claim]:
     return [
         (Region.VENTRICLES, _ventricles(template, axes) | shapes.AQUEDUCT.inside(axes)),
         (Region.CISTERNS, any_inside(shapes.CISTERNS, axes) & fluid),
+        *_deep_grey(template, axes),
         (Region.MIDBRAIN, midbrain & (z > shapes.MIDBRAIN_TO_PONS_Z) & (z < 1)),
         (Region.PONS, pons & (z <= shapes.MIDBRAIN_TO_PONS_Z) & (z > shapes.PONS_TO_MEDULLA_Z)),
         (Region.MEDULLA, medulla & (z <= shapes.PONS_TO_MEDULLA_Z)),
         (Region.CEREBELLUM, _hindbrain(axes)),
-        *_deep_grey(template, axes),
         *((region, (template.white > 0.5) & where) for region, where in _callosum(axes).items()),
         (Region.INSULA, shapes.INSULA.inside(axes) & grey & (axes.lateral > 30)),
         (Region.CINGULATE, shapes.CINGULATE.inside(axes) & grey & (axes.lateral < 14)),
@@ -128,26 +129,17 @@ def _core(template: Template, axes: Axes) -> list[Claim]:
 
 
 def _deep_grey(template: Template, axes: Axes) -> list[Claim]:
-    """The nuclei: bodies cut where the grey matter map ends, and 1 mm on for the voxels that hold both."""
-    caudate = _nucleus(template, any_inside(shapes.CAUDATE, axes), 0.4)
-    putamen = _nucleus(template, shapes.PUTAMEN.inside(axes), 0.3)
-    capsule = shapes.CAPSULE.inside(axes) & (template.grey < 0.75) & (template.fluid < 0.3)
-    pallidum = shapes.PALLIDUM.inside(axes) & (template.grey < 0.45)
-    thalamus = _nucleus(template, any_inside(shapes.THALAMUS, axes), 0.2)
-    hippocampus = _nucleus(template, shapes.HIPPOCAMPUS.inside(axes), 0.4)
+    """The nuclei as they are traced, with the capsule; where edges meet, the thinner body comes first."""
+    tissue = template.fluid < 0.5
     return [
+        (Region.HIPPOCAMPUS, nuclei.HIPPOCAMPUS.inside(axes) & tissue),
         (Region.TEMPORAL, shapes.AMYGDALA.inside(axes) & (template.grey > 0.4)),
-        (Region.HIPPOCAMPUS, hippocampus),
-        (Region.CAUDATE, caudate),
-        (Region.PALLIDUM, pallidum),
-        (Region.CAPSULE, capsule),
-        (Region.PUTAMEN, putamen),
-        (Region.THALAMUS, thalamus),
+        (Region.CAUDATE, nuclei.CAUDATE.inside(axes) & tissue),
+        (Region.PALLIDUM, nuclei.PALLIDUM.inside(axes) & tissue),
+        (Region.CAPSULE, shapes.CAPSULE.inside(axes) & (template.grey < 0.75) & (template.fluid < 0.3)),
+        (Region.PUTAMEN, nuclei.PUTAMEN.inside(axes) & tissue),
+        (Region.THALAMUS, nuclei.THALAMUS.inside(axes) & tissue),
     ]
-
-
-def _nucleus(template: Template, body: BoolArray, least_grey: float) -> BoolArray:
-    return body & grown(body & (template.grey > least_grey)) & (template.fluid < 0.5)
 
 
 def _callosum(axes: Axes) -> dict[Region, BoolArray]:
