@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from scipy import ndimage, optimize
 
 from workers.imaging.contrast import CONTRASTS, Contrast
+from workers.imaging.lighting import evenly_lit
 from workers.imaging.similarity import BINS, FloatArray, Head, Points, information, quick_information
 from workers.imaging.template import load_template
 from workers.imaging.volume import Volume
@@ -49,10 +50,10 @@ class Pose:
 
 def find_brain(volume: Volume) -> Pose:
     """The best affine map from the template to the patient."""
-    fine = _head(volume, 2.0)
+    contrast = CONTRASTS[volume.role]
+    fine = _head(volume, 2.0, contrast)
     middle = _coarser(fine)
     coarse = _coarser(middle)
-    contrast = CONTRASTS[volume.role]
     points = {step: _points(step, contrast) for step in (8, 4)}
     starts = _search(points[8], coarse)
     some = points[4].every(THINNING)
@@ -101,7 +102,7 @@ def _points(step: int, contrast: Contrast) -> Points:
     return Points(places[:, :3], bins)
 
 
-def _head(volume: Volume, step: float) -> Head:
+def _head(volume: Volume, step: float, contrast: Contrast) -> Head:
     """The scan on a grid of `step` mm along the patient axes, in histogram bins."""
     array, affine = blocks(volume.array, volume.affine, step)
     spacing = np.linalg.norm(affine[:3, :3], axis=0)
@@ -116,6 +117,8 @@ def _head(volume: Volume, step: float) -> Head:
     matrix = flip @ (inverse[:3, :3] * step) @ flip
     offset = (inverse[:3, :3] @ first + inverse[:3, 3])[::-1]
     signal = ndimage.affine_transform(smooth, matrix, offset, tuple(size[::-1]), order=1, mode="constant")
+    if contrast.has_scalp_like_brain:
+        signal = evenly_lit(signal, step)
     return Head(_in_bins(signal), first, step)
 
 
