@@ -11,6 +11,7 @@ from workers.checks.check import Lack
 from workers.errors import CannotAssess
 from workers.imaging.anatomy import lay
 from workers.imaging.brain_map import BrainMap, map_brain
+from workers.imaging.contrast import CONTRASTS
 from workers.imaging.diffusion import same_grid
 from workers.imaging.motion import Motion, at_rest
 from workers.imaging.quality import quality_of
@@ -23,9 +24,14 @@ from workers.stages import Stages
 from workers.study import series_digests
 from workers.versions import code_digest
 
-REFERENCES = (Role.FLAIR,)
-"""Series in which the brain may be looked for, best first. The template is fitted by its FLAIR contrast: on a T2 the
-deformation went astray and measured a midline shift of 16 mm in a healthy simulated brain, so none but FLAIR is believed."""
+REFERENCES = tuple(CONTRASTS)
+"""Series in which the brain may be looked for, best first."""
+
+_INSTEAD = {
+    Role.T2: "no FLAIR series; on T2 alone lesions are not told from fluid",
+    Role.T1: "no FLAIR and no T2 series; on T1 alone lesions are not measured",
+}
+"""Why FLAIR hyperintensity is not measured, by the series that the brain was found in instead."""
 
 _OF_DWI = (Role.B0, Role.ADC)
 """Acquired together with the diffusion-weighted images, or made from them."""
@@ -110,11 +116,12 @@ class Images:
     def _map(self) -> Mapped | Lack:
         trouble = None
         for role in REFERENCES:
-            found = self._brain_in(role)
-            if isinstance(found, BrainMap):
-                return Mapped(role, found)
-            trouble = trouble or found
-        return trouble or Lack(Why.SERIES_MISSING, "no series to find the brain in")
+            if any(one.role is role for one in self.series):
+                found = self._brain_in(role)
+                if isinstance(found, BrainMap):
+                    return Mapped(role, found)
+                trouble = trouble or found
+        return trouble or Lack(Why.SERIES_MISSING, "no FLAIR, T2 or T1 series to find the brain in")
 
     def _brain_in(self, role: Role) -> BrainMap | Lack:
         def find() -> BrainMap | Lack:
@@ -123,21 +130,19 @@ class Images:
             except CannotAssess as reason:
                 return Lack(reason.why, reason.detail)
 
-        if not any(one.role is role for one in self.series):
-            return Lack(Why.SERIES_MISSING, f"no {role.value} series")
         return self.stages.recall("anatomy", self._identity({role}), find)
 
     def _place(self, role: Role) -> Placed | Lack:
+        mapped = self.mapped()
         try:
             volume, uids = self._volume(role)
-            mapped = self.mapped()
             if isinstance(mapped, Lack):
                 return mapped
             motion = self._motion(role, volume, mapped)
             # The reference may have been laid already, to align another series with it.
             scan = self._scans[role] = self._scans.get(role) or self._laid(role, mapped.brain, motion)
         except CannotAssess as reason:
-            return Lack(reason.why, reason.detail)
+            return Lack(reason.why, _detail(role, mapped, reason))
         quality = quality_of(scan)
         if not quality.is_usable:
             return Lack(Why.QUALITY, ", ".join(quality.problems))
@@ -178,3 +183,10 @@ class Images:
             with self.stages.timed(f"read {role.value}"):
                 self._volumes[role] = volume_of(self.series, role)
         return self._volumes[role]
+
+
+def _detail(role: Role, mapped: Mapped | Lack, reason: CannotAssess) -> str:
+    """Why a series is not measured; of a missing FLAIR also what is not seen on the series that stands in for it."""
+    if role is Role.FLAIR and isinstance(mapped, Mapped) and reason.why is Why.SERIES_MISSING:
+        return _INSTEAD.get(mapped.role, reason.detail)
+    return reason.detail

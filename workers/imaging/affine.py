@@ -12,7 +12,9 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage, optimize
 
+from workers.imaging.contrast import CONTRASTS, Contrast
 from workers.imaging.distance import depth_in
+from workers.imaging.lighting import evenly_lit
 from workers.imaging.similarity import BINS, FloatArray, Head, Points, information, quick_information
 from workers.imaging.template import block_means, load_template
 from workers.imaging.volume import Volume
@@ -27,8 +29,6 @@ SCALES = (0.82, 0.90, 0.98)
 STARTS = 10
 MORE_STARTS = 30
 """Tried where the first leave doubt: in a steeply tilted, unevenly lit head the right one was not among the first ten."""
-SURE = 0.32
-"""Information in nats from which the first starts are enough; real heads reach 0.39-0.45."""
 FINALISTS = 3
 THINNING = 3
 """Every which point is enough to tell the finalists apart; the last polish takes all."""
@@ -51,20 +51,27 @@ class Pose:
 
 def find_brain(volume: Volume) -> Pose:
     """The best affine map from the template to the patient."""
-    fine = _head(volume, 2.0)
+    contrast = CONTRASTS[volume.role]
+    fine = _head(volume, 2.0, contrast)
     middle = _coarser(fine)
     coarse = _coarser(middle)
-    points = {step: _points(step) for step in (8, 4)}
+    points = {step: _points(step, contrast) for step in (8, 4)}
     starts = _search(points[8], coarse)
     some = points[4].every(THINNING)
     found: list[Pose] = []
-    for batch in (starts[:STARTS], starts[STARTS:]):
+    for batch, plain in ((starts[:STARTS], []), (starts[STARTS:], starts[:FINALISTS])):
         similar = sorted((_similarity(points[8], coarse, *start) for start in batch), key=_information)
-        found += [_affine(some, middle, pose) for pose in _distinct(similar[::-1])[:FINALISTS]]
+        finalists = [*_distinct(similar[::-1])[:FINALISTS], *(_start(*one) for one in plain)]
+        found += [_affine(some, middle, pose) for pose in finalists]
         best = _affine(points[4], fine, max(found, key=_information))
-        if best.information >= SURE:
+        if best.information >= contrast.sure_information:
             break
     return best
+
+
+def _start(turn: FloatArray, shift: FloatArray) -> Pose:
+    """The pose of a start as the search left it: refined on 8 mm, that of a T2 may grow into the scalp."""
+    return Pose(np.exp(turn[3]) * rotation(turn[:3]), shift, 0.0)
 
 
 def _information(pose: Pose) -> float:
@@ -83,20 +90,20 @@ def _distinct(poses: list[Pose]) -> list[Pose]:
     return kept
 
 
-def _points(step: int) -> Points:
-    """Template brain and shell on a grid of `step` mm, with bins of its FLAIR signal."""
+def _points(step: int, contrast: Contrast) -> Points:
+    """Template brain and shell on a grid of `step` mm, with bins of its signal."""
     template = load_template(min(8, step))
     mm = np.abs(template.affine[0, 0])
     near = depth_in(~template.brain, (mm, mm, mm)) <= max(SHELL_MM, 0.75 * mm)
     k, j, i = np.nonzero(near)
     places = np.stack([i, j, k, np.ones_like(i)], axis=1) @ template.affine.T
-    signal = template.flair[near]
-    low, high = 0.2, 1.15
+    signal = template.image(contrast)[near]
+    low, high = contrast.limits
     bins = np.clip((signal - low) / (high - low) * BINS, 0, BINS - 1).astype(np.intp)
     return Points(places[:, :3], bins)
 
 
-def _head(volume: Volume, step: float) -> Head:
+def _head(volume: Volume, step: float, contrast: Contrast) -> Head:
     """The scan on a grid of `step` mm along the patient axes, in histogram bins."""
     array, affine = blocks(volume.array, volume.affine, step)
     spacing = np.linalg.norm(affine[:3, :3], axis=0)
@@ -111,6 +118,8 @@ def _head(volume: Volume, step: float) -> Head:
     matrix = flip @ (inverse[:3, :3] * step) @ flip
     offset = (inverse[:3, :3] @ first + inverse[:3, 3])[::-1]
     signal = ndimage.affine_transform(smooth, matrix, offset, tuple(size[::-1]), order=1, mode="constant")
+    if contrast.has_scalp_like_brain:
+        signal = evenly_lit(signal, step)
     return Head(_in_bins(signal), first, step)
 
 

@@ -9,6 +9,7 @@ from rules.anatomy import Region
 from rules.findings import Why
 from workers.errors import CannotAssess
 from workers.imaging.affine import Pose, find_brain
+from workers.imaging.contrast import CONTRASTS
 from workers.imaging.coverage import coverage
 from workers.imaging.motion import Motion
 from workers.imaging.shading import log_field
@@ -19,9 +20,6 @@ from workers.imaging.warp import deformation, onto_template
 
 GRID_MM = 2
 """Template grid on which bias field and deformation are computed."""
-MIN_INFORMATION = 0.26
-"""Mutual information in nats below which the fit is not believed: 0.38-0.46 on real heads, also with a quarter of the
-slices missing; noise, spheres, a knee-like cylinder and a blotchy ellipsoid reach 0.06-0.21."""
 HALF_INFORMATION = 0.22
 """From here on a fit that covers little of the brain is that of a part of one: half a head reaches 0.25. [P]"""
 MIN_COVERED, MOST_COVERED = 0.5, 0.8
@@ -56,22 +54,24 @@ def map_brain(volume: Volume) -> BrainMap:
     Raises CannotAssess where no brain can be found or too little of it is there.
     """
     _require_signal(volume)
+    contrast = CONTRASTS[volume.role]
     pose = find_brain(volume)
     covered = coverage(volume, pose)[Region.BRAIN]
     is_part = pose.information >= HALF_INFORMATION and covered < MOST_COVERED
-    if pose.information < MIN_INFORMATION and not is_part:
+    needed = contrast.least_information
+    if pose.information < needed and not is_part:
         raise CannotAssess(
             Why.ANATOMY,
-            f"the images do not match a brain (match {pose.information:.2f}, needed {MIN_INFORMATION})",
+            f"the images do not match a brain (match {pose.information:.2f}, needed {needed})",
         )
-    if covered < MIN_COVERED or pose.information < MIN_INFORMATION:
+    if covered < MIN_COVERED or pose.information < needed:
         raise CannotAssess(Why.COVERAGE, f"only {100 * covered:.0f} % of the brain lies within the slices")
     template = load_template(GRID_MM)
     scan = onto_template(volume, pose, template)
-    field = log_field(scan, template)
+    field = log_field(scan, template, contrast)
     flat = (scan / np.exp(field)).astype(np.float32)
     unit = _white_signal(flat, template)
-    warp = deformation(np.clip(flat / unit, 0.0, 1.6).astype(np.float32), template)
+    warp = deformation((flat / unit).astype(np.float32), template, contrast)
     return BrainMap(pose, warp, field, unit, pose.information, volume.series_instance_uid)
 
 

@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
 
+from workers.imaging.contrast import FLAIR, Contrast
 from workers.imaging.template import Template
 
 ORDER = 4
@@ -55,11 +56,12 @@ class _Surface:
         return np.einsum("abc,ka,jb,ic->kji", self.powers, *bases, optimize=True).astype(np.float32)
 
 
-def log_field(scan: FloatArray, template: Template) -> FloatArray:
+def log_field(scan: FloatArray, template: Template, contrast: Contrast = FLAIR) -> FloatArray:
     """Natural logarithm of the receive field of a scan on the template grid, zero mean in the brain, (k, j, i)."""
     inner = ndimage.binary_erosion(template.brain, iterations=2)
     sure = ((template.grey > 0.7) | (template.white > 0.85)) & inner & (scan > 0)
-    surface = _fit(scan, template.white, np.flatnonzero(sure), (DARK_TUNING, BRIGHT_TUNING))
+    sign = -1.0 if contrast.has_dark_lesions else 1.0
+    surface = _fit(scan, template.white, np.flatnonzero(sure), (DARK_TUNING, BRIGHT_TUNING), sign)
     if surface is None:
         return np.zeros(scan.shape, dtype=np.float32)
     field = surface.over((slice(None),) * 3, scan.shape)
@@ -93,9 +95,13 @@ def evened(
 
 
 def _fit(
-    array: FloatArray, white: NDArray[np.floating], sure: NDArray[np.intp], tuning: Tuning
+    array: FloatArray,
+    white: NDArray[np.floating],
+    sure: NDArray[np.intp],
+    tuning: Tuning,
+    sign: float = 1.0,
 ) -> _Surface | None:
-    """The surface through the sure voxels, or None if they are too few."""
+    """The surface through the sure voxels, or None if they are too few; with a sign of -1 dark is bright to the tuning."""
     if sure.size < 8 * len(_POWERS):
         return None
     chosen = sure[:: max(sure.size // VOXELS_AT_MOST, 1)]
@@ -106,7 +112,7 @@ def _fit(
     is_grey = np.asarray(white.reshape(-1)[chosen] < 0.5, dtype=np.float64)
     terms = [places[0] ** a * places[1] ** b * places[2] ** c for a, b, c in _POWERS]
     design = np.column_stack([is_grey, np.ones(chosen.size), *terms])
-    weights = _robust(design, np.log(array.reshape(-1)[chosen].astype(np.float64)), tuning)
+    weights = sign * _robust(design, sign * np.log(array.reshape(-1)[chosen].astype(np.float64)), tuning)
     powers = np.zeros((ORDER + 1,) * 3)
     for power, weight in zip(_POWERS, weights[2:], strict=True):
         powers[power] = weight

@@ -1,4 +1,4 @@
-"""The ICBM152 2009a symmetric brain as tissue maps, and the FLAIR image it would give.
+"""The ICBM152 2009a symmetric brain as tissue maps, and the image it would give in each contrast.
 
 The maps come with nilearn (ICBM/McGill: free use with notice). They are skull-stripped, so every comparison
 with a whole head is restricted to the brain and a thin shell around it.
@@ -14,10 +14,9 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
 
-_MAPS = "datasets/data/mni_icbm152_{}_tal_nlin_sym_09a_converted.nii.gz"
+from workers.imaging.contrast import Contrast
 
-FLAIR_LEVELS = {"csf": 0.45, "grey": 1.10, "white": 1.0, "outside": 0.25}
-"""Signal relative to white matter: fluid is dark and grey slightly above white (measured 0.3-0.7 and 0.93-1.23)."""
+_MAPS = "datasets/data/mni_icbm152_{}_tal_nlin_sym_09a_converted.nii.gz"
 
 _CROSS = ((0, 1, 0), (1, 1, 1), (0, 1, 0))
 
@@ -45,12 +44,10 @@ class Template:
         fluid = np.clip(1.0 - self.grey - self.white, 0.0, 1.0) * self.brain
         return fluid.astype(np.float32)
 
-    @property
-    def flair(self) -> NDArray[np.float32]:
-        """The FLAIR image of these tissues, white matter being 1."""
-        level = FLAIR_LEVELS
-        inside = level["grey"] * self.grey + level["white"] * self.white + level["csf"] * self.fluid
-        return np.where(self.brain, inside, level["outside"]).astype(np.float32)
+    def image(self, contrast: Contrast) -> NDArray[np.float32]:
+        """The image that these tissues would give in a contrast, white matter being 1."""
+        inside = contrast.grey * self.grey + self.white + contrast.fluid * self.fluid
+        return np.where(self.brain, inside, contrast.outside).astype(np.float32)
 
 
 @cache

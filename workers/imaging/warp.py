@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from scipy import ndimage
 
 from workers.imaging.affine import Pose
+from workers.imaging.contrast import FLAIR, Contrast
 from workers.imaging.distance import grown
 from workers.imaging.template import Template
 from workers.imaging.volume import Volume
@@ -22,6 +23,9 @@ GRAIN = 1e-3
 """Standard deviation of noise added before correlation, white matter being 1."""
 MARGIN = 4
 """Voxels of the template grid kept around the brain: what the correlation reaches."""
+
+SCALP_VOXELS = 2
+"""Voxels from the template brain's surface from which outwards a scan may show scalp, and inwards may not."""
 
 FloatArray = NDArray[np.float32]
 
@@ -58,7 +62,7 @@ def _pull(array: FloatArray, to_voxel: NDArray[np.float64], shape: tuple[int, ..
     return pulled
 
 
-def deformation(scan: FloatArray, template: Template) -> FloatArray:
+def deformation(scan: FloatArray, template: Template, contrast: Contrast = FLAIR) -> FloatArray:
     """Where each voxel of a scan on the template grid belongs in the template.
 
     scan : (k, j, i) on the template grid, white matter near 1
@@ -70,7 +74,9 @@ def deformation(scan: FloatArray, template: Template) -> FloatArray:
     grain = np.random.default_rng(0).normal(0.0, GRAIN, (2, *scan.shape)).astype(np.float32)
     fixed, moving = (
         sitk.GetImageFromArray(np.ascontiguousarray((one + noise)[box]))
-        for one, noise in zip((scan, template.flair), grain, strict=True)
+        for one, noise in zip(
+            (_brain_alone(scan, template, contrast), template.image(contrast)), grain, strict=True
+        )
     )
     try:
         from picsl_greedy import Greedy3D  # noqa: PLC0415 - not available on every platform
@@ -82,6 +88,19 @@ def deformation(scan: FloatArray, template: Template) -> FloatArray:
     vectors = np.zeros((3, *scan.shape), dtype=np.float32)
     vectors[:, *box] = np.moveaxis(sitk.GetArrayFromImage(field), -1, 0)[::-1]
     return vectors
+
+
+def _brain_alone(scan: FloatArray, template: Template, contrast: Contrast) -> FloatArray:
+    """The scan without what is too bright for brain, and without the scalp where it could be taken for brain."""
+    kept: FloatArray = np.clip(scan, 0.0, contrast.brightest)
+    if not contrast.has_scalp_like_brain:
+        return kept
+    away = ~ndimage.binary_dilation(template.brain, iterations=SCALP_VOXELS)
+    if contrast.fat is not None:
+        inner = ndimage.binary_erosion(template.brain, iterations=SCALP_VOXELS)
+        # One voxel more: the slope from skull to fat passes through every level of tissue.
+        away |= ndimage.binary_dilation((scan > contrast.fat) & ~inner) & ~inner
+    return np.where(away, np.float32(contrast.outside), kept)
 
 
 def _box(mask: NDArray[np.bool_]) -> tuple[slice, slice, slice]:

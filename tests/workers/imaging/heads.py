@@ -10,6 +10,7 @@ from rules.findings import Why
 from workers.checks.check import Inputs
 from workers.errors import CannotAssess
 from workers.imaging.anatomy import Anatomy
+from workers.imaging.contrast import FLAIR
 from workers.imaging.motion import at_rest
 from workers.imaging.regions import template_labels
 from workers.imaging.scan import Scan
@@ -28,13 +29,17 @@ class Head:
     is_left: np.ndarray
 
 
-def volume_of(array: np.ndarray, affine: np.ndarray) -> Volume:
+SIGNALS = {Role.FLAIR: (1.0, 1.10, 0.45, 0.9), Role.T2: (1.0, 1.35, 3.1, 1.8), Role.T1: (1.0, 0.75, 0.3, 1.7)}
+"""White and grey matter, fluid and scalp; not the very levels that the product expects."""
+
+
+def volume_of(array: np.ndarray, affine: np.ndarray, role: Role = Role.FLAIR) -> Volume:
     uids = tuple(f"1.2.3.{k}" for k in range(len(array)))
-    return Volume(array.astype(np.float32), affine, Role.FLAIR, "1.2.3", "1.2.4", uids)
+    return Volume(array.astype(np.float32), affine, role, "1.2.3", "1.2.4", uids)
 
 
-def whole_head(seed: int = 0) -> Head:
-    """An axial 2D FLAIR of 1 x 1 x 4 mm with noise of 6 % and a slow receive field."""
+def whole_head(seed: int = 0, role: Role = Role.FLAIR) -> Head:
+    """An axial 2D series of 1 x 1 x 4 mm with noise of 6 % and a slow receive field."""
     shape, affine = (42, 224, 192), np.diag([1.0, 1.0, 4.0, 1.0])
     affine[:3, 3] = (-92.0, -130.0, -72.0)
     full = load_template(1)
@@ -47,14 +52,16 @@ def whole_head(seed: int = 0) -> Head:
 
     brain = pull(full.brain.astype(np.float32), 1) > 0.5
     away = ndimage.distance_transform_edt(~brain, sampling=(4, 1, 1))
-    signal = np.where(brain, pull(full.flair, 1), 0.05)
+    white, grey, fluid, scalp = SIGNALS[role]
+    tissues = white * full.white + grey * full.grey + fluid * full.fluid
+    signal = np.where(brain, pull(np.where(full.brain, tissues, 0.25), 1), 0.05)
     signal[(away > 0) & (away <= 4)] = 0.3
-    signal[(away > 9) & (away <= 14)] = 0.9
+    signal[(away > 9) & (away <= 14)] = scalp
     rng = np.random.default_rng(seed)
     x = np.linspace(-1, 1, shape[2])[None, None, :]
     noisy = np.abs(signal * (1 + 0.15 * x) + rng.normal(0, 0.06, shape))
     left = pull((np.arange(197) < 98)[None, None, :] * np.ones_like(full.brain, dtype=np.uint8), 0)
-    return Head(volume_of(400 * noisy, affine), pull(template_labels(), 0), left > 0)
+    return Head(volume_of(400 * noisy, affine, role), pull(template_labels(), 0), left > 0)
 
 
 def flat_anatomy(lesion: np.ndarray | float = 1.0, *, noise: float = 0.05) -> tuple[Volume, Anatomy]:
@@ -62,7 +69,9 @@ def flat_anatomy(lesion: np.ndarray | float = 1.0, *, noise: float = 0.05) -> tu
     template = load_template(2)
     labels = template_labels()[0:188:2, 0:232:2, 0:196:2]
     rng = np.random.default_rng(1)
-    signal = (template.flair * (1 + rng.normal(0, noise, template.brain.shape)) * lesion).astype(np.float32)
+    signal = (template.image(FLAIR) * (1 + rng.normal(0, noise, template.brain.shape)) * lesion).astype(
+        np.float32
+    )
     parts = np.where(template.brain, labels, 0).astype(np.uint8)
     # Along i the template runs from the far left to the far right.
     left = np.broadcast_to(np.arange(98)[None, None, :] < 49, parts.shape)

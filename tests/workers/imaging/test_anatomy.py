@@ -3,7 +3,7 @@ import pickle
 import numpy as np
 import pytest
 
-from rules.anatomy import Region, Side
+from rules.anatomy import Region, Role, Side
 from rules.findings import Why
 from tests.workers.imaging.heads import refusal, volume_of, whole_head
 from workers.imaging.anatomy import lay
@@ -29,6 +29,18 @@ def dice(one, other):
 
 def test_brain_of_a_whole_head_is_found(head, anatomy):
     assert dice(anatomy.brain, head.labels > 0) > 0.93
+
+
+@pytest.mark.parametrize("role", [Role.T2, Role.T1])
+def test_brain_is_found_without_a_flair(role):
+    head = whole_head(role=role)
+    anatomy = lay(head.volume, map_brain(head.volume))
+    assert dice(anatomy.brain, head.labels > 0) > 0.95
+    for region, least in ((Region.THALAMUS, 0.8), (Region.CEREBELLUM, 0.9), (Region.VENTRICLES, 0.75)):
+        assert dice(anatomy.region(region), np.isin(head.labels, parts_of(region))) > least
+    white = anatomy.white > 0.95
+    assert np.median(anatomy.corrected[white & anatomy.is_left]) == pytest.approx(1.0, rel=0.04)
+    assert np.median(anatomy.corrected[white & ~anatomy.is_left]) == pytest.approx(1.0, rel=0.04)
 
 
 @pytest.mark.parametrize(

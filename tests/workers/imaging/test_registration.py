@@ -2,6 +2,7 @@ import numpy as np
 import pytest
 
 from workers.imaging.affine import axes, rotation
+from workers.imaging.contrast import FLAIR
 from workers.imaging.similarity import BINS, Head, Points, information, quick_information
 from workers.imaging.template import load_template
 from workers.imaging.warp import deformation
@@ -69,14 +70,14 @@ def test_information_is_the_same_number_every_time(pair):
 
 def test_deformation_is_the_same_field_on_every_run():
     template = load_template(4)
-    scan = np.roll(template.flair, 1, axis=1)
+    scan = np.roll(template.image(FLAIR), 1, axis=1)
     first, second = deformation(scan, template), deformation(scan, template)
     assert np.array_equal(first, second)
 
 
 def test_deformation_finds_a_shift_of_one_voxel():
     template = load_template(4)
-    moved = deformation(np.roll(template.flair, 1, axis=1), template)
+    moved = deformation(np.roll(template.image(FLAIR), 1, axis=1), template)
     inner = np.s_[:, 12:28, 20:38, 14:34]
     assert np.median(moved[inner][1]) == pytest.approx(-1.0, abs=0.35)
     assert np.median(np.abs(moved[inner][2])) < 0.2

@@ -1,6 +1,9 @@
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
+from workers.imaging.contrast import FLAIR, T1
 from workers.imaging.shading import evened, log_field
 from workers.imaging.template import load_template
 
@@ -19,7 +22,7 @@ def template():
 @pytest.fixture(scope="module")
 def noisy(template):
     rng = np.random.default_rng(0)
-    return (template.flair * (1 + rng.normal(0, 0.06, template.brain.shape))).astype(np.float32)
+    return (template.image(FLAIR) * (1 + rng.normal(0, 0.06, template.brain.shape))).astype(np.float32)
 
 
 def lit(template, gain):
@@ -44,6 +47,20 @@ def test_a_broad_lesion_is_not_taken_for_the_field(template, noisy):
     )
     lost = (ill - clean)[gain > 1.1].mean()
     assert lost < 0.2 * np.log(1.2)
+
+
+def test_in_t1_a_broad_dark_lesion_is_not_taken_for_the_field(template):
+    rng = np.random.default_rng(0)
+    noisy = template.image(T1) * (1 + rng.normal(0, 0.04, template.brain.shape)) * coil(template.brain.shape)
+    loss = 1 / lit(template, 1.2)
+
+    def lost(contrast):
+        """What the field takes of the lesion."""
+        clean, ill = (log_field((noisy * one).astype(np.float32), template, contrast) for one in (1.0, loss))
+        return -(ill - clean)[loss < 0.9].mean()
+
+    assert lost(T1) < 0.25 * np.log(1.2)
+    assert lost(T1) < 0.8 * lost(replace(T1, has_dark_lesions=False))
 
 
 def test_too_few_voxels_have_no_field(template, noisy):

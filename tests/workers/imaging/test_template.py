@@ -1,5 +1,7 @@
 import numpy as np
 
+from rules.anatomy import Role
+from workers.imaging.contrast import CONTRASTS
 from workers.imaging.template import load_template
 
 
@@ -20,9 +22,23 @@ def test_coarser_grid_covers_the_same_brain():
     assert np.allclose(corner, fine.affine @ (-0.5, -0.5, -0.5, 1))
 
 
-def test_fluid_is_dark_and_grey_a_little_brighter_than_white():
+def levels(contrast):
+    """Mean signal of grey and white matter and fluid."""
     template = load_template(1)
-    grey, white, fluid = (
-        template.flair[one > 0.9].mean() for one in (template.grey, template.white, template.fluid)
-    )
+    image = template.image(contrast)
+    return (image[one > 0.9].mean() for one in (template.grey, template.white, template.fluid))
+
+
+def test_in_flair_fluid_is_dark_and_grey_a_little_brighter_than_white():
+    grey, white, fluid = levels(CONTRASTS[Role.FLAIR])
     assert fluid < 0.6 < white < grey
+
+
+def test_in_t2_fluid_is_brightest_and_white_matter_darkest():
+    grey, white, fluid = levels(CONTRASTS[Role.T2])
+    assert white < grey < fluid
+
+
+def test_in_t1_white_matter_is_brightest_and_fluid_darkest():
+    grey, white, fluid = levels(CONTRASTS[Role.T1])
+    assert fluid < grey < white
