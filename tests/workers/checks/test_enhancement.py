@@ -183,3 +183,10 @@ def test_silence_covers_everything_that_is_measured():
     }
     assert all(isinstance(one, NotAssessed) for one in silent)
     assert CHECK.label == f"{NAME} 1"
+
+
+def test_a_pair_in_which_as_much_became_darker_as_brighter_is_refused():
+    j = np.arange(load_template(2).brain.shape[1])[None, :, None]
+    ghosts = np.select([j % 20 < 4, j % 20 >= 16], [1.45, 0.65], 1.0)
+    with pytest.raises(CannotAssess, match="ghosts of motion"):
+        measure(inputs(t1(dura() * ghosts, seed=2)))
