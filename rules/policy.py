@@ -1,6 +1,8 @@
 """A policy: every rule, floor, threshold and sentence by which studies are decided, as checked data with a digest."""
 
+from collections.abc import Callable  # noqa: TC003 - the house imports at run time what it annotates
 from dataclasses import dataclass, replace
+from functools import partial
 from importlib.resources import files
 from importlib.resources.abc import Traversable
 from pathlib import Path
@@ -25,10 +27,22 @@ from rules.policy_reading import Entry, PolicyError, Table, read
 from rules.recorded import AgeLimits
 from rules.urgency import Priority
 
-__all__ = ["FloorRule", "Kind", "Label", "Policy", "PolicyError", "Raise", "Rule", "Wording", "load"]
+__all__ = [
+    "FloorRule",
+    "Kind",
+    "Label",
+    "Policy",
+    "PolicyError",
+    "Raise",
+    "Rule",
+    "Wording",
+    "load",
+    "problems",
+]
 
 PACKAGED = "cart_neurotoxicity"
 """The policy that is installed with the package."""
+_GENERAL = "name version approved target_minutes order fresh_h counts_h ice_grades capd_grades ice_from_age capd_below_age"
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,11 +86,8 @@ def load(source: Path | None = None) -> Policy:
 
     Raises PolicyError with file and line if anything in it is unknown, missing, double, or of a wrong unit.
     """
-    folder: Traversable = source or files("rules").joinpath("policies", PACKAGED)
-    general = _file(folder, "policy.yaml").table(
-        "name version approved target_minutes order fresh_h counts_h ice_grades capd_grades"
-        " ice_from_age capd_below_age"
-    )
+    folder = _folder(source)
+    general = _file(folder, "policy.yaml").table(_GENERAL)
     policy = Policy(
         name=general["name"].text(),
         version=general["version"].text(),
@@ -91,6 +102,29 @@ def load(source: Path | None = None) -> Policy:
     return replace(policy, digest=digest_of(policy))
 
 
+def problems(source: Path | None = None) -> tuple[PolicyError, ...]:
+    """The first complaint about each file of a policy; none if it can be used."""
+    folder = _folder(source)
+    readers: list[Callable[[], object]] = [
+        lambda: _limits(_file(folder, "policy.yaml").table(_GENERAL)),
+        lambda: [read_floor(entry) for entry in _file(folder, "floors.yaml").items()],
+        lambda: read_wording(_file(folder, "wording.yaml")),
+        *(partial(_read_rule, folder, name) for name in _rule_files(folder)),
+        lambda: load(source),
+    ]
+    found: dict[str, PolicyError] = {}
+    for reader in readers:
+        try:
+            reader()
+        except PolicyError as error:
+            found.setdefault(error.file, error)
+    return tuple(found.values())
+
+
+def _folder(source: Path | None) -> Traversable:
+    return source or files("rules").joinpath("policies", PACKAGED)
+
+
 def _file(folder: Traversable, name: str) -> Entry:
     try:
         return read(folder.joinpath(name).read_text(encoding="utf-8"), name)
@@ -100,22 +134,27 @@ def _file(folder: Traversable, name: str) -> Entry:
 
 def _rules(folder: Traversable) -> tuple[Rule, ...]:
     """One file for each rule, in `rules/`; sorted by rule number, so that file order changes nothing."""
-    try:
-        names = sorted(
-            item.name for item in folder.joinpath("rules").iterdir() if item.name.endswith(".yaml")
-        )
-    except OSError as error:
-        raise PolicyError("rules/", 1, f"cannot be read: {error}") from error
     rules: dict[str, Rule] = {}
-    for name in names:
-        entry = _file(folder, f"rules/{name}")
-        rule = read_rule(entry)
+    for name in _rule_files(folder):
+        rule = _read_rule(folder, name)
         if rule.code in rules:
-            entry.fail(f"rule {rule.code} stands in another file too")
+            _file(folder, name).fail(f"rule {rule.code} stands in another file too")
         rules[rule.code] = rule
     if not rules:
         raise PolicyError("rules/", 1, "no rule in the policy")
     return tuple(rules[code] for code in sorted(rules))
+
+
+def _rule_files(folder: Traversable) -> list[str]:
+    try:
+        items = list(folder.joinpath("rules").iterdir())
+    except OSError as error:
+        raise PolicyError("rules/", 1, f"cannot be read: {error}") from error
+    return sorted(f"rules/{item.name}" for item in items if item.name.endswith(".yaml"))
+
+
+def _read_rule(folder: Traversable, name: str) -> Rule:
+    return read_rule(_file(folder, name))
 
 
 def _limits(table: Table) -> Limits:

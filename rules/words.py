@@ -135,12 +135,12 @@ def answer_word(answer: Answer) -> str:
     return {Answer.TRUE: "yes", Answer.FALSE: "no", Answer.UNKNOWN: "open"}[answer]
 
 
-def listed(items: tuple[str, ...] | list[str]) -> str:
+def listed(items: tuple[str, ...] | list[str], last: str = "and") -> str:
     """Items as running text.
 
-    >>> listed(["a", "b", "c"])
-    'a, b and c'
+    >>> listed(["a", "b", "c"]), listed(["a", "b"], "or")
+    ('a, b and c', 'a or b')
     """
     if len(items) < 2:
         return "".join(items)
-    return f"{', '.join(items[:-1])} and {items[-1]}"
+    return f"{', '.join(items[:-1])} {last} {items[-1]}"
