@@ -75,5 +75,7 @@ class PatientContext:
     """The order names a neurological reason; None is unknown."""
     order_priority: str = ""
     """As on the order: STAT, HIGH, ROUTINE, MEDIUM, LOW (PS3.3 C.4.11, 0040,1003) or empty."""
+    order_text: str = ""
+    """What the order says in words."""
     notes: tuple[str, ...] = field(default=())
     """Free labels that only explain, such as `known CNS lymphoma`."""

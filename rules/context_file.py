@@ -204,6 +204,7 @@ _PLAIN = {
     "motor_depth": _choice(Depth),
     "has_neuro_indication": _BOOL,
     "order_priority": _Kind(_order_priority, ", ".join(_ORDER_PRIORITIES)),
+    "order_text": _TEXT,
     "notes": _Kind(
         lambda text: tuple(part.strip() for part in text.split(";") if part.strip()),
         "a list, or labels separated by `;`",
@@ -221,5 +222,7 @@ _RECORDED = {
     "steroid_taper": _BOOL,
     "platelets": _whole(0, 5000, "G/L"),
 }
+OBSERVED: tuple[str, ...] = tuple(_RECORDED)
+"""The fields whose values carry a time."""
 FIELDS: tuple[str, ...] = (*_PLAIN, *_RECORDED, "recorded_at")
 """Every field a context file or a cohort CSV may have."""

@@ -25,10 +25,18 @@ from rules.conditions import (
     SomeOf,
     Subject,
 )
-from rules.findings import Finding, NotAssessed, Why
+from rules.findings import Finding, Measured, NotAssessed, Why
 from rules.logic import Answer, all_of, any_of, at_least, negation
 from rules.recorded import Missing
-from rules.words import answer_word, family_words, quantity_words, subject_words, unit_words, value_words
+from rules.words import (
+    answer_word,
+    family_words,
+    margin_words,
+    quantity_words,
+    subject_words,
+    unit_words,
+    value_words,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,7 +120,19 @@ def _finding_leaf(leaf: AtLeast | AtMost, facts: Facts) -> Outcome:
         where = f" of {subject_words(subject.region, Side.WHOLE)}" if is_region else ""
         return _line(text, Answer.UNKNOWN, f"{family_words(subject.quantity)}{where} ({detail})")
     value = value_words(finding.value, finding.unit, cut.value)
-    return _line(f"{name}: {value} {asked}", Answer.of(_is_met(leaf, finding.value)))
+    margin = f"{_margin(leaf, finding.value)}{_doubt(leaf, finding)}"
+    return _line(f"{name}: {value} {asked}, {margin}", Answer.of(_is_met(leaf, finding.value)))
+
+
+def _margin(leaf: AtLeast | AtMost, value: float) -> str:
+    is_magnitude = isinstance(leaf, AtMost) and leaf.is_magnitude
+    return margin_words((abs(value) if is_magnitude else value) - leaf.cut.value, leaf.cut.unit)
+
+
+def _doubt(leaf: AtLeast | AtMost, finding: Measured) -> str:
+    """Said where the value could lie on the other side of the cut as well."""
+    half, distance = finding.uncertainty, abs(abs(finding.value) - abs(leaf.cut.value))
+    return f", uncertain by {value_words(half, finding.unit)}" if half and half >= distance else ""
 
 
 def _is_met(leaf: AtLeast | AtMost, value: float) -> bool:
@@ -138,7 +158,8 @@ def _context_leaf(leaf: ContextAtLeast | ContextAtMost | ContextIs | ContextUnkn
     asked, is_met = _question(leaf)
     if isinstance(fact, Missing):
         return _line(f"{name}: {fact.detail} ({asked})", Answer.UNKNOWN, f"{name} ({fact.detail})")
-    return _line(f"{name}: {fact.words} ({asked})", Answer.of(is_met(fact.value)))
+    margin = "" if isinstance(leaf, ContextIs) else f", {_context_margin(leaf.cut, fact.value)}"
+    return _line(f"{name}: {fact.words} ({asked}){margin}", Answer.of(is_met(fact.value)))
 
 
 def _question(
@@ -151,6 +172,10 @@ def _question(
             return f"cut ≤ {_cut(cut)}", lambda value: float(value) <= cut.value
         case ContextIs(_, values):
             return f"asked: {' or '.join(values)}", lambda value: value in values
+
+
+def _context_margin(cut: Cut, value: float | str) -> str:
+    return margin_words(float(value) - cut.value, cut.unit)
 
 
 def _line(text: str, answer: Answer, missing: str = "") -> Outcome:

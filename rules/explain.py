@@ -56,12 +56,13 @@ def headline(story: Story) -> str:
 
 
 def sentences(story: Story) -> tuple[str, ...]:
-    """The explanation: result, floors, contradictions, open questions, suggestions, what was not assessed."""
+    """The explanation: result, floors, contradictions, open questions, why, suggestions, what was not assessed."""
     return (
         *_result(story),
         *(_floor(floor) for floor in story.floors),
         *story.conflicts,
         *_open(story),
+        *_why(story),
         *_follow_ups(story),
         *_limits(story),
         story.policy.wording.interpret,
@@ -136,8 +137,11 @@ def _series(case: Case) -> str:
 
 
 def _floor(floor: Floor) -> str:
-    kind = _FLOOR_WORDS.get(floor.code, f"Clinical floor {floor.code}")
-    return f"{kind}: at least {floor.priority.value} – {floor.because}."  # noqa: RUF001 - the house's dash
+    return f"{_floor_name(floor)}: at least {floor.priority.value} – {floor.because}."  # noqa: RUF001 - the house's dash
+
+
+def _floor_name(floor: Floor) -> str:
+    return _FLOOR_WORDS.get(floor.code, f"Clinical floor {floor.code}")
 
 
 def _open(story: Story) -> tuple[str, ...]:
@@ -168,6 +172,24 @@ def _openness(one: Judged) -> str:
 
 def _missing(questions: Iterable[Judged]) -> str:
     return "; ".join(dict.fromkeys(item for one in questions for item in one.pattern.missing))
+
+
+def _why(story: Story) -> tuple[str, ...]:
+    """Why the priority: every pattern that asks for it with its reason, and every floor."""
+    if story.priority is Priority.P4:
+        return ()
+    patterns = [one for one in story.positives() if one.pattern.priority is story.priority]
+    held = [_floor_name(floor) for floor in story.floors if floor.priority is story.priority]
+    reasons = [
+        *(_because(one) for one in patterns),
+        *dict.fromkeys(f"{name[0].lower()}{name[1:]}" for name in held),
+    ]
+    return (f"Why {story.priority}: {'. Also: '.join(reasons)}.",)
+
+
+def _because(one: Judged) -> str:
+    raised = "" if one.rule.priority is one.pattern.priority else f" raised from {one.rule.priority}"
+    return f"{one.rule.name}{raised} – {one.rule.because}"  # noqa: RUF001 - the house's dash
 
 
 def _follow_ups(story: Story) -> tuple[str, ...]:

@@ -114,6 +114,22 @@ def value_words(value: float, unit: str, cut: float | None = None) -> str:
     return f"{value:.{decimals}f}{unit_words(unit)}"
 
 
+def margin_words(distance: float, unit: str) -> str:
+    """How far a value lies from its cut, with as many decimals as it takes to see that it does.
+
+    >>> margin_words(1.4, "mL"), margin_words(-0.04, "mL"), margin_words(0, "mL")
+    ('1.4 mL above', '0.04 mL below', 'at the cut')
+    """
+    if not distance:
+        return "at the cut"
+    decimals = _DECIMALS.get(unit, 0)
+    while decimals < 6 and not round(abs(distance), decimals):
+        decimals += 1
+    # A share that lies 5 % above a cut of 40 % could be 42 %.
+    shown = " percentage points" if unit == "%" else unit_words(unit)
+    return f"{abs(distance):.{decimals}f}{shown} {'above' if distance > 0 else 'below'}"
+
+
 def answer_word(answer: Answer) -> str:
     """Yes, no or open."""
     return {Answer.TRUE: "yes", Answer.FALSE: "no", Answer.UNKNOWN: "open"}[answer]
