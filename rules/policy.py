@@ -75,7 +75,7 @@ def load(source: Path | None = None) -> Policy:
     folder: Traversable = source or files("rules").joinpath("policies", PACKAGED)
     general = _file(folder, "policy.yaml").table(
         "name version approved target_minutes order fresh_h counts_h ice_grades capd_grades"
-        " ice_from_age capd_below_age"
+        " ice_from_age capd_below_age recipient_words"
     )
     policy = Policy(
         name=general["name"].text(),
@@ -130,7 +130,7 @@ def _limits(table: Table) -> Limits:
         ice_from_age=table["ice_from_age"].number(),
         capd_below_age=table["capd_below_age"].number(),
     )
-    return Limits(AgeLimits(fresh, counts), scores)
+    return Limits(AgeLimits(fresh, counts), scores, table["recipient_words"].texts())
 
 
 def _steps(entry: Entry) -> Steps:
@@ -144,7 +144,8 @@ def _steps(entry: Entry) -> Steps:
 def _checked_fields(entry: Entry) -> dict[str, float]:
     """Hours for each context value with a time; all of them, because a missing one would count for ever."""
     table = entry.table(
-        "icans_grade ice_score capd_score crs_grade blood_pressure seizure motor raised_icp_signs steroid_taper platelets"
+        "icans_grade ice_score capd_score crs_grade blood_pressure seizure motor raised_icp_signs"
+        " consciousness cord_signs steroid_taper platelets anticoagulant ventilation"
     )
     return {name: item.number() for name, item in table.entries.items()}
 

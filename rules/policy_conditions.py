@@ -3,7 +3,6 @@
 from collections.abc import Callable
 
 from rules.anatomy import Region, Side
-from rules.clinical import FIELD_CHOICES, FIELD_UNITS, Field
 from rules.conditions import (
     AllOf,
     AnyOf,
@@ -23,6 +22,7 @@ from rules.conditions import (
     SomeOf,
     Subject,
 )
+from rules.fields import FIELD_CHOICES, FIELD_UNITS, Field
 from rules.findings import UNITS, Quantity
 from rules.measurable import MEASURABLE, places
 from rules.policy_reading import Entry, Table
