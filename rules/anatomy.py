@@ -102,3 +102,19 @@ _WORDS = {
     Region.SULCI: "sulci above the ventricles",
     Region.CORD: "upper cervical cord",
 }
+
+UNPAIRED = frozenset({Region.BRAIN, Region.SPLENIUM, Region.MIDBRAIN, Region.PONS, Region.MEDULLA, Region.BRAINSTEM,
+                      Region.VENTRICLES, Region.GENU, Region.CALLOSAL_BODY, Region.PERIAQUEDUCTAL,
+                      Region.FOURTH_VENTRICLE_RIM, Region.CISTERNS, Region.CORD})  # fmt: skip
+"""Regions that have no left and right of their own."""
+
+
+def sides(region: Region) -> tuple[Side, ...]:
+    """The sides on which a region is reported; the last one is all of it.
+
+    >>> sides(Region.PONS), sides(Region.BRAIN)
+    ((<Side.MIDLINE: 'midline'>,), (<Side.WHOLE: 'whole'>,))
+    """
+    if region is Region.BRAIN:
+        return (Side.WHOLE,)
+    return (Side.MIDLINE,) if region in UNPAIRED else (Side.LEFT, Side.RIGHT, Side.WHOLE)

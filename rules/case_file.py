@@ -127,6 +127,7 @@ class _Told:
                     now=self.now,
                     study_date=STUDY_DATE,
                     modalities=self.images.modalities,
+                    earlier=self.images.earlier,
                 ),
             )
             for (about, context), (seen, findings) in pairs

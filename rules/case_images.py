@@ -2,17 +2,21 @@
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
-from enum import StrEnum
+from datetime import timedelta
 from functools import cache
 from importlib.resources import files
 from itertools import product
 from math import prod
 from typing import Any
 
+import yaml
+
 from rules.anatomy import Role
+from rules.case_context import STUDY_DATE
 from rules.case_series import SERIES, Reason, lack
 from rules.case_values import COMPARED, NO_EARLIER, Line, lines_of, measured, reason_of, silent
 from rules.conditions import AtLeast, AtMost, Subject, leaves
+from rules.facts import Earlier
 from rules.findings import UNITS, Finding, NotAssessed, Quantity, Why
 from rules.policy import Policy
 from rules.policy_conditions import read_cut
@@ -20,14 +24,6 @@ from rules.policy_reading import Entry, Table, read
 
 KEYS = "images series missing unusable earlier findings also modalities"
 """What a case may say of its images."""
-
-
-class Earlier(StrEnum):
-    """Whether there is an earlier study to compare with."""
-
-    UNCHANGED = "unchanged"
-    """There is one, and nothing differs but what the findings say."""
-    NONE = "none"
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,7 +34,8 @@ class Images:
     unusable: Mapping[Role, Reason] = field(default_factory=dict)
     unreadable: Reason | None = None
     """Why nothing at all could be measured."""
-    earlier: Earlier = Earlier.UNCHANGED
+    earlier: Earlier | None = field(default_factory=Earlier)
+    """The study that is compared with; nothing differs from it but what the lines say. None: there is none."""
     lines: Mapping[Subject, Line] = field(default_factory=dict)
     modalities: tuple[str, ...] = ("MR",)
 
@@ -77,7 +74,7 @@ class Images:
     def lack(self, subject: Subject) -> NotAssessed | None:
         """Why a subject cannot be measured on these images; None if it can."""
         reason = self.unreadable or lack(subject.quantity, self.series, self.unusable)
-        if not reason and subject.quantity in COMPARED and self.earlier is Earlier.NONE:
+        if not reason and subject.quantity in COMPARED and self.earlier is None:
             reason = (NO_EARLIER, Why.SERIES_MISSING)
         return silent(subject, *reason) if reason else None
 
@@ -132,10 +129,24 @@ def _other(table: Table) -> dict[str, Any]:
             entry.one_of(Role, key): _reason(item, Why.QUALITY) for key, item in entry.mapping().items()
         }
     if entry := table.get("earlier"):
-        said["earlier"] = entry.choice(Earlier)
+        said["earlier"] = _earlier(entry)
     if entry := table.get("modalities"):
         said["modalities"] = entry.texts()
     return said
+
+
+def _earlier(entry: Entry) -> Earlier | None:
+    """`none`, or when it was: `{days_before: 12, baseline: true}`."""
+    if isinstance(entry.node, yaml.ScalarNode):
+        return (
+            None
+            if entry.raw() == "none"
+            else entry.fail("write `none` or `{days_before: 12, baseline: true}`")
+        )
+    table = entry.table("days_before", "baseline")
+    day = STUDY_DATE - timedelta(days=table["days_before"].whole())
+    baseline = table.get("baseline")
+    return Earlier(day, baseline.flag() if baseline else None)
 
 
 def _reason(entry: Entry, why: Why) -> Reason:

@@ -5,7 +5,6 @@ from dataclasses import dataclass
 from itertools import groupby
 
 from rules.anatomy import Region, Side
-from rules.clinical import FIELD_CHOICES, FIELD_WORDS
 from rules.conditions import (
     AllOf,
     AnyOf,
@@ -24,6 +23,7 @@ from rules.conditions import (
     NothingAssessed,
     SomeOf,
 )
+from rules.fields import FIELD_CHOICES, FIELD_WORDS
 from rules.words import listed, quantity_words, subject_words, unit_words
 
 _Other = (

@@ -1,8 +1,9 @@
 """From findings, context and policy to the decision. Pure: the same case gives the same decision, and nothing lowers."""
 
 from collections.abc import Iterable
+from dataclasses import replace
 
-from rules.clinical import Clinic, day_after_infusion, observe
+from rules.clinical import Clinic, day_after_infusion, inferred, observe
 from rules.conditions import Subject
 from rules.decision import Decision, Status
 from rules.evaluation import Facts
@@ -18,7 +19,8 @@ from rules.urgency import Priority, most_urgent
 
 def decide(policy: Policy, case: Case) -> Decision:
     """Priority = most urgent of imaging patterns, context patterns, floors and the order; with every reason."""
-    clinic = observe(case.context, policy.limits, case.now, case.study_date)
+    case = replace(case, context=inferred(case.context, policy.limits.recipient_words))
+    clinic = observe(case.context, policy.limits, case.now, case.study_date, case.earlier)
     needed = policy.needed_findings()
     facts = _facts(needed, case, clinic)
     judged = judge(policy, facts)

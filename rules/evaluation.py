@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from rules.anatomy import Side
-from rules.clinical import FIELD_WORDS, Fact, Field
+from rules.clinical import Fact
 from rules.conditions import (
     AllOf,
     AnyOf,
@@ -25,6 +25,8 @@ from rules.conditions import (
     SomeOf,
     Subject,
 )
+from rules.context import History
+from rules.fields import FIELD_WORDS, Field
 from rules.findings import Finding, Measured, NotAssessed, Why
 from rules.logic import Answer, all_of, any_of, at_least, negation
 from rules.recorded import Missing
@@ -158,8 +160,19 @@ def _context_leaf(leaf: ContextAtLeast | ContextAtMost | ContextIs | ContextUnkn
     asked, is_met = _question(leaf)
     if isinstance(fact, Missing):
         return _line(f"{name}: {fact.detail} ({asked})", Answer.UNKNOWN, f"{name} ({fact.detail})")
+    if isinstance(fact.value, tuple):
+        return _one_of(leaf, fact.value, f"{name}: {fact.words} ({asked})")
     margin = "" if isinstance(leaf, ContextIs) else f", {_context_margin(leaf.cut, fact.value)}"
     return _line(f"{name}: {fact.words} ({asked}){margin}", Answer.of(is_met(fact.value)))
+
+
+def _one_of(leaf: ContextAtLeast | ContextAtMost | ContextIs, found: tuple[str, ...], text: str) -> Outcome:
+    """Of a list, what is not listed stays unknown, unless the list says that there is nothing."""
+    if isinstance(leaf, ContextIs) and set(leaf.values) & set(found):
+        return _line(text, Answer.TRUE)
+    if found == (History.NONE,):
+        return _line(text, Answer.FALSE)
+    return _line(text, Answer.UNKNOWN, f"{FIELD_WORDS[leaf.field]} (not listed)")
 
 
 def _question(

@@ -2,17 +2,12 @@
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from datetime import date, datetime
-from typing import Any
 
-from rules.clinical import age_at, day_after_infusion, is_recipient
-from rules.context import BloodPressure, Depth, Motor, PatientContext, Recorded, Seizure
 from rules.decision import Floor, Status
 from rules.facts import Case
 from rules.findings import NotAssessed, Quantity
 from rules.patterns import Judged
 from rules.policy import Kind, Policy
-from rules.recorded import recorded_words
 from rules.urgency import Priority
 from rules.words import listed
 
@@ -67,27 +62,6 @@ def sentences(story: Story) -> tuple[str, ...]:
         *_limits(story),
         story.policy.wording.interpret,
     )
-
-
-def context_lines(context: PatientContext, now: datetime, study_date: date | None) -> tuple[str, ...]:
-    """The clinical context in words, each value with its age, as in `ICANS grade 1, recorded 3 h before`."""
-    day = study_date or now.date()
-    age = age_at(context, day)
-    recorded = [
-        _recorded("ICANS grade", context.icans_grade, now),
-        _recorded("ICE", context.ice_score, now),
-        _recorded("CAPD", context.capd_score, now),
-        _recorded("CRS grade", context.crs_grade, now),
-        _recorded("blood pressure", context.blood_pressure, now),
-        _recorded("seizure", context.seizure, now),
-        _recorded("motor weakness", context.motor, now, _depth(context)),
-        _recorded("signs of raised intracranial pressure", context.raised_icp_signs, now),
-        _recorded("steroid taper in the last 72 h", context.steroid_taper, now),
-        _recorded("platelets", context.platelets, now, " G/L"),
-    ]
-    order = f"ordered as {context.order_priority}" if context.order_priority else ""
-    lines = [_day_line(context, day), "" if age is None else f"{age} years old", *recorded, order]
-    return (*(line for line in lines if line), *context.notes)
 
 
 def _outcome(story: Story) -> str:
@@ -202,39 +176,3 @@ def _limits(story: Story) -> tuple[str, ...]:
     if story.not_assessed and (story.is_assessed or story.positives()):
         return (f"Not assessed in this study: {'; '.join(story.not_assessed)}.", always)
     return (always,)
-
-
-def _day_line(context: PatientContext, day: date) -> str:
-    if not is_recipient(context):
-        return "CAR-T status not known"
-    count = day_after_infusion(context, day)
-    status = "CAR-T recipient" if context.is_cart_recipient else "CAR-T status inferred"
-    product = f" ({context.product})" if context.product else ""
-    if count is None:
-        return f"{status}{product}, date unknown"
-    when = f"day {count} after infusion" if count >= 0 else f"{-count} days before infusion"
-    return f"{when}{product}" if context.is_cart_recipient else f"{status}, {when}{product}"
-
-
-def _recorded(name: str, item: Recorded[Any] | None, now: datetime, suffix: str = "") -> str:
-    if item is None:
-        return ""
-    return f"{name} {_plain(item.value)}{suffix}, {recorded_words(item.at, now)}"
-
-
-def _plain(value: object) -> str:
-    match value:
-        case bool():
-            return "yes" if value else "no"
-        case BloodPressure(systolic, diastolic):
-            return f"{systolic}/{diastolic} mmHg"
-        case Seizure.STATUS:
-            return "status epilepticus"
-        case Motor.NONE | Seizure.NONE:
-            return "none"
-        case _:
-            return str(value)
-
-
-def _depth(context: PatientContext) -> str:
-    return "" if context.motor_depth is Depth.UNKNOWN else f" ({context.motor_depth.value})"

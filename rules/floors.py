@@ -1,9 +1,10 @@
 """Floors: priorities that do not rest on the images. They hold whatever the images show, and only ever raise."""
 
-from rules.clinical import Field, Known
+from rules.clinical import Known
 from rules.context import PatientContext
 from rules.decision import Floor
 from rules.evaluation import Facts, evaluate
+from rules.fields import Field  # noqa: TC001 - the house imports at run time what it annotates
 from rules.logic import Answer
 from rules.policy import FloorRule, Policy
 from rules.urgency import Priority

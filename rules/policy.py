@@ -42,7 +42,11 @@ __all__ = [
 
 PACKAGED = "cart_neurotoxicity"
 """The policy that is installed with the package."""
-_GENERAL = "name version approved target_minutes order fresh_h counts_h ice_grades capd_grades ice_from_age capd_below_age"
+_GENERAL = (
+    "name version approved target_minutes order fresh_h counts_h ice_grades capd_grades ice_from_age capd_below_age"
+    " recipient_words"
+)
+"""The keys of policy.yaml."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -169,7 +173,7 @@ def _limits(table: Table) -> Limits:
         ice_from_age=table["ice_from_age"].number(),
         capd_below_age=table["capd_below_age"].number(),
     )
-    return Limits(AgeLimits(fresh, counts), scores)
+    return Limits(AgeLimits(fresh, counts), scores, table["recipient_words"].texts())
 
 
 def _steps(entry: Entry) -> Steps:
@@ -183,7 +187,8 @@ def _steps(entry: Entry) -> Steps:
 def _checked_fields(entry: Entry) -> dict[str, float]:
     """Hours for each context value with a time; all of them, because a missing one would count for ever."""
     table = entry.table(
-        "icans_grade ice_score capd_score crs_grade blood_pressure seizure motor raised_icp_signs steroid_taper platelets"
+        "icans_grade ice_score capd_score crs_grade blood_pressure seizure motor raised_icp_signs"
+        " consciousness cord_signs steroid_taper platelets anticoagulant ventilation"
     )
     return {name: item.number() for name, item in table.entries.items()}
 

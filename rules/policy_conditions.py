@@ -3,7 +3,6 @@
 from collections.abc import Callable
 
 from rules.anatomy import Region, Side
-from rules.clinical import FIELD_CHOICES, FIELD_UNITS, Field
 from rules.conditions import (
     AllOf,
     AnyOf,
@@ -23,7 +22,9 @@ from rules.conditions import (
     SomeOf,
     Subject,
 )
+from rules.fields import FIELD_CHOICES, FIELD_UNITS, Field
 from rules.findings import UNITS, Quantity
+from rules.measurable import MEASURABLE, places
 from rules.policy_reading import Entry, Table
 
 
@@ -45,8 +46,13 @@ def read_cut(entry: Entry, unit: str) -> Cut:
 
 
 def _subject(table: Table, side: Side | None = None) -> Subject:
-    quantity = table["quantity"].choice(Quantity)
-    return Subject(quantity, table["region"].choice(Region), side or table["side"].choice(Side))
+    """What is asked about; refused if no check measures it, for the question would stay open for ever."""
+    quantity, region = table["quantity"].choice(Quantity), table["region"].choice(Region)
+    subject = Subject(quantity, region, side or table["side"].choice(Side))
+    if subject not in MEASURABLE:
+        found = f"no check measures {quantity} of {subject.side} {region}"
+        table["region"].fail(f"{found}; it is measured of: {places(quantity)}")
+    return subject
 
 
 def _at_least(entry: Entry) -> Condition:

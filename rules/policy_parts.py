@@ -4,8 +4,8 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
 
-from rules.clinical import Field
 from rules.conditions import Condition
+from rules.fields import Field
 from rules.policy_conditions import read_condition
 from rules.policy_reading import Entry
 from rules.urgency import Priority

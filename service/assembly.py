@@ -13,7 +13,7 @@ from rules.identity import input_digest
 from rules.messages import Basis
 from service import audit
 from service.errors import ServiceError, StoreUnavailableError
-from service.gate import ACTOR, Snapshot, decide, files_of
+from service.gate import ACTOR, Snapshot, decide, files_of, policy_in_force
 from service.settings import Settings
 from service.store.session import Store, open_store, upgrade
 from service.store.tables import Instance, Report, Study
@@ -90,7 +90,11 @@ def reopen_for_context(
 
 
 def run_assembly(settings: Settings, stop: threading.Event) -> None:
-    """Settle studies until `stop` is set; outlives a database that is down and a study that fails."""
+    """Settle studies until `stop` is set; outlives a database that is down and a study that fails.
+
+    Raises PolicyError at once if the policy must not be used.
+    """
+    policy_in_force()
     store = open_store(settings)
     upgrade(store)
     not_before: dict[str, datetime] = {}

@@ -52,7 +52,7 @@ class _Door:
             instances=files_of(self.instances),
             completeness=self._completeness(),
             context=found.context,
-            policy_digest=_policy().digest,
+            policy_digest=policy_in_force().digest,
             requested_at=self.now,
             predecessor_job_id=self._predecessor(),
             earlier_priority=self._earlier_priority(),
@@ -65,7 +65,7 @@ class _Door:
             remarks=answer.remarks,
             matched_by=found.identifiers,
             context_digest=identity.digest_of(found.context),
-            policy=_policy(),
+            policy=policy_in_force(),
             predecessor_job_id=ready.predecessor_job_id,
         )
         return self._job(job_id, state="owed", ready=to_plain(ready), ring_at=self.now)
@@ -77,7 +77,7 @@ class _Door:
             snapshot=self.study.settled_snapshot,
             code=answer.code,
             reason=answer.reason,
-            policy=_policy(),
+            policy=policy_in_force(),
         )
         return self._job(job_id, state="declined", decline_code=answer.code.value)
 
@@ -165,7 +165,7 @@ def _job_id(study: Study, found: Match) -> str:
             known = identity.digest_of(reason)
         case NotFlagged():
             known = identity.digest_of(None)
-    return identity.job_id(study.study_instance_uid, study.settled_digest, known, _policy().digest)
+    return identity.job_id(study.study_instance_uid, study.settled_digest, known, policy_in_force().digest)
 
 
 def _answer(found: Match, headers: StudyHeaders) -> Declined | tuple[Matched, Admitted]:
@@ -198,5 +198,9 @@ def _headers(study: Study, instances: Sequence[Instance]) -> StudyHeaders:
 
 
 @cache
-def _policy() -> PolicyIdentity:
+def policy_in_force() -> PolicyIdentity:
+    """The policy by which studies are decided; asked for at the start, so that a wrong one stops the service then.
+
+    Raises PolicyError.
+    """
     return policy.load().identity

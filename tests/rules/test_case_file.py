@@ -1,6 +1,7 @@
 """The format of case files: what docs/cases.md promises, and every complaint with its line."""
 
 import re
+from datetime import date
 from pathlib import Path
 
 import pytest
@@ -13,6 +14,7 @@ from rules.case_series import made_from
 from rules.case_verdict import Difference, put
 from rules.clinical import day_after_infusion
 from rules.conditions import Subject
+from rules.facts import Earlier
 from rules.findings import Measured, NotAssessed, Quantity, Why
 from rules.policy import load
 from rules.policy_reading import PolicyError
@@ -193,6 +195,18 @@ def test_without_an_earlier_study_only_comparisons_are_not_assessed():
         assert isinstance(found, NotAssessed) == compares or found.quantity is Quantity.FLAIR_GONE_VOLUME
 
 
+def test_the_earlier_study_has_its_day_and_says_whether_it_is_a_baseline():
+    def earlier(text: str):
+        return one(text).steps[0].variants[0].case.earlier
+
+    assert earlier("") == Earlier()
+    assert earlier("  earlier: none") is None
+    assert earlier("  earlier: {days_before: 12}") == Earlier(date(2026, 5, 4), None)
+    assert earlier("  earlier: {days_before: 12, baseline: true}") == Earlier(
+        date(2026, 5, 4), is_baseline=True
+    )
+
+
 def test_a_case_takes_each_quantity_from_series_that_its_check_looks_at():
     for check in checks():
         for silent in check.silence(Why.SERIES_MISSING, ""):
@@ -248,7 +262,8 @@ def test_the_order_is_part_of_the_context():
         ("  missing: [SWI]\n  findings:\n    microbleed_count whole brain: 3 foci", 5, "cannot be measured here: no SWI series"),
         ("  missing: [SWAN]", 3, "`SWAN` is none of FLAIR"),
         ("  unusable: {SWAN: motion}", 3, "`SWAN` is none of FLAIR"),
-        ("  earlier: yes", 3, "expected text"),
+        ("  earlier: yes", 3, "write `none` or `{days_before: 12, baseline: true}`"),
+        ("  earlier: {days_before: few}", 3, "expected a whole number"),
         ("  context: {icans: 3}", 3, "did you mean `icans_grade`"),
         ("  context:\n    age: 40\n    icans_grade: 7", 5, "a whole number from 0 to 4"),
         ("  context: {age: forty}", 3, "expected a whole number"),

@@ -4,7 +4,6 @@ from datetime import date
 import pytest
 
 from rules.anatomy import Region, Side
-from rules.clinical import Field
 from rules.condition_words import condition_words
 from rules.conditions import (
     AllOf,
@@ -26,6 +25,7 @@ from rules.conditions import (
     Subject,
     leaves,
 )
+from rules.fields import Field
 from rules.findings import UNITS, Quantity
 from rules.policy import load
 

@@ -4,7 +4,7 @@ from datetime import date
 import pytest
 
 from rules.anatomy import Region, Side
-from rules.clinical import Field, Known
+from rules.clinical import Known
 from rules.conditions import (
     AllOf,
     AnyOf,
@@ -24,6 +24,7 @@ from rules.conditions import (
     Subject,
 )
 from rules.evaluation import Facts, evaluate
+from rules.fields import Field
 from rules.findings import Quantity
 from rules.logic import Answer
 from rules.recorded import Missing

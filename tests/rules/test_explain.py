@@ -4,7 +4,7 @@ from datetime import date, timedelta
 from rules.case_file import read_cases
 from rules.case_verdict import put
 from rules.context import BloodPressure, Depth, Motor, PatientContext, Recorded, Seizure
-from rules.explain import context_lines
+from rules.context_words import context_lines
 from rules.policy import load
 from tests.rules.stories import NOW, STUDY_DATE
 

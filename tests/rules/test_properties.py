@@ -19,7 +19,17 @@ from rules.conditions import (
     Subject,
     leaves,
 )
-from rules.context import BloodPressure, Depth, Motor, PatientContext, Recorded, Seizure
+from rules.context import (
+    BloodPressure,
+    Consciousness,
+    Depth,
+    History,
+    Motor,
+    PatientContext,
+    Recorded,
+    Seizure,
+    Ventilation,
+)
 from rules.decide import decide
 from rules.decision import Decision, Status
 from rules.facts import Case
@@ -70,6 +80,12 @@ CONTEXTS = st.builds(
     motor=recorded(st.sampled_from(Motor)),
     motor_depth=st.sampled_from(Depth),
     raised_icp_signs=recorded(st.booleans()),
+    consciousness=recorded(st.sampled_from(Consciousness)),
+    cord_signs=recorded(st.booleans()),
+    anticoagulant=recorded(st.booleans()),
+    ventilation=recorded(st.sampled_from(Ventilation)),
+    history=st.lists(st.sampled_from(History), unique=True, max_size=3).map(tuple),
+    order_text=st.sampled_from(["", "day 8 post axi-cel", "headache"]),
     steroid_taper=recorded(st.booleans()),
     platelets=recorded(st.integers(1, 400)),
     has_neuro_indication=st.none() | st.booleans(),

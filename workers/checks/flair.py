@@ -24,15 +24,21 @@ from workers.models.engine import probability_on, within_mask
 from workers.models.store import Installed, installed, shipped
 
 NAME = "flair_hyperintensity"
-VERSION = "3"
+VERSION = "4"
 
 LATERAL_FROM_ML = 0.5
 """Least volume of both sides together that has a side: below, a few voxels make an index of one. [P]"""
 EDGE_SHARE = 0.35
 """Half width of the volume's 95 % interval over the volume of a layer of voxels on the surface. [P]"""
 
-_SURE = (Quantity.FLAIR_VOLUME, Quantity.FLAIR_FRACTION, Quantity.FLAIR_FOCI)
-"""What can be said of every region; ratio and z exist only where something is bright."""
+_OF_SIDES = (
+    Quantity.FLAIR_VOLUME,
+    Quantity.FLAIR_FRACTION,
+    Quantity.FLAIR_FOCI,
+    Quantity.FLAIR_RATIO,
+    Quantity.FLAIR_Z,
+)
+"""What is said of every region, side by side; ratio and z exist only where something is bright."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -88,7 +94,7 @@ def silence(why: Why, detail: str) -> tuple[Finding, ...]:
 def _silence(region: Region, why: Why, detail: str) -> list[Finding]:
     """What would have been said of a region."""
     silent: list[Finding] = [
-        NotAssessed(quantity, region, side, why, detail) for side in sides(region) for quantity in _SURE
+        NotAssessed(quantity, region, side, why, detail) for side in sides(region) for quantity in _OF_SIDES
     ]
     if Side.LEFT in sides(region):
         silent.append(NotAssessed(Quantity.FLAIR_LATERALITY, region, Side.WHOLE, why, detail))
