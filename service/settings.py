@@ -75,7 +75,12 @@ class Settings(BaseSettings):
     @property
     def database(self) -> str:
         """The database URL in force."""
-        return self.database_url or f"sqlite:///{self.data.resolve() / 'cartriage.sqlite3'}"
+        return self.database_url or f"sqlite:///{self.database_file}"
+
+    @property
+    def database_file(self) -> Path:
+        """Where the embedded database lies."""
+        return self.data.resolve() / "cartriage.sqlite3"
 
     @property
     def broker(self) -> str:

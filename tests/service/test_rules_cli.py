@@ -192,3 +192,19 @@ def test_another_policy_is_taken_from_its_folder(cases: Path, folder: Path):
     outcome = run("test", cases, "--policy", folder)
     assert outcome.exit_code == 1
     assert "R02" in outcome.output
+
+
+def test_two_policies_are_compared(folder: Path):
+    assert "No difference" in run("diff", folder).output
+    other = folder.with_name("other")
+    shutil.copytree(folder, other)
+    edit(other / "rules" / "R02_deep_grey.yaml", "value: 1, unit: mL", "value: 2, unit: mL")
+    outcome = run("diff", folder, other)
+    assert outcome.exit_code == 0
+    said = " ".join(outcome.output.split())
+    assert "R02 bilateral thalamic signal" in said
+    assert "1 mL 2 mL" in said
+    assert "holds less often" in said
+    assert "1 difference" in said
+    (change,) = json.loads(run("diff", folder, other, "--json").output)
+    assert (change["before"], change["after"]) == ("1 mL", "2 mL")
