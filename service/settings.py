@@ -3,7 +3,7 @@
 from pathlib import Path
 from typing import Annotated, Literal
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 
@@ -69,6 +69,9 @@ class Settings(BaseSettings):
     """After so many rings the study is reported as not assessed."""
     maximum_unanalysed_rings: int = Field(default=3, ge=1)
     """After so many further rings the job is marked failed and shown to a person."""
+
+    site_policy: Annotated[Path | None, BeforeValidator(lambda value: value or None)] = None
+    """Folder of the site's overlay on the policy (docs/policy.md); the workers need the same."""
 
     log_format: Literal["json", "console"] = "json"
 

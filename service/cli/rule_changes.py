@@ -12,7 +12,8 @@ from rich.text import Text
 
 from rules.backtest import Movement
 from rules.codec import to_plain
-from rules.policy_diff import PolicyChange
+from rules.policy import Policy
+from rules.policy_diff import PolicyChange, compared
 from service.backtest import NotRedecided, Redecided
 from service.cli.rule_pages import badge
 
@@ -27,9 +28,8 @@ _MOVED = {
 def print_changes(console: Console, changes: tuple[PolicyChange, ...]) -> None:
     """Every difference, rule by rule."""
     for where, group in groupby(changes, key=lambda change: change.where):
-        table = Table(
-            box=box.SIMPLE_HEAD, pad_edge=False, title=Text(where, style="bold"), title_justify="left"
-        )
+        console.print(Text(where, style="bold"))
+        table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
         table.add_column("What", ratio=3, overflow="fold")
         table.add_column("Before", style="red", ratio=3, overflow="fold")
         table.add_column("After", style="green", ratio=3, overflow="fold")
@@ -40,6 +40,18 @@ def print_changes(console: Console, changes: tuple[PolicyChange, ...]) -> None:
         console.print(table)
     told = f"{len(changes)} differences" if len(changes) != 1 else "1 difference"
     console.print(Text(told if changes else "No difference: they decide and word alike."))
+
+
+def print_site(console: Console, policy: Policy, base: Policy) -> None:
+    """What a site's overlay changes, and who accepts which risk."""
+    if policy.site is None:
+        return
+    print_changes(console, tuple(one for one in compared(base, policy) if one.what != "wording.disclaimers"))
+    for risk in policy.site.risks:
+        console.print(
+            Text.assemble((f"risk: {risk.what}", "bold red"), f"; accepted by {risk.name}: {risk.reason}")
+        )
+    console.print()
 
 
 def print_backtest(console: Console, results: list[Redecided | NotRedecided]) -> None:
