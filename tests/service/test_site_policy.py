@@ -5,6 +5,7 @@ from datetime import timedelta
 from pathlib import Path
 
 import pytest
+from click.testing import CliRunner
 from sqlalchemy import select
 
 from rules.codec import from_plain
@@ -22,6 +23,7 @@ from service.store.session import Store
 from service.store.tables import AuditEvent, Job
 from service.supervisor import StartError, Supervisor
 from tests.service.conftest import NOON, mr_slice, received
+from workers.cli import triage
 from workers.settings import WorkerSettings
 from workers.tasks import _policy
 
@@ -116,3 +118,12 @@ def test_every_process_gets_the_same_overlay(with_site: Settings, settings: Sett
     assert Settings().site_policy is None
     assert WorkerSettings().site_policy is None
     assert _policy(None).digest == policy_in_force(None).digest == load().digest
+
+
+def test_the_offline_door_takes_the_same_overlay_and_refuses_a_broken_one(tmp_path: Path):
+    (tmp_path / "broken").mkdir()
+    (tmp_path / "broken" / "site.yaml").write_text("site: here\n", encoding="utf-8")
+    runner = CliRunner(env={"CARTRIAGE_SITE_POLICY": str(tmp_path / "broken")})
+    outcome = runner.invoke(triage, [str(tmp_path), "--out", str(tmp_path / "out")])
+    assert outcome.exit_code == 1
+    assert "site.yaml:1: key `policy` is missing" in outcome.output
