@@ -27,6 +27,9 @@ class Role(StrEnum):
 class Side(StrEnum):
     """The patient's own left and right."""
 
+    __hash__ = str.__hash__
+    """In C; that of Enum is Python, and a decision looks up a thousand subjects."""
+
     LEFT = "left"
     RIGHT = "right"
     MIDLINE = "midline"
@@ -36,6 +39,9 @@ class Side(StrEnum):
 
 class Region(StrEnum):
     """The regions of interest of the clinical knowledge base; lobes mean their cortex and subcortical white matter."""
+
+    __hash__ = str.__hash__
+    """In C; that of Enum is Python, and a decision looks up a thousand subjects."""
 
     BRAIN = "brain"
     FRONTAL = "frontal"

@@ -38,11 +38,12 @@ def context_lines(context: PatientContext, now: datetime, study_date: date | Non
     ]
     order = f"ordered as {context.order_priority}" if context.order_priority else ""
     known = f"known: {listed([one.replace('_', ' ') for one in context.history])}" if context.history else ""
-    lines = [_day_line(context, day), "" if age is None else f"{age} years old", *recorded, known, order]
+    lines = [recipient_line(context, day), "" if age is None else f"{age} years old", *recorded, known, order]
     return (*(line for line in lines if line), *context.notes)
 
 
-def _day_line(context: PatientContext, day: date) -> str:
+def recipient_line(context: PatientContext, day: date) -> str:
+    """Whether the patient was given CAR-T cells, on which day, and whether that is only inferred."""
     if not is_recipient(context):
         return "CAR-T status not known"
     count = day_after_infusion(context, day)

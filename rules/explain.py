@@ -27,14 +27,15 @@ class Story:
     priority: Priority
     not_assessed: tuple[str, ...]
     is_assessed: bool
-    conflicts: tuple[str, ...]
+    remarks: tuple[str, ...]
+    """What has to be said of the context: contradictions, values too old to count, an inferred status."""
 
     def positives(self) -> tuple[Judged, ...]:
         """Present imaging and context patterns, most urgent first."""
         found = [
             one
             for one in self.judged
-            if one.pattern.status is Status.PRESENT and one.rule.kind is not Kind.STUDY
+            if one.pattern.status is Status.PRESENT and one.rule.kind in (Kind.IMAGING, Kind.CONTEXT)
         ]
         return tuple(sorted(found, key=lambda one: one.pattern.priority or Priority.P4))
 
@@ -54,8 +55,9 @@ def sentences(story: Story) -> tuple[str, ...]:
     """The explanation: result, floors, contradictions, open questions, why, suggestions, what was not assessed."""
     return (
         *_result(story),
+        *_beside(story),
         *(_floor(floor) for floor in story.floors),
-        *story.conflicts,
+        *story.remarks,
         *_open(story),
         *_why(story),
         *_follow_ups(story),
@@ -93,6 +95,18 @@ def _result(story: Story) -> tuple[str, ...]:
         return (*told, wording.partly_assessed.format(series=_series(story.case)))
     place = wording.negative_place if story.priority is Priority.P4 else wording.negative_raised
     return (*told, f"{wording.negative.format(series=_series(story.case))} {place}")
+
+
+def _beside(story: Story) -> tuple[str, ...]:
+    """What is old or nonspecific, and why something that looks like a pattern was not counted."""
+    old = [one for one in story.judged if one.rule.kind is Kind.CHRONIC]
+    told = [one.pattern.sentence for one in old if one.pattern.status is Status.PRESENT]
+    noted = [f"{_capital(one.rule.name)}: {'; '.join(one.remarks)}." for one in story.judged if one.remarks]
+    return (*told, *noted)
+
+
+def _capital(text: str) -> str:
+    return f"{text[:1].upper()}{text[1:]}"
 
 
 def _reason(story: Story) -> str:
@@ -134,8 +148,7 @@ def _question(alike: list[Judged]) -> str:
     """Questions that lack the same, told as one."""
     if len(alike) == 1:
         (one,) = alike
-        name = f"{one.rule.name[:1].upper()}{one.rule.name[1:]}"
-        return f"{name}: {_openness(one)}, could be {one.could_be}; missing: {_missing(alike)}."
+        return f"{_capital(one.rule.name)}: {_openness(one)}, could be {one.could_be}; missing: {_missing(alike)}."
     names = listed([f"{one.rule.name} ({_openness(one)}, could be {one.could_be})" for one in alike])
     return f"Open: {names}; missing: {_missing(alike)}."
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable  # noqa: TC003 - the house imports at run time what it annotates
 from dataclasses import dataclass, replace
-from functools import partial
+from functools import cached_property, partial
 from importlib.resources import files
 from importlib.resources.abc import Traversable
 from pathlib import Path
@@ -69,7 +69,7 @@ class Site:
     risks: tuple[AcceptedRisk, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Policy:
     """Checked content of a policy; `digest` is of all of it."""
 
@@ -95,15 +95,24 @@ class Policy:
 
     def needed_findings(self) -> frozenset[Subject]:
         """Every finding (quantity, region, side) that some condition asks for."""
+        return frozenset(self.asked)
+
+    @cached_property
+    def asked(self) -> tuple[Subject, ...]:
+        """The same in their order; asked for at every decision, so counted once."""
         asked = (leaf for condition in self.conditions() for leaf in leaves(condition))
-        return frozenset(leaf.subject for leaf in asked if isinstance(leaf, AtLeast | AtMost))
+        return tuple(sorted({leaf.subject for leaf in asked if isinstance(leaf, AtLeast | AtMost)}))
 
     def conditions(self) -> tuple[Condition, ...]:
         """Every condition of every rule and floor."""
         of_rules = (
             condition
             for rule in self.rules
-            for condition in (rule.required, *(r.when for r in rule.raises), *(x.when for x in rule.labels))
+            for condition in (
+                rule.required,
+                *(one.when for one in rule.raises),
+                *(one.when for one in (*rule.labels, *rule.remarks)),
+            )
         )
         return (*of_rules, *(floor.when for floor in self.floors))
 

@@ -100,7 +100,7 @@ def _floor(floor: FloorRule) -> FloorRow:
 
 def sources_of(rule: Rule, *, with_labels: bool = False) -> tuple[str, ...]:
     """Every distinct source of a rule's cuts, behind the cuts that rest on it."""
-    labels = [label.when for label in rule.labels] if with_labels else []
+    labels = [label.when for label in (*rule.labels, *rule.remarks)] if with_labels else []
     resting: dict[str, dict[str, None]] = {}
     for condition in (rule.required, *(one.when for one in rule.raises), *labels):
         for cut in cuts_of(condition):

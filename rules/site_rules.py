@@ -8,6 +8,7 @@ from typing import Any
 from rules.claims import text_of
 from rules.conditions import Condition
 from rules.policy import AcceptedRisk, FloorRule, Policy, Rule
+from rules.policy_parts import EARLIER
 from rules.policy_reading import Entry, Table
 from rules.site_cuts import SiteCut, read_site_cut
 from rules.urgency import Priority
@@ -29,7 +30,7 @@ def site_rule(policy: Policy, entry: Entry) -> tuple[Policy, tuple[AcceptedRisk,
         _refuse_false_words(rule, table, cut)
         changed, is_weaker = _with_cut(changed, cut)
         weaker += [f"{code} asks for more before it is present or critical"] if is_weaker else []
-    words: dict[str, Any] = {key: text_of(table[key]) for key in _WORDS if key in table.entries}
+    words: dict[str, Any] = {key: _sentence(table[key]) for key in _WORDS if key in table.entries}
     changed = replace(changed, **words)
     if changed == rule:
         entry.fail(f"nothing is changed in {code}")
@@ -108,7 +109,10 @@ def _with_cut(rule: Rule, cut: SiteCut) -> tuple[Rule, bool]:
     """The rule with the cut in all its conditions, and whether what may be critical then holds less often."""
     required, is_rarer = cut.put_into(rule.required)
     raises = [(replace(one, because=cut.reason_for(one)), *cut.put_into(one.when)) for one in rule.raises]
-    labels = tuple(replace(one, when=cut.put_into(one.when)[0]) for one in rule.labels)
+    labels, remarks = (
+        tuple(replace(one, when=cut.put_into(one.when)[0]) for one in several)
+        for several in (rule.labels, rule.remarks)
+    )
     cut.refuse_if_unused(rule.code, tuple(_conditions(rule)))
     is_critical = rule.priority is Priority.P1 or any(one.to is Priority.P1 for one in rule.raises)
     is_raised_less = any(rarer for one, _, rarer in raises if one.to is Priority.P1)
@@ -117,8 +121,17 @@ def _with_cut(rule: Rule, cut: SiteCut) -> tuple[Rule, bool]:
         required=required,
         raises=tuple(replace(one, when=when) for one, when, _ in raises),
         labels=labels,
+        remarks=remarks,
     )
     return changed, (is_critical and is_rarer) or is_raised_less
+
+
+def _sentence(entry: Entry) -> str:
+    """A text of the site's own; only the date of the earlier study is filled in."""
+    text = text_of(entry)
+    if "{" in text.replace(EARLIER, ""):
+        entry.fail(f"the only word that is filled in is {EARLIER}")
+    return text
 
 
 def _refuse_false_words(rule: Rule, table: Table, cut: SiteCut) -> None:
@@ -132,4 +145,4 @@ def _refuse_false_words(rule: Rule, table: Table, cut: SiteCut) -> None:
 def _conditions(rule: Rule) -> Iterator[Condition]:
     yield rule.required
     yield from (one.when for one in rule.raises)
-    yield from (one.when for one in rule.labels)
+    yield from (one.when for one in (*rule.labels, *rule.remarks))

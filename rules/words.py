@@ -1,5 +1,7 @@
 """The words for quantities, regions, units and answers; the same in SR, SC, worklist and audit."""
 
+from functools import cache
+
 from rules.anatomy import Region, Side
 from rules.findings import Quantity
 from rules.logic import Answer
@@ -72,6 +74,7 @@ _UNITS = {
     "{lesions}": " lesions",
 }
 """UCUM code to what is printed after the number."""
+_ANSWERS = {Answer.TRUE: "yes", Answer.FALSE: "no", Answer.UNKNOWN: "open"}
 _DECIMALS = {"mL": 1, "%": 0, "1": 2, "mm": 1, "10*-6.mm2/s": 0, "{lesions}": 0}
 
 
@@ -80,6 +83,7 @@ def quantity_words(quantity: Quantity) -> str:
     return _QUANTITIES[quantity]
 
 
+@cache
 def family_words(quantity: Quantity) -> str:
     """What the quantity is part of, as in `FLAIR hyperintensity`."""
     longest = max((start for start in _FAMILIES if quantity.startswith(start)), key=len)
@@ -132,7 +136,7 @@ def margin_words(distance: float, unit: str) -> str:
 
 def answer_word(answer: Answer) -> str:
     """Yes, no or open."""
-    return {Answer.TRUE: "yes", Answer.FALSE: "no", Answer.UNKNOWN: "open"}[answer]
+    return _ANSWERS[answer]
 
 
 def listed(items: tuple[str, ...] | list[str], last: str = "and") -> str:

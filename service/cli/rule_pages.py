@@ -62,6 +62,7 @@ def print_rule(console: Console, rule: Rule) -> None:
         ("confidence", rule.confidence),
         ("tells", rule.tell),
         *(("adds", f"“{label.text}” if {condition_words(label.when)}") for label in rule.labels),
+        *(("says if not", f"“{one.text}” if {condition_words(one.when)}") for one in rule.remarks),
         ("caveat", rule.caveat or "none"),
         ("suggests", rule.follow_up or "nothing"),
         *(("source", source) for source in sources_of(rule, with_labels=True)),

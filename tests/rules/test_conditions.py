@@ -23,10 +23,11 @@ from rules.conditions import (
     SomeOf,
     Subject,
 )
-from rules.evaluation import Facts, evaluate
+from rules.evaluation import Facts
 from rules.fields import Field
 from rules.findings import Quantity
 from rules.logic import Answer
+from rules.reasons import evaluate
 from rules.recorded import Missing
 from tests.rules.stories import measured, not_assessed
 

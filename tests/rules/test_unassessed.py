@@ -9,7 +9,7 @@ RIGHT = Subject(Quantity.FLAIR_VOLUME, Region.THALAMUS, Side.RIGHT)
 PONS = Subject(Quantity.FLAIR_VOLUME, Region.PONS, Side.MIDLINE)
 INSULA = Subject(Quantity.FLAIR_VOLUME, Region.INSULA, Side.LEFT)
 SHIFT = Subject(Quantity.MIDLINE_SHIFT, Region.BRAIN, Side.WHOLE)
-NEEDED = frozenset({LEFT, RIGHT, PONS, SHIFT})
+NEEDED = (LEFT, RIGHT, PONS, SHIFT)
 
 
 def told(*found, needed=NEEDED):
@@ -35,7 +35,7 @@ def test_both_sides_one_side_and_the_midline_are_told():
         "FLAIR hyperintensity of left thalamus: no FLAIR series",
     )
     assert told(not_assessed(LEFT), measured(RIGHT, 0), not_assessed(PONS), rest) == (
-        "FLAIR hyperintensity of pons and left thalamus: no FLAIR series",
+        "FLAIR hyperintensity of left thalamus and pons: no FLAIR series",
     )
 
 
@@ -55,6 +55,6 @@ def test_each_reason_is_a_clause_of_its_own():
 
 def test_a_region_that_nobody_told_of_is_a_gap_and_a_ratio_of_nothing_is_none():
     ratio = Subject(Quantity.FLAIR_RATIO, Region.PONS, Side.MIDLINE)
-    needed = NEEDED | {ratio, INSULA}
+    needed = (*NEEDED, ratio, INSULA)
     rest = [measured(subject, 0) for subject in NEEDED]
     assert told(*rest, needed=needed) == ("FLAIR hyperintensity of left insula: not measured",)
