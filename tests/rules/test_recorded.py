@@ -18,7 +18,10 @@ def ago(**age: float) -> datetime:
     [
         (None, "time not recorded"),
         (NOW, "recorded less than 1 h before"),
-        (NOW + timedelta(hours=5), "recorded 5 h after"),
+        (NOW + timedelta(minutes=59), "recorded less than 1 h before"),
+        (NOW + timedelta(hours=1), "recorded 1 h after"),
+        (NOW + timedelta(hours=95), "recorded 95 h after"),
+        (NOW + timedelta(hours=96), "recorded 4 days after"),
         (ago(minutes=59), "recorded less than 1 h before"),
         (ago(hours=1), "recorded 1 h before"),
         (ago(hours=95, minutes=59), "recorded 96 h before"),
