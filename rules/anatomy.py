@@ -27,6 +27,9 @@ class Role(StrEnum):
 class Side(StrEnum):
     """The patient's own left and right."""
 
+    __hash__ = str.__hash__
+    """In C; that of Enum is Python, and a decision looks up a thousand subjects."""
+
     LEFT = "left"
     RIGHT = "right"
     MIDLINE = "midline"
@@ -36,6 +39,9 @@ class Side(StrEnum):
 
 class Region(StrEnum):
     """The regions of interest of the clinical knowledge base; lobes mean their cortex and subcortical white matter."""
+
+    __hash__ = str.__hash__
+    """In C; that of Enum is Python, and a decision looks up a thousand subjects."""
 
     BRAIN = "brain"
     FRONTAL = "frontal"
@@ -102,3 +108,19 @@ _WORDS = {
     Region.SULCI: "sulci above the ventricles",
     Region.CORD: "upper cervical cord",
 }
+
+UNPAIRED = frozenset({Region.BRAIN, Region.SPLENIUM, Region.MIDBRAIN, Region.PONS, Region.MEDULLA, Region.BRAINSTEM,
+                      Region.VENTRICLES, Region.GENU, Region.CALLOSAL_BODY, Region.PERIAQUEDUCTAL,
+                      Region.FOURTH_VENTRICLE_RIM, Region.CISTERNS, Region.CORD})  # fmt: skip
+"""Regions that have no left and right of their own."""
+
+
+def sides(region: Region) -> tuple[Side, ...]:
+    """The sides on which a region is reported; the last one is all of it.
+
+    >>> sides(Region.PONS), sides(Region.BRAIN)
+    ((<Side.MIDLINE: 'midline'>,), (<Side.WHOLE: 'whole'>,))
+    """
+    if region is Region.BRAIN:
+        return (Side.WHOLE,)
+    return (Side.MIDLINE,) if region in UNPAIRED else (Side.LEFT, Side.RIGHT, Side.WHOLE)

@@ -3,10 +3,11 @@
 Source: Lee et al. 2019, doi 10.1016/j.bbmt.2018.12.758; the cuts of the scores are policy.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from typing import Any
 
-from rules.context import Depth, Motor, Seizure
+from rules.context import Consciousness, Depth, Motor, Seizure
 from rules.recorded import Current, Missing
 
 Steps = tuple[tuple[int, int], ...]
@@ -47,7 +48,10 @@ _DOMAINS = {
     "seizure": "seizure",
     "motor": "motor weakness",
     "raised_icp_signs": "signs of raised intracranial pressure",
+    "consciousness": "consciousness",
 }
+_WAKES = {Consciousness.VOICE: 2, Consciousness.TOUCH: 3, Consciousness.UNAROUSABLE: 4}
+"""Who wakes spontaneously may have grade 1 or none: that says nothing by itself."""
 _SEIZURES = {Seizure.SEIZURE: 3, Seizure.NONCONVULSIVE: 3, Seizure.STATUS: 4}
 
 
@@ -69,19 +73,16 @@ def grade(items: Mapping[str, Current | Missing], depth: Depth, age: int | None,
 
 def _level(name: str, item: Current, depth: Depth, scores: Scores) -> int | None:
     """Grade that one domain corresponds to; None if it says nothing on grades."""
-    match name:
-        case "icans_grade":
-            return int(item.value)
-        case "ice_score":
-            return _step(scores.ice, item.value)
-        case "capd_score":
-            return _step(scores.capd, item.value)
-        case "seizure":
-            return _SEIZURES.get(item.value)
-        case "motor":
-            return 4 if item.value is not Motor.NONE and depth is Depth.DEEP else None
-        case _:
-            return 4 if item.value else None
+    levels: dict[str, Callable[[Any], int | None]] = {
+        "icans_grade": int,
+        "ice_score": lambda score: _step(scores.ice, score),
+        "capd_score": lambda score: _step(scores.capd, score),
+        "seizure": _SEIZURES.get,
+        "motor": lambda kind: 4 if kind is not Motor.NONE and depth is Depth.DEEP else None,
+        "raised_icp_signs": lambda is_there: 4 if is_there else None,
+        "consciousness": _WAKES.get,
+    }
+    return levels[name](item.value)
 
 
 def _step(steps: Steps, score: int) -> int | None:

@@ -4,82 +4,23 @@ A value that is too old, of unknown kind or absent is Missing with the reason; i
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, datetime
-from enum import StrEnum
 from typing import Any
 
 from rules.astct import Grading, Scores, grade
-from rules.context import Depth, Motor, PatientContext, Seizure
+from rules.context import Depth, Motor, PatientContext
+from rules.facts import Earlier
+from rules.fields import Field
 from rules.recorded import AgeLimits, Current, Missing, current
-
-
-class Field(StrEnum):
-    """What a condition may ask of the context. The unit of each number stands in `FIELD_UNITS`."""
-
-    RECIPIENT = "is_cart_recipient"
-    AGE = "age"
-    DAY = "day_after_infusion"
-    GRADE = "icans_grade"
-    """The worst of the recorded ICANS grade and the ASTCT features of ICE, CAPD, seizure, motor and pressure signs."""
-    CRS = "crs_grade"
-    SYSTOLIC = "systolic_pressure"
-    DIASTOLIC = "diastolic_pressure"
-    PLATELETS = "platelets"
-    SEIZURE = "seizure"
-    MOTOR = "motor"
-    MOTOR_DEPTH = "motor_depth"
-    ICP = "raised_icp_signs"
-    TAPER = "steroid_taper"
-    INDICATION = "has_neuro_indication"
-
-
-FIELD_UNITS: dict[Field, str] = {
-    Field.AGE: "a",
-    Field.DAY: "d",
-    Field.GRADE: "1",
-    Field.CRS: "1",
-    Field.SYSTOLIC: "mm[Hg]",
-    Field.DIASTOLIC: "mm[Hg]",
-    Field.PLATELETS: "10*9/L",
-}
-"""UCUM units of the numeric fields; a policy that names another is refused on load."""
-
-_YES_NO = ("true", "false")
-FIELD_CHOICES: dict[Field, tuple[str, ...]] = {
-    Field.RECIPIENT: _YES_NO,
-    Field.SEIZURE: tuple(Seizure),
-    Field.MOTOR: tuple(Motor),
-    Field.MOTOR_DEPTH: tuple(Depth),
-    Field.ICP: _YES_NO,
-    Field.TAPER: _YES_NO,
-    Field.INDICATION: _YES_NO,
-}
-"""Values of the fields that are no numbers."""
-
-FIELD_WORDS: dict[Field, str] = {
-    Field.RECIPIENT: "CAR-T recipient",
-    Field.AGE: "age",
-    Field.DAY: "day after infusion",
-    Field.GRADE: "ICANS grade or ASTCT feature",
-    Field.CRS: "CRS grade",
-    Field.SYSTOLIC: "systolic blood pressure",
-    Field.DIASTOLIC: "diastolic blood pressure",
-    Field.PLATELETS: "platelets",
-    Field.SEIZURE: "seizure",
-    Field.MOTOR: "motor weakness",
-    Field.MOTOR_DEPTH: "depth of the weakness",
-    Field.ICP: "signs of raised intracranial pressure",
-    Field.TAPER: "steroid taper in the last 72 h",
-    Field.INDICATION: "neurological indication on the order",
-}
 
 
 @dataclass(frozen=True, slots=True)
 class Known:
     """A value that counts now."""
 
-    value: float | str
+    value: float | str | tuple[str, ...]
+    """Several values where several may hold at once."""
     words: str
     """The value with its age, as in `grade 1, recorded 3 h before`."""
 
@@ -93,6 +34,8 @@ class Limits:
 
     ages: AgeLimits
     scores: Scores
+    recipient_words: tuple[str, ...]
+    """What on an order says that the patient was given CAR-T cells, in small letters."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,7 +58,9 @@ _NAMES = {
 """Fields of PatientContext that are not written as they are named."""
 
 
-def observe(context: PatientContext, limits: Limits, now: datetime, study_date: date | None) -> Clinic:
+def observe(
+    context: PatientContext, limits: Limits, now: datetime, study_date: date | None, earlier: Earlier | None
+) -> Clinic:
     """The context as it stands at `now`, the day counted at the study date."""
     items = current(context, limits.ages, now)
     age = age_at(context, study_date or now.date())
@@ -135,13 +80,25 @@ def observe(context: PatientContext, limits: Limits, now: datetime, study_date: 
         Field.ICP: _choice(items["raised_icp_signs"]),
         Field.TAPER: _choice(items["steroid_taper"]),
         Field.INDICATION: _indication(context),
+        Field.CONSCIOUSNESS: _choice(items["consciousness"]),
+        Field.CORD_SIGNS: _choice(items["cord_signs"]),
+        Field.VENTILATION: _choice(items["ventilation"]),
+        Field.ANTICOAGULANT: _choice(items["anticoagulant"]),
+        Field.HISTORY: _history(context),
+        Field.BASELINE: _baseline(earlier),
     }
-    return Clinic(facts, (*grading.conflicts, *_too_old(items)))
+    return Clinic(facts, (*grading.conflicts, *_loose_depth(context, items["motor"]), *_too_old(items)))
 
 
 def is_recipient(context: PatientContext) -> bool:
-    """On the registry, or inferred from a product or an infusion date; inference only raises (knowledge base A32)."""
+    """On the registry, or inferred from a product or an infusion date; inference only raises."""
     return context.is_cart_recipient or bool(context.product) or context.infusion_date is not None
+
+
+def inferred(context: PatientContext, words: tuple[str, ...]) -> PatientContext:
+    """The context, as that of a recipient if the order's text says so; it only raises (knowledge base A32)."""
+    said = next((word for word in words if word in context.order_text.lower()), "")
+    return replace(context, product=said) if said and not is_recipient(context) else context
 
 
 def age_at(context: PatientContext, day: date) -> int | None:
@@ -214,3 +171,29 @@ def _indication(context: PatientContext) -> Fact:
     if context.has_neuro_indication is None:
         return Missing("not stated")
     return Known(_flag(context.has_neuro_indication), "yes" if context.has_neuro_indication else "no")
+
+
+def _history(context: PatientContext) -> Fact:
+    if not context.history:
+        return Missing("not recorded")
+    return Known(tuple(context.history), ", ".join(one.replace("_", " ") for one in context.history))
+
+
+def _baseline(earlier: Earlier | None) -> Fact:
+    if earlier is None:
+        return Missing("no earlier study")
+    if earlier.is_baseline is None:
+        return Missing("not known whether the earlier study is from before the infusion")
+    return Known(_flag(earlier.is_baseline), "yes" if earlier.is_baseline else "no")
+
+
+def _loose_depth(context: PatientContext, motor: Current | Missing) -> list[str]:
+    """A depth without a weakness: it raises nothing by itself, and somebody has to look."""
+    if context.motor_depth is Depth.UNKNOWN or (isinstance(motor, Current) and motor.value is not Motor.NONE):
+        return []
+    found = (
+        "no weakness that counts now is recorded"
+        if isinstance(motor, Missing)
+        else "the recorded weakness is none"
+    )
+    return [f"Contradiction: the weakness is recorded as {context.motor_depth}, but {found}."]

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from datetime import date
 
 from rules.anatomy import Region, Side
-from rules.clinical import Field
+from rules.fields import Field
 from rules.findings import Quantity
 
 

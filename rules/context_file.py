@@ -15,7 +15,17 @@ from typing import Any
 
 import yaml
 
-from rules.context import BloodPressure, Depth, Motor, PatientContext, Recorded, Seizure
+from rules.context import (
+    BloodPressure,
+    Consciousness,
+    Depth,
+    History,
+    Motor,
+    PatientContext,
+    Recorded,
+    Seizure,
+    Ventilation,
+)
 
 MAX_BYTES = 1_000_000
 """A context file is a page of text; anything larger is the wrong file."""
@@ -151,6 +161,13 @@ def _choice(choices: type[StrEnum]) -> _Kind:
     return _Kind(lambda text: choices(text.lower()), ", ".join(choices))
 
 
+def _choices(choices: type[StrEnum]) -> _Kind:
+    return _Kind(
+        lambda text: tuple(dict.fromkeys(choices(part.strip().lower()) for part in text.split(";"))),
+        f"a list, or separated by `;`, of {', '.join(choices)}",
+    )
+
+
 def _is_yes(text: str) -> bool:
     if text.lower() not in _YES | _NO:
         raise ValueError(text)
@@ -204,6 +221,8 @@ _PLAIN = {
     "motor_depth": _choice(Depth),
     "has_neuro_indication": _BOOL,
     "order_priority": _Kind(_order_priority, ", ".join(_ORDER_PRIORITIES)),
+    "order_text": _TEXT,
+    "history": _choices(History),
     "notes": _Kind(
         lambda text: tuple(part.strip() for part in text.split(";") if part.strip()),
         "a list, or labels separated by `;`",
@@ -218,8 +237,14 @@ _RECORDED = {
     "seizure": _choice(Seizure),
     "motor": _choice(Motor),
     "raised_icp_signs": _BOOL,
+    "consciousness": _choice(Consciousness),
+    "cord_signs": _BOOL,
     "steroid_taper": _BOOL,
     "platelets": _whole(0, 5000, "G/L"),
+    "anticoagulant": _BOOL,
+    "ventilation": _choice(Ventilation),
 }
+OBSERVED: tuple[str, ...] = tuple(_RECORDED)
+"""The fields whose values carry a time."""
 FIELDS: tuple[str, ...] = (*_PLAIN, *_RECORDED, "recorded_at")
 """Every field a context file or a cohort CSV may have."""

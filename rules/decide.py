@@ -1,9 +1,11 @@
 """From findings, context and policy to the decision. Pure: the same case gives the same decision, and nothing lowers."""
 
 from collections.abc import Iterable
+from dataclasses import replace
 
-from rules.clinical import Clinic, day_after_infusion, observe
+from rules.clinical import Clinic, day_after_infusion, inferred, is_recipient, observe
 from rules.conditions import Subject
+from rules.context_words import recipient_line
 from rules.decision import Decision, Status
 from rules.evaluation import Facts
 from rules.explain import Story, headline, sentences
@@ -18,17 +20,18 @@ from rules.urgency import Priority, most_urgent
 
 def decide(policy: Policy, case: Case) -> Decision:
     """Priority = most urgent of imaging patterns, context patterns, floors and the order; with every reason."""
-    clinic = observe(case.context, policy.limits, case.now, case.study_date)
-    needed = policy.needed_findings()
-    facts = _facts(needed, case, clinic)
+    case = replace(case, context=inferred(case.context, policy.limits.recipient_words))
+    clinic = observe(case.context, policy.limits, case.now, case.study_date, case.earlier)
+    facts = _facts(case, clinic)
     judged = judge(policy, facts)
     held = floors(policy, facts, case.context)
     imaging = _priority(judged, Kind.IMAGING)
     own = most_urgent(imaging, _priority(judged, Kind.CONTEXT), *(floor.priority for floor in held))
     held = with_earlier(held, case.earlier_priority, own)
     priority = most_urgent(own, *(floor.priority for floor in held))
-    not_assessed = unassessed(needed, facts.findings)
-    story = Story(policy, case, judged, held, priority, not_assessed, facts.is_assessed, clinic.conflicts)
+    not_assessed = unassessed(policy.asked, facts.findings)
+    remarks = (*_inferred(case), *clinic.conflicts)
+    story = Story(policy, case, judged, held, priority, not_assessed, facts.is_assessed, remarks)
     return Decision(
         priority=priority,
         imaging_priority=imaging,
@@ -45,14 +48,23 @@ def decide(policy: Policy, case: Case) -> Decision:
     )
 
 
-def _facts(needed: frozenset[Subject], case: Case, clinic: Clinic) -> Facts:
+def _inferred(case: Case) -> tuple[str, ...]:
+    """Said where nobody flagged the patient and the context tells of CAR-T cells all the same."""
+    if case.context.is_cart_recipient or not is_recipient(case.context):
+        return ()
+    return (f"{recipient_line(case.context, case.study_date or case.now.date())}.",)
+
+
+def _facts(case: Case, clinic: Clinic) -> Facts:
     findings = _by_subject(case.findings)
     is_assessed = any(
-        isinstance(findings.get(subject), Measured)
-        for subject in needed
+        isinstance(finding, Measured)
+        for subject, finding in findings.items()
         if subject.quantity is Quantity.FLAIR_VOLUME
     )
-    return Facts(findings, clinic.facts, frozenset(case.modalities), is_assessed)
+    since = case.earlier.study_date if case.earlier else None
+    facts = Facts(findings, clinic.facts, frozenset(case.modalities), is_assessed)
+    return replace(facts, earlier=since.isoformat()) if since else facts
 
 
 def _by_subject(findings: Iterable[Finding]) -> dict[Subject, Finding]:

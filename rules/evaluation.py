@@ -1,10 +1,9 @@
-"""The answer to a condition by Kleene's logic, explained line by line, with what is missing where it stays open."""
+"""The answer to a condition by Kleene's logic, and the questions that keep it open. Its words: `rules.reasons`."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
-from rules.anatomy import Side
-from rules.clinical import FIELD_WORDS, Fact, Field
+from rules.clinical import Fact
 from rules.conditions import (
     AllOf,
     AnyOf,
@@ -15,7 +14,6 @@ from rules.conditions import (
     ContextAtMost,
     ContextIs,
     ContextUnknown,
-    Cut,
     HasModality,
     IfAssessed,
     Leaf,
@@ -25,10 +23,11 @@ from rules.conditions import (
     SomeOf,
     Subject,
 )
-from rules.findings import Finding, NotAssessed, Why
-from rules.logic import Answer, all_of, any_of, at_least, negation
+from rules.context import History
+from rules.fields import Field
+from rules.findings import Finding, Measured
+from rules.logic import Answer, at_least, negation
 from rules.recorded import Missing
-from rules.words import answer_word, family_words, quantity_words, subject_words, unit_words, value_words
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,80 +41,59 @@ class Facts:
     """Whether FLAIR hyperintensity could be measured anywhere: without it the study as a whole is not assessed."""
     other_patterns: Answer = Answer.UNKNOWN
     """Whether any imaging rule above P4 is present; known only once those rules have answered."""
+    earlier: str = "an earlier study"
+    """Since when, where something is compared: the date of the earlier study, if it is known."""
 
 
-@dataclass(frozen=True, slots=True)
-class Outcome:
-    """Answer to a condition with its explanation."""
+def answer_to(condition: Condition, facts: Facts) -> Answer:
+    """The answer by Kleene's logic: one part that is not known never makes a no."""
+    match condition:
+        case AtLeast() | AtMost():
+            return _of_finding(condition, facts)
+        case AllOf(parts) | AnyOf(parts) | SomeOf(_, parts):
+            return at_least(_needed(condition), [answer_to(part, facts) for part in parts])
+        case Not(part):
+            return negation(answer_to(part, facts))
+        case IfAssessed(part):
+            return Answer.of(answer_to(part, facts) is Answer.TRUE)
+        case leaf:
+            return _of_study(leaf, facts)
 
-    answer: Answer
-    reasons: tuple[str, ...]
-    """One line for each leaf, in the order of the policy."""
-    missing: tuple[str, ...] = ()
-    """What would settle it; empty unless the answer is unknown."""
 
-
-def evaluate(condition: Condition, facts: Facts) -> Outcome:
-    """The answer by Kleene's logic, the reasons of every leaf, and what is missing if it stays open."""
+def _needed(condition: AllOf | AnyOf | SomeOf) -> int:
+    """How many of the parts have to hold."""
     match condition:
         case AllOf(parts):
-            return _combined(parts, facts, all_of)
-        case AnyOf(parts):
-            return _combined(parts, facts, any_of)
-        case SomeOf(count, parts):
-            return _combined(parts, facts, lambda answers: at_least(count, answers))
-        case Not(part):
-            inner = evaluate(part, facts)
-            return Outcome(negation(inner.answer), inner.reasons, inner.missing)
-        case IfAssessed(part):
-            inner = evaluate(part, facts)
-            return Outcome(Answer.of(inner.answer is Answer.TRUE), inner.reasons)
+            return len(parts)
+        case AnyOf():
+            return 1
+        case SomeOf(count, _):
+            return count
+
+
+def unanswered(condition: Condition, facts: Facts) -> Iterator[Leaf]:
+    """The questions that keep a condition open, in the order of the policy; none where it is settled."""
+    if answer_to(condition, facts) is not Answer.UNKNOWN:
+        return
+    match condition:
+        case AllOf(parts) | AnyOf(parts) | SomeOf(_, parts):
+            for part in parts:
+                yield from unanswered(part, facts)
+        case Not(part) | IfAssessed(part):
+            yield from unanswered(part, facts)
         case leaf:
-            return _leaf(leaf, facts)
+            yield leaf
 
 
-def _combined(
-    parts: tuple[Condition, ...], facts: Facts, combine: Callable[[list[Answer]], Answer]
-) -> Outcome:
-    outcomes = [evaluate(part, facts) for part in parts]
-    answer = combine([outcome.answer for outcome in outcomes])
-    reasons = tuple(reason for outcome in outcomes for reason in outcome.reasons)
-    missing = tuple(dict.fromkeys(item for outcome in outcomes for item in outcome.missing))
-    return Outcome(answer, reasons, missing if answer is Answer.UNKNOWN else ())
+def _of_finding(leaf: AtLeast | AtMost, facts: Facts) -> Answer:
+    finding = facts.findings.get(leaf.subject)
+    if not isinstance(finding, Measured):
+        return Answer.UNKNOWN
+    return Answer.of(is_met(leaf, finding.value))
 
 
-def _leaf(leaf: Leaf, facts: Facts) -> Outcome:
-    match leaf:
-        case AtLeast() | AtMost():
-            return _finding_leaf(leaf, facts)
-        case ContextAtLeast() | ContextAtMost() | ContextIs() | ContextUnknown():
-            return _context_leaf(leaf, facts)
-        case NothingAssessed():
-            return _line("FLAIR hyperintensity could not be measured", Answer.of(not facts.is_assessed))
-        case NoOtherPattern():
-            return _line("all other rules are absent", negation(facts.other_patterns))
-        case HasModality(modality):
-            return _line(f"{modality} in the study", Answer.of(modality in facts.modalities))
-
-
-def _finding_leaf(leaf: AtLeast | AtMost, facts: Facts) -> Outcome:
-    subject, cut = leaf.subject, leaf.cut
-    name = f"{quantity_words(subject.quantity)}, {subject_words(subject.region, subject.side)}"
-    asked = f"(cut {_sign(leaf)} {_cut(cut)})"
-    finding = facts.findings.get(subject)
-    if finding is None or isinstance(finding, NotAssessed):
-        detail = "not measured" if finding is None else finding.detail
-        text = f"{name}: not assessed, {detail} {asked}"
-        # By region where only the region is missing: the reasons name the side, and two lines that differ in it only
-        # would be told as two gaps; a series that is missing leaves one gap, not one for each region.
-        is_region = isinstance(finding, NotAssessed) and finding.why is Why.COVERAGE
-        where = f" of {subject_words(subject.region, Side.WHOLE)}" if is_region else ""
-        return _line(text, Answer.UNKNOWN, f"{family_words(subject.quantity)}{where} ({detail})")
-    value = value_words(finding.value, finding.unit, cut.value)
-    return _line(f"{name}: {value} {asked}", Answer.of(_is_met(leaf, finding.value)))
-
-
-def _is_met(leaf: AtLeast | AtMost, value: float) -> bool:
+def is_met(leaf: AtLeast | AtMost, value: float) -> bool:
+    """Whether a measured value does what the leaf asks."""
     match leaf:
         case AtLeast(_, cut):
             return value >= cut.value
@@ -123,41 +101,39 @@ def _is_met(leaf: AtLeast | AtMost, value: float) -> bool:
             return (abs(value) if is_magnitude else value) <= cut.value
 
 
-def _sign(leaf: AtLeast | AtMost) -> str:
+def _of_study(leaf: Leaf, facts: Facts) -> Answer:
     match leaf:
-        case AtLeast():
-            return "≥"
-        case AtMost(_, _, is_magnitude):
-            return "±" if is_magnitude else "≤"
+        case ContextUnknown(field):
+            return Answer.of(isinstance(facts.context[field], Missing))
+        case ContextAtLeast() | ContextAtMost() | ContextIs():
+            return _of_context(leaf, facts.context[leaf.field])
+        case NothingAssessed():
+            return Answer.of(not facts.is_assessed)
+        case NoOtherPattern():
+            return negation(facts.other_patterns)
+        case HasModality(modality):
+            return Answer.of(modality in facts.modalities)
+        case AtLeast() | AtMost():
+            return _of_finding(leaf, facts)
 
 
-def _context_leaf(leaf: ContextAtLeast | ContextAtMost | ContextIs | ContextUnknown, facts: Facts) -> Outcome:
-    name, fact = FIELD_WORDS[leaf.field], facts.context[leaf.field]
-    if isinstance(leaf, ContextUnknown):
-        return _line(f"{name} not known", Answer.of(isinstance(fact, Missing)))
-    asked, is_met = _question(leaf)
+def _of_context(leaf: ContextAtLeast | ContextAtMost | ContextIs, fact: Fact) -> Answer:
     if isinstance(fact, Missing):
-        return _line(f"{name}: {fact.detail} ({asked})", Answer.UNKNOWN, f"{name} ({fact.detail})")
-    return _line(f"{name}: {fact.words} ({asked})", Answer.of(is_met(fact.value)))
-
-
-def _question(
-    leaf: ContextAtLeast | ContextAtMost | ContextIs,
-) -> tuple[str, Callable[[float | str], bool]]:
+        return Answer.UNKNOWN
+    value = fact.value
     match leaf:
-        case ContextAtLeast(_, cut):
-            return f"cut ≥ {_cut(cut)}", lambda value: float(value) >= cut.value
-        case ContextAtMost(_, cut):
-            return f"cut ≤ {_cut(cut)}", lambda value: float(value) <= cut.value
+        case ContextIs(_, values) if isinstance(value, tuple):
+            return _of_list(values, value)
         case ContextIs(_, values):
-            return f"asked: {' or '.join(values)}", lambda value: value in values
+            return Answer.of(value in values)
+        case ContextAtLeast(_, cut):
+            return Answer.of(float(str(value)) >= cut.value)
+        case ContextAtMost(_, cut):
+            return Answer.of(float(str(value)) <= cut.value)
 
 
-def _line(text: str, answer: Answer, missing: str = "") -> Outcome:
-    """One leaf's answer with its reason line."""
-    is_open = answer is Answer.UNKNOWN
-    return Outcome(answer, (f"{text} – {answer_word(answer)}",), ((missing or text),) if is_open else ())  # noqa: RUF001 - the dash of the house's wording
-
-
-def _cut(cut: Cut) -> str:
-    return f"{cut.value:g}{unit_words(cut.unit)}"
+def _of_list(values: tuple[str, ...], found: tuple[str, ...]) -> Answer:
+    """Of a list, what is not listed stays unknown, unless the list says that there is nothing."""
+    if set(values) & set(found):
+        return Answer.TRUE
+    return Answer.FALSE if found == (History.NONE,) else Answer.UNKNOWN

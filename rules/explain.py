@@ -2,17 +2,12 @@
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from datetime import date, datetime
-from typing import Any
 
-from rules.clinical import age_at, day_after_infusion, is_recipient
-from rules.context import BloodPressure, Depth, Motor, PatientContext, Recorded, Seizure
 from rules.decision import Floor, Status
 from rules.facts import Case
 from rules.findings import NotAssessed, Quantity
 from rules.patterns import Judged
 from rules.policy import Kind, Policy
-from rules.recorded import recorded_words
 from rules.urgency import Priority
 from rules.words import listed
 
@@ -32,14 +27,15 @@ class Story:
     priority: Priority
     not_assessed: tuple[str, ...]
     is_assessed: bool
-    conflicts: tuple[str, ...]
+    remarks: tuple[str, ...]
+    """What has to be said of the context: contradictions, values too old to count, an inferred status."""
 
     def positives(self) -> tuple[Judged, ...]:
         """Present imaging and context patterns, most urgent first."""
         found = [
             one
             for one in self.judged
-            if one.pattern.status is Status.PRESENT and one.rule.kind is not Kind.STUDY
+            if one.pattern.status is Status.PRESENT and one.rule.kind in (Kind.IMAGING, Kind.CONTEXT)
         ]
         return tuple(sorted(found, key=lambda one: one.pattern.priority or Priority.P4))
 
@@ -56,37 +52,18 @@ def headline(story: Story) -> str:
 
 
 def sentences(story: Story) -> tuple[str, ...]:
-    """The explanation: result, floors, contradictions, open questions, suggestions, what was not assessed."""
+    """The explanation: result, floors, contradictions, open questions, why, suggestions, what was not assessed."""
     return (
         *_result(story),
+        *_beside(story),
         *(_floor(floor) for floor in story.floors),
-        *story.conflicts,
+        *story.remarks,
         *_open(story),
+        *_why(story),
         *_follow_ups(story),
         *_limits(story),
         story.policy.wording.interpret,
     )
-
-
-def context_lines(context: PatientContext, now: datetime, study_date: date | None) -> tuple[str, ...]:
-    """The clinical context in words, each value with its age, as in `ICANS grade 1, recorded 3 h before`."""
-    day = study_date or now.date()
-    age = age_at(context, day)
-    recorded = [
-        _recorded("ICANS grade", context.icans_grade, now),
-        _recorded("ICE", context.ice_score, now),
-        _recorded("CAPD", context.capd_score, now),
-        _recorded("CRS grade", context.crs_grade, now),
-        _recorded("blood pressure", context.blood_pressure, now),
-        _recorded("seizure", context.seizure, now),
-        _recorded("motor weakness", context.motor, now, _depth(context)),
-        _recorded("signs of raised intracranial pressure", context.raised_icp_signs, now),
-        _recorded("steroid taper in the last 72 h", context.steroid_taper, now),
-        _recorded("platelets", context.platelets, now, " G/L"),
-    ]
-    order = f"ordered as {context.order_priority}" if context.order_priority else ""
-    lines = [_day_line(context, day), "" if age is None else f"{age} years old", *recorded, order]
-    return (*(line for line in lines if line), *context.notes)
 
 
 def _outcome(story: Story) -> str:
@@ -120,6 +97,18 @@ def _result(story: Story) -> tuple[str, ...]:
     return (*told, f"{wording.negative.format(series=_series(story.case))} {place}")
 
 
+def _beside(story: Story) -> tuple[str, ...]:
+    """What is old or nonspecific, and why something that looks like a pattern was not counted."""
+    old = [one for one in story.judged if one.rule.kind is Kind.CHRONIC]
+    told = [one.pattern.sentence for one in old if one.pattern.status is Status.PRESENT]
+    noted = [f"{_capital(one.rule.name)}: {'; '.join(one.remarks)}." for one in story.judged if one.remarks]
+    return (*told, *noted)
+
+
+def _capital(text: str) -> str:
+    return f"{text[:1].upper()}{text[1:]}"
+
+
 def _reason(story: Story) -> str:
     """Why the study was not assessed: each distinct reason once."""
     silent = (
@@ -136,8 +125,11 @@ def _series(case: Case) -> str:
 
 
 def _floor(floor: Floor) -> str:
-    kind = _FLOOR_WORDS.get(floor.code, f"Clinical floor {floor.code}")
-    return f"{kind}: at least {floor.priority.value} – {floor.because}."  # noqa: RUF001 - the house's dash
+    return f"{_floor_name(floor)}: at least {floor.priority.value} – {floor.because}."  # noqa: RUF001 - the house's dash
+
+
+def _floor_name(floor: Floor) -> str:
+    return _FLOOR_WORDS.get(floor.code, f"Clinical floor {floor.code}")
 
 
 def _open(story: Story) -> tuple[str, ...]:
@@ -156,8 +148,7 @@ def _question(alike: list[Judged]) -> str:
     """Questions that lack the same, told as one."""
     if len(alike) == 1:
         (one,) = alike
-        name = f"{one.rule.name[:1].upper()}{one.rule.name[1:]}"
-        return f"{name}: {_openness(one)}, could be {one.could_be}; missing: {_missing(alike)}."
+        return f"{_capital(one.rule.name)}: {_openness(one)}, could be {one.could_be}; missing: {_missing(alike)}."
     names = listed([f"{one.rule.name} ({_openness(one)}, could be {one.could_be})" for one in alike])
     return f"Open: {names}; missing: {_missing(alike)}."
 
@@ -170,6 +161,24 @@ def _missing(questions: Iterable[Judged]) -> str:
     return "; ".join(dict.fromkeys(item for one in questions for item in one.pattern.missing))
 
 
+def _why(story: Story) -> tuple[str, ...]:
+    """Why the priority: every pattern that asks for it with its reason, and every floor."""
+    if story.priority is Priority.P4:
+        return ()
+    patterns = [one for one in story.positives() if one.pattern.priority is story.priority]
+    held = [_floor_name(floor) for floor in story.floors if floor.priority is story.priority]
+    reasons = [
+        *(_because(one) for one in patterns),
+        *dict.fromkeys(f"{name[0].lower()}{name[1:]}" for name in held),
+    ]
+    return (f"Why {story.priority}: {'. Also: '.join(reasons)}.",)
+
+
+def _because(one: Judged) -> str:
+    raised = "" if one.rule.priority is one.pattern.priority else f" raised from {one.rule.priority}"
+    return f"{one.rule.name}{raised} – {one.rule.because}"  # noqa: RUF001 - the house's dash
+
+
 def _follow_ups(story: Story) -> tuple[str, ...]:
     present = [one.pattern for one in story.judged if one.pattern.status is Status.PRESENT]
     return tuple(f"Suggestion ({p.name}): {p.follow_up}" for p in present if p.follow_up)
@@ -180,39 +189,3 @@ def _limits(story: Story) -> tuple[str, ...]:
     if story.not_assessed and (story.is_assessed or story.positives()):
         return (f"Not assessed in this study: {'; '.join(story.not_assessed)}.", always)
     return (always,)
-
-
-def _day_line(context: PatientContext, day: date) -> str:
-    if not is_recipient(context):
-        return "CAR-T status not known"
-    count = day_after_infusion(context, day)
-    status = "CAR-T recipient" if context.is_cart_recipient else "CAR-T status inferred"
-    product = f" ({context.product})" if context.product else ""
-    if count is None:
-        return f"{status}{product}, date unknown"
-    when = f"day {count} after infusion" if count >= 0 else f"{-count} days before infusion"
-    return f"{when}{product}" if context.is_cart_recipient else f"{status}, {when}{product}"
-
-
-def _recorded(name: str, item: Recorded[Any] | None, now: datetime, suffix: str = "") -> str:
-    if item is None:
-        return ""
-    return f"{name} {_plain(item.value)}{suffix}, {recorded_words(item.at, now)}"
-
-
-def _plain(value: object) -> str:
-    match value:
-        case bool():
-            return "yes" if value else "no"
-        case BloodPressure(systolic, diastolic):
-            return f"{systolic}/{diastolic} mmHg"
-        case Seizure.STATUS:
-            return "status epilepticus"
-        case Motor.NONE | Seizure.NONE:
-            return "none"
-        case _:
-            return str(value)
-
-
-def _depth(context: PatientContext) -> str:
-    return "" if context.motor_depth is Depth.UNKNOWN else f" ({context.motor_depth.value})"

@@ -27,6 +27,15 @@ class StudyHeaders:
 
 
 @dataclass(frozen=True, slots=True)
+class Earlier:
+    """The study that this one is compared with."""
+
+    study_date: date | None = None
+    is_baseline: bool | None = None
+    """Whether it is known to be from before the infusion; None is not known."""
+
+
+@dataclass(frozen=True, slots=True)
 class Case:
     """Everything a decision rests on."""
 
@@ -38,5 +47,7 @@ class Case:
     """Aware; ages of context values are counted up to here."""
     study_date: date | None = None
     modalities: tuple[str, ...] = ()
+    earlier: Earlier | None = None
+    """None: there is nothing to compare with."""
     earlier_priority: Priority | None = None
     """The most urgent priority that an earlier result of this study asked for; never withdrawn."""

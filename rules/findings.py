@@ -20,6 +20,9 @@ class Unit(StrEnum):
 class Quantity(StrEnum):
     """What can be measured. The unit of each stands in `UNITS`."""
 
+    __hash__ = str.__hash__
+    """In C; that of Enum is Python, and a decision looks up a thousand subjects."""
+
     FLAIR_VOLUME = "flair_volume"
     """Volume of FLAIR hyperintensity in the region; larger is worse."""
     FLAIR_FRACTION = "flair_fraction"

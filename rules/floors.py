@@ -1,9 +1,10 @@
 """Floors: priorities that do not rest on the images. They hold whatever the images show, and only ever raise."""
 
-from rules.clinical import Field, Known
+from rules.clinical import Known
 from rules.context import PatientContext
 from rules.decision import Floor
-from rules.evaluation import Facts, evaluate
+from rules.evaluation import Facts, answer_to
+from rules.fields import Field  # noqa: TC001 - the house imports at run time what it annotates
 from rules.logic import Answer
 from rules.policy import FloorRule, Policy
 from rules.urgency import Priority
@@ -16,7 +17,7 @@ EARLIER = "EARLIER"
 
 def floors(policy: Policy, facts: Facts, context: PatientContext) -> tuple[Floor, ...]:
     """Floors that hold, most urgent first. A floor that shows only what a higher one showed is left out."""
-    held = [rule for rule in policy.floors if evaluate(rule.when, facts).answer is Answer.TRUE]
+    held = [rule for rule in policy.floors if answer_to(rule.when, facts) is Answer.TRUE]
     ranked = sorted(held, key=lambda rule: rule.priority)  # stable: within a priority the policy's order
     shown: set[Field] = set()
     chosen = []

@@ -39,16 +39,6 @@ def at_least(count: int, answers: Iterable[Answer]) -> Answer:
     return Answer.UNKNOWN if possible >= count else Answer.FALSE
 
 
-def all_of(answers: Iterable[Answer]) -> Answer:
-    """And: one false suffices for false.
-
-    >>> all_of([Answer.FALSE, Answer.UNKNOWN])
-    <Answer.FALSE: 'false'>
-    """
-    seen = list(answers)
-    return at_least(len(seen), seen)
-
-
 def any_of(answers: Iterable[Answer]) -> Answer:
     """Or: one true suffices for true.
 

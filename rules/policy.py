@@ -1,6 +1,8 @@
 """A policy: every rule, floor, threshold and sentence by which studies are decided, as checked data with a digest."""
 
+from collections.abc import Callable  # noqa: TC003 - the house imports at run time what it annotates
 from dataclasses import dataclass, replace
+from functools import cached_property, partial
 from importlib.resources import files
 from importlib.resources.abc import Traversable
 from pathlib import Path
@@ -25,13 +27,49 @@ from rules.policy_reading import Entry, PolicyError, Table, read
 from rules.recorded import AgeLimits
 from rules.urgency import Priority
 
-__all__ = ["FloorRule", "Kind", "Label", "Policy", "PolicyError", "Raise", "Rule", "Wording", "load"]
+__all__ = [
+    "AcceptedRisk",
+    "FloorRule",
+    "Kind",
+    "Label",
+    "Policy",
+    "PolicyError",
+    "Raise",
+    "Rule",
+    "Site",
+    "Wording",
+    "load",
+    "priorities_of",
+    "problems",
+]
 
 PACKAGED = "cart_neurotoxicity"
 """The policy that is installed with the package."""
+_GENERAL = (
+    "name version approved target_minutes order fresh_h counts_h ice_grades capd_grades ice_from_age capd_below_age"
+    " recipient_words"
+)
+"""The keys of policy.yaml."""
 
 
 @dataclass(frozen=True, slots=True)
+class AcceptedRisk:
+    """Something that a site makes weaker than the policy, and who answers for it."""
+
+    what: str
+    name: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Site:
+    """A site's overlay on a policy; what it changes stands in the policy itself."""
+
+    name: str
+    risks: tuple[AcceptedRisk, ...] = ()
+
+
+@dataclass(frozen=True)
 class Policy:
     """Checked content of a policy; `digest` is of all of it."""
 
@@ -46,23 +84,35 @@ class Policy:
     rules: tuple[Rule, ...]
     floors: tuple[FloorRule, ...]
     wording: Wording
+    site: Site | None = None
+    """Whose overlay lies on it (rules.site), if any."""
     digest: str = ""
 
     @property
     def identity(self) -> PolicyIdentity:
-        return PolicyIdentity(self.name, self.version, self.digest)
+        version = f"{self.version}+{self.site.name}" if self.site else self.version
+        return PolicyIdentity(self.name, version, self.digest)
 
     def needed_findings(self) -> frozenset[Subject]:
         """Every finding (quantity, region, side) that some condition asks for."""
+        return frozenset(self.asked)
+
+    @cached_property
+    def asked(self) -> tuple[Subject, ...]:
+        """The same in their order; asked for at every decision, so counted once."""
         asked = (leaf for condition in self.conditions() for leaf in leaves(condition))
-        return frozenset(leaf.subject for leaf in asked if isinstance(leaf, AtLeast | AtMost))
+        return tuple(sorted({leaf.subject for leaf in asked if isinstance(leaf, AtLeast | AtMost)}))
 
     def conditions(self) -> tuple[Condition, ...]:
         """Every condition of every rule and floor."""
         of_rules = (
             condition
             for rule in self.rules
-            for condition in (rule.required, *(r.when for r in rule.raises), *(x.when for x in rule.labels))
+            for condition in (
+                rule.required,
+                *(one.when for one in rule.raises),
+                *(one.when for one in (*rule.labels, *rule.remarks)),
+            )
         )
         return (*of_rules, *(floor.when for floor in self.floors))
 
@@ -72,16 +122,13 @@ def load(source: Path | None = None) -> Policy:
 
     Raises PolicyError with file and line if anything in it is unknown, missing, double, or of a wrong unit.
     """
-    folder: Traversable = source or files("rules").joinpath("policies", PACKAGED)
-    general = _file(folder, "policy.yaml").table(
-        "name version approved target_minutes order fresh_h counts_h ice_grades capd_grades"
-        " ice_from_age capd_below_age"
-    )
+    folder = _folder(source)
+    general = _file(folder, "policy.yaml").table(_GENERAL)
     policy = Policy(
         name=general["name"].text(),
         version=general["version"].text(),
         approved=general["approved"].text(),
-        target_minutes=_by_priority(general["target_minutes"]),
+        target_minutes=priorities_of(general["target_minutes"]),
         order={key: entry.choice(Priority) for key, entry in general["order"].mapping().items()},
         limits=_limits(general),
         rules=_rules(folder),
@@ -89,6 +136,29 @@ def load(source: Path | None = None) -> Policy:
         wording=read_wording(_file(folder, "wording.yaml")),
     )
     return replace(policy, digest=digest_of(policy))
+
+
+def problems(source: Path | None = None) -> tuple[PolicyError, ...]:
+    """The first complaint about each file of a policy; none if it can be used."""
+    folder = _folder(source)
+    readers: list[Callable[[], object]] = [
+        lambda: _limits(_file(folder, "policy.yaml").table(_GENERAL)),
+        lambda: [read_floor(entry) for entry in _file(folder, "floors.yaml").items()],
+        lambda: read_wording(_file(folder, "wording.yaml")),
+        *(partial(_read_rule, folder, name) for name in _rule_files(folder)),
+        lambda: load(source),
+    ]
+    found: dict[str, PolicyError] = {}
+    for reader in readers:
+        try:
+            reader()
+        except PolicyError as error:
+            found.setdefault(error.file, error)
+    return tuple(found.values())
+
+
+def _folder(source: Path | None) -> Traversable:
+    return source or files("rules").joinpath("policies", PACKAGED)
 
 
 def _file(folder: Traversable, name: str) -> Entry:
@@ -100,22 +170,27 @@ def _file(folder: Traversable, name: str) -> Entry:
 
 def _rules(folder: Traversable) -> tuple[Rule, ...]:
     """One file for each rule, in `rules/`; sorted by rule number, so that file order changes nothing."""
-    try:
-        names = sorted(
-            item.name for item in folder.joinpath("rules").iterdir() if item.name.endswith(".yaml")
-        )
-    except OSError as error:
-        raise PolicyError("rules/", 1, f"cannot be read: {error}") from error
     rules: dict[str, Rule] = {}
-    for name in names:
-        entry = _file(folder, f"rules/{name}")
-        rule = read_rule(entry)
+    for name in _rule_files(folder):
+        rule = _read_rule(folder, name)
         if rule.code in rules:
-            entry.fail(f"rule {rule.code} stands in another file too")
+            _file(folder, name).fail(f"rule {rule.code} stands in another file too")
         rules[rule.code] = rule
     if not rules:
         raise PolicyError("rules/", 1, "no rule in the policy")
     return tuple(rules[code] for code in sorted(rules))
+
+
+def _rule_files(folder: Traversable) -> list[str]:
+    try:
+        items = list(folder.joinpath("rules").iterdir())
+    except OSError as error:
+        raise PolicyError("rules/", 1, f"cannot be read: {error}") from error
+    return sorted(f"rules/{item.name}" for item in items if item.name.endswith(".yaml"))
+
+
+def _read_rule(folder: Traversable, name: str) -> Rule:
+    return read_rule(_file(folder, name))
 
 
 def _limits(table: Table) -> Limits:
@@ -130,7 +205,7 @@ def _limits(table: Table) -> Limits:
         ice_from_age=table["ice_from_age"].number(),
         capd_below_age=table["capd_below_age"].number(),
     )
-    return Limits(AgeLimits(fresh, counts), scores)
+    return Limits(AgeLimits(fresh, counts), scores, table["recipient_words"].texts())
 
 
 def _steps(entry: Entry) -> Steps:
@@ -144,12 +219,14 @@ def _steps(entry: Entry) -> Steps:
 def _checked_fields(entry: Entry) -> dict[str, float]:
     """Hours for each context value with a time; all of them, because a missing one would count for ever."""
     table = entry.table(
-        "icans_grade ice_score capd_score crs_grade blood_pressure seizure motor raised_icp_signs steroid_taper platelets"
+        "icans_grade ice_score capd_score crs_grade blood_pressure seizure motor raised_icp_signs"
+        " consciousness cord_signs steroid_taper platelets anticoagulant ventilation"
     )
     return {name: item.number() for name, item in table.entries.items()}
 
 
-def _by_priority(entry: Entry) -> dict[Priority, int]:
+def priorities_of(entry: Entry) -> dict[Priority, int]:
+    """Whole numbers by priority. Raises PolicyError."""
     pairs = entry.mapping()
     for key, item in pairs.items():
         if key not in set(Priority):

@@ -3,7 +3,6 @@
 from collections.abc import Callable
 
 from rules.anatomy import Region, Side
-from rules.clinical import FIELD_CHOICES, FIELD_UNITS, Field
 from rules.conditions import (
     AllOf,
     AnyOf,
@@ -23,8 +22,12 @@ from rules.conditions import (
     SomeOf,
     Subject,
 )
+from rules.fields import FIELD_CHOICES, FIELD_UNITS, Field
 from rules.findings import UNITS, Quantity
+from rules.measurable import MEASURABLE, places
 from rules.policy_reading import Entry, Table
+
+_BOTH = "both"
 
 
 def read_condition(entry: Entry) -> Condition:
@@ -44,9 +47,26 @@ def read_cut(entry: Entry, unit: str) -> Cut:
     return Cut(table["value"].number(), unit, table["source"].text(), table["date"].day())
 
 
+def read_subjects(words: str, entry: Entry) -> tuple[Subject, ...]:
+    """What words such as `flair_volume left thalamus` are about; `both` is each side. Raises PolicyError at the entry."""
+    parts = words.split()
+    if len(parts) != 3:
+        entry.fail(
+            f"`{words}` is no subject; write quantity, side and region, as in `flair_volume left thalamus`"
+        )
+    quantity, region = entry.one_of(Quantity, parts[0]), entry.one_of(Region, parts[2])
+    sides = (Side.LEFT, Side.RIGHT) if parts[1] == _BOTH else (entry.one_of(Side, parts[1]),)
+    return tuple(Subject(quantity, region, side) for side in sides)
+
+
 def _subject(table: Table, side: Side | None = None) -> Subject:
-    quantity = table["quantity"].choice(Quantity)
-    return Subject(quantity, table["region"].choice(Region), side or table["side"].choice(Side))
+    """What is asked about; refused if no check measures it, for the question would stay open for ever."""
+    quantity, region = table["quantity"].choice(Quantity), table["region"].choice(Region)
+    subject = Subject(quantity, region, side or table["side"].choice(Side))
+    if subject not in MEASURABLE:
+        found = f"no check measures {quantity} of {subject.side} {region}"
+        table["region"].fail(f"{found}; it is measured of: {places(quantity)}")
+    return subject
 
 
 def _at_least(entry: Entry) -> Condition:

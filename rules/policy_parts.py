@@ -4,11 +4,14 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
 
-from rules.clinical import Field
 from rules.conditions import Condition
+from rules.fields import Field
 from rules.policy_conditions import read_condition
-from rules.policy_reading import Entry
+from rules.policy_reading import Entry, Table
 from rules.urgency import Priority
+
+EARLIER = "{earlier}"
+"""Stands in a text for the date of the study that is compared with."""
 
 
 class Kind(StrEnum):
@@ -16,6 +19,8 @@ class Kind(StrEnum):
 
     IMAGING = "imaging"
     CONTEXT = "context"
+    CHRONIC = "chronic"
+    """On what is old or nonspecific: told beside the result, and asks for nothing."""
     STUDY = "study"
     """On the study as a whole: negative, not assessable, not analysed."""
 
@@ -51,6 +56,8 @@ class Rule:
     required: Condition
     raises: tuple[Raise, ...]
     labels: tuple[Label, ...]
+    remarks: tuple[Label, ...]
+    """Said where the pattern is not present: why something that looks like it was not counted."""
     tell: str
     """Sentence core for the radiologist if the pattern is present."""
     caveat: str
@@ -90,8 +97,10 @@ class Wording:
 def read_rule(entry: Entry) -> Rule:
     """One rule file. Raises PolicyError with file and line."""
     table = entry.table(
-        "code name kind priority confidence because required tell", "raises labels caveat follow_up"
+        "code name kind priority confidence because required tell", "raises labels remarks caveat follow_up"
     )
+    if table["kind"].choice(Kind) is Kind.CHRONIC and ("raises" in table.entries or _is_urgent(table)):
+        table["kind"].fail("what is old or nonspecific asks for P4 and is never raised")
     return Rule(
         code=table["code"].text(),
         name=table["name"].text(),
@@ -102,20 +111,33 @@ def read_rule(entry: Entry) -> Rule:
         required=read_condition(table["required"]),
         raises=tuple(_raise(item) for item in table.items("raises")),
         labels=tuple(_label(item) for item in table.items("labels")),
-        tell=table["tell"].text(),
+        remarks=tuple(_label(item) for item in table.items("remarks")),
+        tell=_sentence(table["tell"]),
         caveat=table.text("caveat"),
         follow_up=table.text("follow_up"),
     )
 
 
+def _is_urgent(table: Table) -> bool:
+    return table["priority"].choice(Priority) is not Priority.P4
+
+
+def _sentence(entry: Entry) -> str:
+    """Text for people, in which the date of the earlier study may stand."""
+    text = entry.text()
+    if "{" in text.replace(EARLIER, ""):
+        entry.fail(f"the only word that is filled in is {EARLIER}")
+    return text
+
+
 def _raise(entry: Entry) -> Raise:
     table = entry.table("to when because")
-    return Raise(table["to"].choice(Priority), read_condition(table["when"]), table["because"].text())
+    return Raise(table["to"].choice(Priority), read_condition(table["when"]), _sentence(table["because"]))
 
 
 def _label(entry: Entry) -> Label:
     table = entry.table("when text")
-    return Label(read_condition(table["when"]), table["text"].text())
+    return Label(read_condition(table["when"]), _sentence(table["text"]))
 
 
 def read_floor(entry: Entry) -> FloorRule:

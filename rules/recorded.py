@@ -49,7 +49,9 @@ def recorded_words(at: datetime | None, now: datetime) -> str:
     """
     if at is None:
         return "time not recorded"
-    hours = max(now - at, timedelta()).total_seconds() / 3600
+    hours = (now - at).total_seconds() / 3600
+    if hours <= -1:  # an old study decided with what is known today
+        return f"recorded {-hours:.0f} h after" if hours > -96 else f"recorded {-hours / 24:.0f} days after"
     if hours < 1:
         return "recorded less than 1 h before"
     return f"recorded {hours:.0f} h before" if hours < 96 else f"recorded {hours / 24:.0f} days before"

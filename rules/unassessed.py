@@ -1,6 +1,6 @@
 """What the policy asks for and the checks could not tell, in few words."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from rules.anatomy import Region, Side
 from rules.conditions import Subject
@@ -8,25 +8,33 @@ from rules.findings import Finding, Measured
 from rules.words import family_words, listed, subject_words
 
 
-def unassessed(needed: frozenset[Subject], findings: Mapping[Subject, Finding]) -> tuple[str, ...]:
+def unassessed(needed: Sequence[Subject], findings: Mapping[Subject, Finding]) -> tuple[str, ...]:
     """One clause for each reason, as in `FLAIR hyperintensity of left frontal: not covered by the slices`."""
     families: dict[str, list[Subject]] = {}
-    for subject in sorted(needed):
+    for subject in needed:
         families.setdefault(family_words(subject.quantity), []).append(subject)
+    seen = {subject.region for subject, finding in findings.items() if isinstance(finding, Measured)}
     return tuple(
-        clause for family, subjects in families.items() for clause in _clauses(family, subjects, findings)
+        f"{family}{_where(some, subjects)}: {reason}"
+        for family, subjects in families.items()
+        for reason, some in _by_reason(subjects, findings, seen).items()
     )
 
 
-def _clauses(family: str, subjects: list[Subject], findings: Mapping[Subject, Finding]) -> list[str]:
-    seen = {subject.region for subject, finding in findings.items() if isinstance(finding, Measured)}
+def _by_reason(
+    subjects: list[Subject], findings: Mapping[Subject, Finding], seen: set[Region]
+) -> dict[str, list[Subject]]:
+    """The subjects of one family that are missing.
+
+    seen : regions in which anything was measured
+    """
     by_reason: dict[str, list[Subject]] = {}
     for subject in subjects:
         finding = findings.get(subject)
         # A ratio of nothing to nothing does not exist: where the region was measured, its absence is no gap.
         if not isinstance(finding, Measured) and not (finding is None and subject.region in seen):
             by_reason.setdefault("not measured" if finding is None else finding.detail, []).append(subject)
-    return [f"{family}{_where(some, subjects)}: {reason}" for reason, some in by_reason.items()]
+    return by_reason
 
 
 def _where(some: list[Subject], subjects: list[Subject]) -> str:

@@ -1,5 +1,7 @@
 """The words for quantities, regions, units and answers; the same in SR, SC, worklist and audit."""
 
+from functools import cache
+
 from rules.anatomy import Region, Side
 from rules.findings import Quantity
 from rules.logic import Answer
@@ -72,6 +74,7 @@ _UNITS = {
     "{lesions}": " lesions",
 }
 """UCUM code to what is printed after the number."""
+_ANSWERS = {Answer.TRUE: "yes", Answer.FALSE: "no", Answer.UNKNOWN: "open"}
 _DECIMALS = {"mL": 1, "%": 0, "1": 2, "mm": 1, "10*-6.mm2/s": 0, "{lesions}": 0}
 
 
@@ -80,6 +83,7 @@ def quantity_words(quantity: Quantity) -> str:
     return _QUANTITIES[quantity]
 
 
+@cache
 def family_words(quantity: Quantity) -> str:
     """What the quantity is part of, as in `FLAIR hyperintensity`."""
     longest = max((start for start in _FAMILIES if quantity.startswith(start)), key=len)
@@ -114,17 +118,33 @@ def value_words(value: float, unit: str, cut: float | None = None) -> str:
     return f"{value:.{decimals}f}{unit_words(unit)}"
 
 
+def margin_words(distance: float, unit: str) -> str:
+    """How far a value lies from its cut, with as many decimals as it takes to see that it does.
+
+    >>> margin_words(1.4, "mL"), margin_words(-0.04, "mL"), margin_words(0, "mL")
+    ('1.4 mL above', '0.04 mL below', 'at the cut')
+    """
+    if not distance:
+        return "at the cut"
+    decimals = _DECIMALS.get(unit, 0)
+    while decimals < 6 and not round(abs(distance), decimals):
+        decimals += 1
+    # A share that lies 5 % above a cut of 40 % could be 42 %.
+    shown = " percentage points" if unit == "%" else unit_words(unit)
+    return f"{abs(distance):.{decimals}f}{shown} {'above' if distance > 0 else 'below'}"
+
+
 def answer_word(answer: Answer) -> str:
     """Yes, no or open."""
-    return {Answer.TRUE: "yes", Answer.FALSE: "no", Answer.UNKNOWN: "open"}[answer]
+    return _ANSWERS[answer]
 
 
-def listed(items: tuple[str, ...] | list[str]) -> str:
+def listed(items: tuple[str, ...] | list[str], last: str = "and") -> str:
     """Items as running text.
 
-    >>> listed(["a", "b", "c"])
-    'a, b and c'
+    >>> listed(["a", "b", "c"]), listed(["a", "b"], "or")
+    ('a, b and c', 'a or b')
     """
     if len(items) < 2:
         return "".join(items)
-    return f"{', '.join(items[:-1])} and {items[-1]}"
+    return f"{', '.join(items[:-1])} {last} {items[-1]}"

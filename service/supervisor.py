@@ -7,10 +7,12 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from typing import IO, Any
 
+from rules.policy import PolicyError
 from service.broker import clear_socket, is_answering
 from service.children import Popen, ask_to_end, end, kill_group, spawn, words_of
 from service.courier import make_app
 from service.errors import ServiceError
+from service.gate import policy_in_force
 from service.log_lines import LogFollower
 from service.node import NODE_FILE
 from service.processes import BROKER, Process, embedded, environment_of, has_workers, log_of, planned
@@ -67,6 +69,7 @@ class Supervisor:
 
         Raises AlreadyRunningError, StartError, NoRedisServerError, or StoreUnavailableError.
         """
+        _check_policy(self.settings)
         self._take_lock()
         store = open_store(self.settings)
         upgrade(store)
@@ -158,6 +161,14 @@ class Supervisor:
         for child, popen in running:
             end(popen, child.process.grace_s, lambda: self.is_hurried)
             child.popen = None
+
+
+def _check_policy(settings: Settings) -> None:
+    """A policy that must not be used is told before anything is started."""
+    try:
+        policy_in_force(settings.site_policy)
+    except PolicyError as error:
+        raise StartError(f"policy: {error}") from error
 
 
 def _has_ended(child: _Child) -> bool:

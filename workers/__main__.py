@@ -2,8 +2,10 @@
 
 import sys
 
+from rules.policy import PolicyError
+from rules.site import load_policy
 from workers.app import make_app
-from workers.checks.registry import checks
+from workers.checks.registry import checks, unmeasured
 from workers.logs import configure
 from workers.models.card import ModelRefused
 from workers.settings import WorkerSettings
@@ -14,10 +16,7 @@ def main() -> None:
     """Run until stopped."""
     settings = WorkerSettings()
     configure(settings.log_format)
-    try:
-        checks(settings.models)  # better not to start than to measure with something else than was asked for
-    except ModelRefused as refused:
-        sys.exit(f"CARTRIAGE_MODELS: {refused}")
+    _refuse_what_cannot_work(settings)
     app = make_app(settings)
     register(app, settings)
     app.worker_main(
@@ -30,6 +29,19 @@ def main() -> None:
             "--without-mingle",
         ]
     )
+
+
+def _refuse_what_cannot_work(settings: WorkerSettings) -> None:
+    """Better not to start than to measure with something else than was asked for, or to leave a rule open for ever."""
+    try:
+        lacking = unmeasured(load_policy(site=settings.site_policy), checks(settings.models))
+    except ModelRefused as refused:
+        sys.exit(f"CARTRIAGE_MODELS: {refused}")
+    except PolicyError as refused:
+        sys.exit(f"policy: {refused}")
+    if lacking:
+        asked = ", ".join(f"{one.quantity} of {one.side} {one.region}" for one in lacking)
+        sys.exit(f"policy: no installed check measures {asked}")
 
 
 if __name__ == "__main__":

@@ -10,9 +10,9 @@ from pathlib import Path
 
 from pydicom import Dataset
 
+from rules.context_words import context_lines
 from rules.decide import decide
 from rules.decision import Decision
-from rules.explain import context_lines
 from rules.facts import Case
 from rules.findings import Finding, Measured, Why
 from rules.identity import digest_of

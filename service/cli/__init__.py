@@ -10,6 +10,7 @@ _COMMANDS = {
     "audit": ("service.cli.audit:audit", "Show the trail of a study."),
     "cohort": ("service.cli.cohort:cohort", "Flag patients as CAR-T recipients, with their context."),
     "demo": ("service.cli.demo:demo", "Run the main job on a simulated patient, on this machine."),
+    "rules": ("service.cli.rules:rules", "Look at the rules, try them on cases, compare them with others."),
     "run": ("service.cli.run:run", "Run one process of the service in the foreground."),
     "up": ("service.cli.up:up", "Run the whole service until stopped."),
     "worklist": ("service.cli.worklist:worklist", "Show the studies of flagged patients, most urgent first."),

@@ -1,9 +1,10 @@
+from dataclasses import replace
 from datetime import date
 
 import pytest
 
 from rules.anatomy import Region, Side
-from rules.clinical import Field, Known
+from rules.clinical import Known
 from rules.conditions import (
     AllOf,
     AnyOf,
@@ -22,9 +23,11 @@ from rules.conditions import (
     SomeOf,
     Subject,
 )
-from rules.evaluation import Facts, evaluate
+from rules.evaluation import Facts
+from rules.fields import Field
 from rules.findings import Quantity
 from rules.logic import Answer
+from rules.reasons import evaluate
 from rules.recorded import Missing
 from tests.rules.stories import measured, not_assessed
 
@@ -88,8 +91,33 @@ def test_a_condition_answers_in_three_values(condition: Condition, answer: Answe
 
 def test_a_measured_condition_explains_itself():
     assert evaluate(MORE, FACTS).reasons == (
-        "FLAIR hyperintensity volume, left parieto-occipital: 12.4 mL (cut ≥ 2 mL) – yes",  # noqa: RUF001
+        "FLAIR hyperintensity volume, left parieto-occipital: 12.4 mL (cut ≥ 2 mL), 10.4 mL above – yes",  # noqa: RUF001
     )
+
+
+@pytest.mark.parametrize(
+    ("condition", "value", "said"),
+    [
+        (AtLeast(LEFT, cut(2, "mL")), 2.0, "2.0 mL (cut ≥ 2 mL), at the cut – yes"),  # noqa: RUF001
+        (AtLeast(LEFT, cut(2, "mL")), 1.96, "1.96 mL (cut ≥ 2 mL), 0.04 mL below – no"),  # noqa: RUF001
+        (AtMost(LEFT, cut(2, "mL"), is_magnitude=True), -3.0, "-3.0 mL (cut ± 2 mL), 1.0 mL above – no"),  # noqa: RUF001
+        (AtMost(LEFT, cut(2, "mL")), -3.0, "-3.0 mL (cut ≤ 2 mL), 5.0 mL below – yes"),  # noqa: RUF001
+    ],
+)
+def test_a_measured_condition_says_how_far_it_lies_from_its_cut(
+    condition: Condition, value: float, said: str
+):
+    facts = replace(FACTS, findings={LEFT: measured(LEFT, value)})
+    assert evaluate(condition, facts).reasons[0].endswith(said)
+
+
+def test_a_value_that_may_lie_on_the_other_side_of_its_cut_says_so():
+    def said(half: float) -> str:
+        found = replace(measured(LEFT, 2.3), uncertainty=half)
+        return evaluate(AtLeast(LEFT, cut(2, "mL")), replace(FACTS, findings={LEFT: found})).reasons[0]
+
+    assert said(0.5).endswith("0.3 mL above, uncertain by 0.5 mL – yes")  # noqa: RUF001
+    assert said(0.2).endswith("0.3 mL above – yes")  # noqa: RUF001
 
 
 def test_an_open_condition_says_what_is_missing():

@@ -71,6 +71,8 @@ def test_the_argument_is_the_time_of_values_that_carry_none():
         ("blood_pressure", "109"),
         ("blood_pressure", "109/187"),
         ("seizure", "maybe"),
+        ("history", "cns_tumor"),
+        ("consciousness", "asleep"),
         ("infusion_date", "01.05.2026"),
         ("has_neuro_indication", "perhaps"),
         ("recorded_at", "2026-05-16T07:00"),

@@ -1,10 +1,14 @@
 from dataclasses import replace
 from datetime import date, timedelta
 
+from rules.case_file import read_cases
+from rules.case_verdict import put
 from rules.context import BloodPressure, Depth, Motor, PatientContext, Recorded, Seizure
-from rules.explain import context_lines
+from rules.context_words import context_lines
+from rules.policy import load
 from tests.rules.stories import NOW, STUDY_DATE
 
+POLICY = load()
 BEFORE = NOW - timedelta(hours=3)
 CONTEXT = PatientContext(
     is_cart_recipient=True,
@@ -64,3 +68,31 @@ def test_an_inferred_status_is_said():
 
 def test_no_context_is_said():
     assert context_lines(PatientContext(), NOW, STUDY_DATE) == ("CAR-T status not known",)
+
+
+def decided(text: str):
+    (story,) = read_cases(f"- name: a\n  expect: {{priority: P4}}\n{text}", "case.yaml", POLICY)
+    return put(POLICY, story).outcomes[0].decision
+
+
+def why(text: str) -> list[str]:
+    return [sentence for sentence in decided(text).sentences if sentence.startswith("Why")]
+
+
+def test_the_priority_is_explained_by_the_patterns_and_floors_that_ask_for_it():
+    thalami = "  findings: {flair_volume both thalamus: 3 mL}\n"
+    because = next(rule.because for rule in POLICY.rules if rule.code == "R02")
+    assert why(f"{thalami}  context: {{icans_grade: 3}}") == [
+        f"Why P2: bilateral thalamic signal (deep grey type) – {because}. Also: clinical floor F2."  # noqa: RUF001
+    ]
+    assert why(f"{thalami}  context: {{icans_grade: 4}}") == ["Why P1: clinical floor F1."]
+    assert why("  order: {priority: STAT}") == ["Why P2: order."]
+
+
+def test_a_raised_pattern_says_from_where():
+    (said,) = why("  findings: {flair_volume both thalamus: 3 mL, flair_volume midline pons: 9 mL}")
+    assert said.startswith("Why P1: bilateral thalamic signal (deep grey type) raised from P2")
+
+
+def test_routine_reading_needs_no_reason():
+    assert why("") == []

@@ -1,8 +1,9 @@
 from rules.anatomy import Region, Side
 from rules.conditions import AtLeast, Cut, IfAssessed, Subject, leaves
-from rules.evaluation import Facts, evaluate
+from rules.evaluation import Facts
 from rules.findings import Quantity
 from rules.logic import Answer
+from rules.reasons import evaluate
 from tests.rules.stories import STUDY_DATE, measured, not_assessed
 
 SUBJECT = Subject(Quantity.TONSIL_DESCENT, Region.BRAIN, Side.WHOLE)

@@ -8,6 +8,7 @@ from rules.decide import decide
 from rules.decision import Status
 from rules.facts import Case
 from rules.findings import Quantity, Why
+from rules.measurable import MEASURABLE
 from rules.policy import load
 from tests.rules.stories import NOW, STUDY_DATE, context_of, findings_of
 from workers.checks.registry import checks
@@ -18,18 +19,28 @@ CASE = Case(
 )
 
 
-def test_every_finding_the_policy_names_is_one_a_check_makes():
+def test_the_table_of_what_is_measurable_is_what_the_registered_checks_make():
     said = [one for check in checks() for one in check.silence(Why.SERIES_MISSING, "nothing")]
-    assert POLICY.needed_findings() <= {Subject(one.quantity, one.region, one.side) for one in said}
+    assert {Subject(one.quantity, one.region, one.side) for one in said} == MEASURABLE
+
+
+def test_every_finding_the_policy_names_is_one_a_check_makes():
+    assert POLICY.needed_findings() <= MEASURABLE
 
 
 def test_a_study_without_any_hyperintensity_has_no_gap_where_a_ratio_of_nothing_is_missing():
-    ratios = {Quantity.FLAIR_LATERALITY, Quantity.FLAIR_CORTICAL_SHARE}
-    whole_brain = [
-        replace(one, quantity=Quantity.FLAIR_VOLUME) for one in CASE.findings if one.region == "brain"
-    ]
+    ratios = {
+        Quantity.FLAIR_LATERALITY,
+        Quantity.FLAIR_CORTICAL_SHARE,
+        Quantity.FLAIR_Z,
+        Quantity.FLAIR_CHANGE,
+        Quantity.LESION_ADC,
+        Quantity.LESION_ENHANCEMENT,
+        Quantity.RESTRICTED_ADC,
+        Quantity.RESTRICTED_LATERALITY,
+    }
     kept = tuple(one for one in CASE.findings if one.quantity not in ratios)
-    decision = decide(POLICY, replace(CASE, findings=(*kept, *whole_brain)))
+    decision = decide(POLICY, replace(CASE, findings=kept))
     assert {p.rule for p in decision.patterns if p.status is Status.PRESENT} == {"R14"}
     assert decision.not_assessed == POLICY.wording.not_in_this_version
     assert not any("Not assessed in this study" in sentence for sentence in decision.sentences)

@@ -63,6 +63,8 @@ def test_a_changed_number_or_word_changes_the_digest(folder: Path, name: str, ol
     [
         ("rules/R03_pres.yaml", "value: 2, unit: mL", "value: 2, unit: mm", "measured in `mL`"),
         ("rules/R03_pres.yaml", "region: parieto_occipital", "region: parieto", "`parieto` is none of"),
+        ("rules/R12_cord.yaml", "region: upper_cervical_cord", "region: pons", "no check measures cord_ratio of midline pons"),
+        ("rules/R05_splenium.yaml", "side: midline", "side: left", "measured of: "),
         ("rules/R03_pres.yaml", "  all_of:\n", "  every_of:\n", "unknown condition `every_of`"),
         ("rules/R03_pres.yaml", "priority: P2", "priority: P5", "`P5` is none of P1, P2, P3, P4"),
         ("rules/R03_pres.yaml", "caveat:", "caveats:", "unknown key `caveats`"),

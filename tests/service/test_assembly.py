@@ -8,6 +8,7 @@ from sqlalchemy import select, text
 from rules.codec import from_plain
 from rules.cohort import DeclineCode
 from rules.messages import Basis, StudyReady
+from rules.policy import PolicyError
 from rules.urgency import Priority
 from service import cohort
 from service.assembly import REOPEN_DAYS, run_assembly, settle, settle_due
@@ -17,6 +18,7 @@ from service.intake import Intake
 from service.settings import Settings
 from service.store.session import Store
 from service.store.tables import AuditEvent, Job, Report, Study
+from service.supervisor import StartError, Supervisor
 from tests.service.conftest import NOON, STUDY, mr_slice, received
 
 QUIET = NOON + timedelta(seconds=31)
@@ -313,3 +315,21 @@ def test_the_loop_settles_and_stops(intake: Intake, store: Store, settings: Sett
     loop.join(20)
     assert not loop.is_alive()
     assert [job.state for job in jobs(store)] == ["owed"]
+
+
+def refuse(_site):
+    raise PolicyError("floors.yaml", 3, "unknown key `x`")
+
+
+def test_the_loop_does_not_start_with_a_policy_that_is_refused(settings: Settings, monkeypatch):
+    monkeypatch.setattr("service.assembly.policy_in_force", refuse)
+    with pytest.raises(PolicyError, match=r"floors.yaml:3"):
+        run_assembly(settings, threading.Event())
+
+
+def test_the_service_does_not_start_with_a_policy_that_is_refused(settings: Settings, monkeypatch):
+    monkeypatch.setattr("service.supervisor.policy_in_force", refuse)
+    supervisor = Supervisor(settings, lambda _: None)
+    with pytest.raises(StartError, match=r"policy: floors.yaml:3"):
+        supervisor.start()
+    assert not supervisor.children

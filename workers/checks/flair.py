@@ -33,8 +33,14 @@ EDGE_SHARE, SHARE, LEAST_ML = 1.2, 0.4, 0.5
 held 80 % of 220 true region volumes of 24 simulated studies of the tuning half (oedema of most of the white matter left out);
 an edge of 0.35 alone held 17 %. [P]"""
 
-_SURE = (Quantity.FLAIR_VOLUME, Quantity.FLAIR_FRACTION, Quantity.FLAIR_FOCI)
-"""What can be said of every region; ratio and z exist only where something is bright."""
+_OF_SIDES = (
+    Quantity.FLAIR_VOLUME,
+    Quantity.FLAIR_FRACTION,
+    Quantity.FLAIR_FOCI,
+    Quantity.FLAIR_RATIO,
+    Quantity.FLAIR_Z,
+)
+"""What is said of every region, side by side; ratio and z exist only where something is bright."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -90,7 +96,7 @@ def silence(why: Why, detail: str) -> tuple[Finding, ...]:
 def _silence(region: Region, why: Why, detail: str) -> list[Finding]:
     """What would have been said of a region."""
     silent: list[Finding] = [
-        NotAssessed(quantity, region, side, why, detail) for side in sides(region) for quantity in _SURE
+        NotAssessed(quantity, region, side, why, detail) for side in sides(region) for quantity in _OF_SIDES
     ]
     if Side.LEFT in sides(region):
         silent.append(NotAssessed(Quantity.FLAIR_LATERALITY, region, Side.WHOLE, why, detail))

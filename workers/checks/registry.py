@@ -5,6 +5,9 @@ from graphlib import TopologicalSorter
 from importlib.metadata import entry_points
 from pathlib import Path
 
+from rules.conditions import Subject
+from rules.findings import Why
+from rules.policy import Policy
 from workers.checks.check import Check
 
 GROUP = "cartriage.checks"
@@ -34,3 +37,13 @@ def ordered(found: list[Check]) -> tuple[Check, ...]:
         raise ValueError(f"no check is named {', '.join(sorted(missing))}")
     order = TopologicalSorter({name: check.after for name, check in named.items()}).static_order()
     return tuple(named[name] for name in order)
+
+
+def unmeasured(policy: Policy, found: tuple[Check, ...]) -> tuple[Subject, ...]:
+    """What a policy asks for and none of these checks measures: questions that would stay open in every study."""
+    made = {
+        Subject(one.quantity, one.region, one.side)
+        for check in found
+        for one in check.silence(Why.SERIES_MISSING, "")
+    }
+    return tuple(sorted(policy.needed_findings() - made))

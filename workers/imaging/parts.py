@@ -2,7 +2,22 @@
 
 from itertools import combinations
 
-from rules.anatomy import Region, Side
+from rules.anatomy import UNPAIRED, Region, sides
+
+__all__ = [
+    "ACROSS",
+    "CORTICAL",
+    "DRAWN",
+    "FLUID_SPACES",
+    "GROUND",
+    "PARTS",
+    "PIECES",
+    "UNIONS",
+    "UNPAIRED",
+    "Piece",
+    "parts_of",
+    "sides",
+]
 
 Piece = tuple[Region, ...]
 """A piece of brain that lies in one ground region, named first, and in the regions within it or across it."""
@@ -58,19 +73,8 @@ UNIONS: dict[Region, tuple[Region, ...]] = {
 DRAWN: tuple[Region, ...] = (*GROUND, *ACROSS, *UNIONS)
 """The regions that the labels can tell."""
 
-UNPAIRED = frozenset({Region.BRAIN, Region.SPLENIUM, Region.MIDBRAIN, Region.PONS, Region.MEDULLA, Region.BRAINSTEM,
-                      Region.VENTRICLES, Region.GENU, Region.CALLOSAL_BODY, Region.PERIAQUEDUCTAL,
-                      Region.FOURTH_VENTRICLE_RIM, Region.CISTERNS, Region.CORD})  # fmt: skip
-
 CORTICAL = (*_LOBES, Region.CINGULATE, Region.INSULA)
 """Cortex and subcortical white matter; the precentral gyrus, temporal pole and watershed bands are parts of the lobes."""
-
-
-def sides(region: Region) -> tuple[Side, ...]:
-    """The sides on which a region is reported."""
-    if region is Region.BRAIN:
-        return (Side.WHOLE,)
-    return (Side.MIDLINE,) if region in UNPAIRED else (Side.LEFT, Side.RIGHT, Side.WHOLE)
 
 
 def parts_of(region: Region) -> tuple[int, ...]:

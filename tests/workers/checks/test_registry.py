@@ -1,9 +1,10 @@
 import pytest
 
 from rules.anatomy import Role
-from rules.findings import Why
+from rules.findings import Quantity, Why
+from rules.policy import load
 from workers.checks.check import Check, Inputs
-from workers.checks.registry import checks, ordered
+from workers.checks.registry import checks, ordered, unmeasured
 from workers.checks.result import CheckResult
 from workers.errors import CannotAssess
 
@@ -49,3 +50,13 @@ def test_no_two_checks_tell_the_same_thing():
 def test_a_series_that_is_not_there_is_named():
     with pytest.raises(CannotAssess, match="no SWI series"):
         Inputs({}).scan(Role.SWI)
+
+
+def test_the_installed_checks_measure_all_that_the_policy_asks_for():
+    assert unmeasured(load(), checks()) == ()
+
+
+def test_what_no_installed_check_measures_is_named():
+    without = tuple(one for one in checks() if one.name != "susceptibility")
+    lacking = unmeasured(load(), without)
+    assert {one.quantity for one in lacking} == {Quantity.MICROBLEED_COUNT, Quantity.HAEMORRHAGE_DIAMETER}

@@ -6,8 +6,8 @@ from math import inf
 import pytest
 
 from rules.anatomy import Region, Side
-from rules.clinical import Field
 from rules.conditions import AllOf, AnyOf, AtLeast, AtMost, ContextIs, Cut, IfAssessed, Not, SomeOf, Subject
+from rules.fields import Field
 from rules.findings import Quantity
 from workers.evaluation.margin import OPEN, margin
 

@@ -1,0 +1,42 @@
+"""A decision costs next to nothing beside the analysis."""
+
+import time
+from collections.abc import Callable
+from dataclasses import replace
+from timeit import repeat
+
+from rules.conditions import Subject
+from rules.decide import decide
+from rules.facts import Case
+from rules.measurable import MEASURABLE
+from rules.policy import load
+from tests.rules.stories import measured, stories
+
+FINDINGS = 300
+LIMIT_S = 0.005
+TRIES = 40
+STEPS = 100_000
+STEPS_S = 0.003
+"""CPU time of so many steps of a bare loop on a machine of 2020 that does nothing else."""
+
+
+def test_a_decision_on_300_findings_takes_less_than_5_ms():
+    policy = load()
+    pres = next(one for one in stories(policy) if one.name.startswith("A08"))
+    case = _filled(pres.steps[0].variants[0].case)
+    assert len(case.findings) == FINDINGS
+    # A machine that is slow, or busy with others, does everything slower.
+    slowness = max(1.0, _least_seconds(lambda: sum(step for step in range(STEPS))) / STEPS_S)
+    assert _least_seconds(lambda: decide(policy, case)) < LIMIT_S * slowness
+
+
+def _filled(case: Case) -> Case:
+    """The case with as many findings as a whole study has that rules ask for, and more."""
+    told = {Subject(one.quantity, one.region, one.side) for one in case.findings}
+    others = sorted(MEASURABLE - told)[: FINDINGS - len(told)]
+    return replace(case, findings=(*case.findings, *(measured(subject, 0.0) for subject in others)))
+
+
+def _least_seconds(work: Callable[[], object]) -> float:
+    """CPU time of the least disturbed of several runs."""
+    return min(repeat(work, number=1, repeat=TRIES, timer=time.process_time))
