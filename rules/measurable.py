@@ -5,7 +5,7 @@ would stay open for ever. A test holds this table against the registered checks,
 less than the policy asks for does not start.
 """
 
-from rules.anatomy import UNPAIRED, Region, sides
+from rules.anatomy import UNPAIRED, Region, Side, sides
 from rules.conditions import Subject
 from rules.findings import Quantity
 
@@ -63,12 +63,21 @@ _AS_A_WHOLE: dict[Quantity, tuple[Region, ...]] = {
 }
 """Told of a region as a whole."""
 
+_HALVES: dict[Quantity, tuple[Region, ...]] = {Quantity.ADC_MEDIAN: (Region.CENTRUM_SEMIOVALE,)}
+"""Told of the left and the right, besides."""
+
 MEASURABLE: frozenset[Subject] = frozenset(
     [
         Subject(q, region, side)
         for q, regions in _BY_SIDE.items()
         for region in regions
         for side in sides(region)
+    ]
+    + [
+        Subject(q, region, side)
+        for q, regions in _HALVES.items()
+        for region in regions
+        for side in (Side.LEFT, Side.RIGHT)
     ]
     + [Subject(q, region, sides(region)[-1]) for q, regions in _AS_A_WHOLE.items() for region in regions]
 )

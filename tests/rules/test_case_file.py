@@ -245,7 +245,7 @@ def test_the_order_is_part_of_the_context():
         ("  findings: {flair_volume left thalamus: 'not assessed (bad), x'}", 3, "`bad` is none of series_missing"),
         ("  findings:\n    flair_volume left thalamus: 2 mL\n    flair_volume left: 2 mL", 5, "is no subject"),
         ("  findings: {flair_volume midline thalamus: 2 mL}", 3, "rules ask for it at: whole brain"),
-        ("  findings: {adc_median left thalamus: 700 e-6 mm2/s}", 3, "no rule asks for this quantity anywhere"),
+        ("  findings: {csf_ratio whole sulci: '0.5'}", 3, "no rule asks for this quantity anywhere"),
         ("  findings: {flair_volume left thalamos: 2 mL}", 3, "`thalamos` is none of brain"),
         ("  findings: {flair_volumes left thalamus: 2 mL}", 3, "`flair_volumes` is none of"),
         ("  findings: {midline_shift whole brain: '2 mm, was 1 mm'}", 3, "not compared with an earlier study"),
