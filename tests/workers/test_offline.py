@@ -112,6 +112,12 @@ def test_without_flair_nothing_is_concluded_and_the_floor_stands(run, simulate):
     present = [one["rule"] for one in result["decision"]["patterns"] if one["status"] == "present"]
     assert present == ["R19"], "nothing but `not assessable` can be present"
     assert any("FLAIR" in line for line in result["decision"]["not_assessed"])
+    assert "on T2 alone" in result["decision"]["headline"]
+    measured = {one["quantity"] for one in result["findings"] if one["type"] == "Measured"}
+    assert {"midline_shift", "microbleed_count", "restricted_volume"} <= measured, (
+        "what needs no FLAIR is measured"
+    )
+    assert not [name for name in measured if name.startswith("flair")]
     jsonschema.validate(result, _SCHEMA)
 
 
