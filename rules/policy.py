@@ -28,6 +28,7 @@ from rules.recorded import AgeLimits
 from rules.urgency import Priority
 
 __all__ = [
+    "AcceptedRisk",
     "FloorRule",
     "Kind",
     "Label",
@@ -35,8 +36,10 @@ __all__ = [
     "PolicyError",
     "Raise",
     "Rule",
+    "Site",
     "Wording",
     "load",
+    "priorities_of",
     "problems",
 ]
 
@@ -47,6 +50,23 @@ _GENERAL = (
     " recipient_words"
 )
 """The keys of policy.yaml."""
+
+
+@dataclass(frozen=True, slots=True)
+class AcceptedRisk:
+    """Something that a site makes weaker than the policy, and who answers for it."""
+
+    what: str
+    name: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Site:
+    """A site's overlay on a policy; what it changes stands in the policy itself."""
+
+    name: str
+    risks: tuple[AcceptedRisk, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -64,11 +84,14 @@ class Policy:
     rules: tuple[Rule, ...]
     floors: tuple[FloorRule, ...]
     wording: Wording
+    site: Site | None = None
+    """Whose overlay lies on it (rules.site), if any."""
     digest: str = ""
 
     @property
     def identity(self) -> PolicyIdentity:
-        return PolicyIdentity(self.name, self.version, self.digest)
+        version = f"{self.version}+{self.site.name}" if self.site else self.version
+        return PolicyIdentity(self.name, version, self.digest)
 
     def needed_findings(self) -> frozenset[Subject]:
         """Every finding (quantity, region, side) that some condition asks for."""
@@ -105,7 +128,7 @@ def load(source: Path | None = None) -> Policy:
         name=general["name"].text(),
         version=general["version"].text(),
         approved=general["approved"].text(),
-        target_minutes=_by_priority(general["target_minutes"]),
+        target_minutes=priorities_of(general["target_minutes"]),
         order={key: entry.choice(Priority) for key, entry in general["order"].mapping().items()},
         limits=_limits(general),
         rules=_rules(folder),
@@ -202,7 +225,8 @@ def _checked_fields(entry: Entry) -> dict[str, float]:
     return {name: item.number() for name, item in table.entries.items()}
 
 
-def _by_priority(entry: Entry) -> dict[Priority, int]:
+def priorities_of(entry: Entry) -> dict[Priority, int]:
+    """Whole numbers by priority. Raises PolicyError."""
     pairs = entry.mapping()
     for key, item in pairs.items():
         if key not in set(Priority):

@@ -27,6 +27,8 @@ from rules.findings import UNITS, Quantity
 from rules.measurable import MEASURABLE, places
 from rules.policy_reading import Entry, Table
 
+_BOTH = "both"
+
 
 def read_condition(entry: Entry) -> Condition:
     """One condition. Raises PolicyError with file and line."""
@@ -43,6 +45,18 @@ def read_cut(entry: Entry, unit: str) -> Cut:
     if table["unit"].text() != unit:
         table["unit"].fail(f"unit `{table['unit'].text()}` is wrong here; this is measured in `{unit}`")
     return Cut(table["value"].number(), unit, table["source"].text(), table["date"].day())
+
+
+def read_subjects(words: str, entry: Entry) -> tuple[Subject, ...]:
+    """What words such as `flair_volume left thalamus` are about; `both` is each side. Raises PolicyError at the entry."""
+    parts = words.split()
+    if len(parts) != 3:
+        entry.fail(
+            f"`{words}` is no subject; write quantity, side and region, as in `flair_volume left thalamus`"
+        )
+    quantity, region = entry.one_of(Quantity, parts[0]), entry.one_of(Region, parts[2])
+    sides = (Side.LEFT, Side.RIGHT) if parts[1] == _BOTH else (entry.one_of(Side, parts[1]),)
+    return tuple(Subject(quantity, region, side) for side in sides)
 
 
 def _subject(table: Table, side: Side | None = None) -> Subject:

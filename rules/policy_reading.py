@@ -11,6 +11,8 @@ import yaml
 
 C = TypeVar("C", bound=StrEnum)
 
+_LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+"""The same reader in C where PyYAML was built with it: a policy is read in a fraction of the time."""
 _STR, _DATE = "tag:yaml.org,2002:str", "tag:yaml.org,2002:timestamp"
 
 
@@ -175,7 +177,7 @@ def read(text: str, file: str) -> Entry:
     Raises PolicyError if the text is not YAML.
     """
     try:
-        node = yaml.compose(text, Loader=yaml.SafeLoader)
+        node = yaml.compose(text, Loader=_LOADER)
     except yaml.MarkedYAMLError as error:
         line = error.problem_mark.line + 1 if error.problem_mark else 1
         raise PolicyError(file, line, f"not YAML: {error.problem}") from error

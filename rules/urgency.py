@@ -26,4 +26,4 @@ def most_urgent(*priorities: Priority) -> Priority:
     >>> most_urgent(Priority.P3, Priority.P2)
     <Priority.P2: 'P2'>
     """
-    return min(priorities, default=Priority.P4, key=lambda priority: priority.value)
+    return min(priorities, default=Priority.P4)  # P1 sorts before P2

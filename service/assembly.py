@@ -11,6 +11,8 @@ from sqlalchemy.orm import Session
 
 from rules.identity import input_digest
 from rules.messages import Basis
+from rules.policy import Policy, load
+from rules.policy_diff import compared
 from service import audit
 from service.errors import ServiceError, StoreUnavailableError
 from service.gate import ACTOR, Snapshot, decide, files_of, policy_in_force
@@ -94,9 +96,10 @@ def run_assembly(settings: Settings, stop: threading.Event) -> None:
 
     Raises PolicyError at once if the policy must not be used.
     """
-    policy_in_force()
+    policy = policy_in_force(settings.site_policy)
     store = open_store(settings)
     upgrade(store)
+    _tell_site(store, policy, datetime.now(UTC))
     not_before: dict[str, datetime] = {}
     wait_s = _TICK_S
     while not stop.wait(wait_s):
@@ -107,6 +110,25 @@ def run_assembly(settings: Settings, stop: threading.Event) -> None:
             wait_s = min(wait_s * 2, _TICK_MAX_S)
             _log.warning("settling_postponed", error=error.detail, wait_s=wait_s)
     store.close()
+
+
+def _tell_site(store: Store, policy: Policy, now: datetime) -> None:
+    """What a site's overlay changes, and who accepts which risk, stands in the trail from each start on."""
+    if policy.site is None:
+        return
+    with store.session() as session:
+        audit.record(
+            session,
+            "site_policy_in_force",
+            None,
+            ACTOR,
+            now,
+            policy=policy.identity,
+            site=policy.site.name,
+            changes=compared(load(), policy),
+            accepted_risks=policy.site.risks,
+        )
+    _log.info("site_policy_in_force", site=policy.site.name, accepted_risks=len(policy.site.risks))
 
 
 def settle_due(store: Store, settings: Settings, now: datetime, not_before: dict[str, datetime]) -> None:

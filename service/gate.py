@@ -4,16 +4,18 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from functools import cache
+from pathlib import Path
 
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
-from rules import identity, policy
+from rules import identity
 from rules.codec import to_plain
 from rules.cohort import Admitted, DeclineCode, Declined, admit
-from rules.decision import PolicyIdentity
 from rules.facts import StudyHeaders
 from rules.messages import Basis, Completeness, InstanceFile, StudyReady
+from rules.policy import Policy
+from rules.site import load_policy
 from rules.urgency import Priority
 from service import audit
 from service.matching import Contradiction, Match, Matched, NotFlagged, find_patient
@@ -52,7 +54,7 @@ class _Door:
             instances=files_of(self.instances),
             completeness=self._completeness(),
             context=found.context,
-            policy_digest=policy_in_force().digest,
+            policy_digest=policy_in_force(self.settings.site_policy).digest,
             requested_at=self.now,
             predecessor_job_id=self._predecessor(),
             earlier_priority=self._earlier_priority(),
@@ -65,7 +67,7 @@ class _Door:
             remarks=answer.remarks,
             matched_by=found.identifiers,
             context_digest=identity.digest_of(found.context),
-            policy=policy_in_force(),
+            policy=policy_in_force(self.settings.site_policy).identity,
             predecessor_job_id=ready.predecessor_job_id,
         )
         return self._job(job_id, state="owed", ready=to_plain(ready), ring_at=self.now)
@@ -77,7 +79,7 @@ class _Door:
             snapshot=self.study.settled_snapshot,
             code=answer.code,
             reason=answer.reason,
-            policy=policy_in_force(),
+            policy=policy_in_force(self.settings.site_policy).identity,
         )
         return self._job(job_id, state="declined", decline_code=answer.code.value)
 
@@ -123,7 +125,7 @@ def decide(
 ) -> Snapshot:
     """Admit or decline the latest snapshot with the registry's present context; what is known already stays."""
     found = _with_order(find_patient(session, study), study)
-    job_id = _job_id(study, found)
+    job_id = _job_id(study, found, settings)
     number = study.settled_snapshot
     if session.scalar(select(Job.id).where(Job.job_id == job_id)) is not None:
         return Snapshot(study.study_instance_uid, number, job_id)
@@ -156,7 +158,7 @@ def _with_order(found: Match, study: Study) -> Match:
     return found.with_order_priority(study.order_priority)
 
 
-def _job_id(study: Study, found: Match) -> str:
+def _job_id(study: Study, found: Match, settings: Settings) -> str:
     """A contradiction is another outcome than `not flagged`, so it has another identity."""
     match found:
         case Matched(context=context):
@@ -165,7 +167,8 @@ def _job_id(study: Study, found: Match) -> str:
             known = identity.digest_of(reason)
         case NotFlagged():
             known = identity.digest_of(None)
-    return identity.job_id(study.study_instance_uid, study.settled_digest, known, policy_in_force().digest)
+    digest = policy_in_force(settings.site_policy).digest
+    return identity.job_id(study.study_instance_uid, study.settled_digest, known, digest)
 
 
 def _answer(found: Match, headers: StudyHeaders) -> Declined | tuple[Matched, Admitted]:
@@ -198,9 +201,9 @@ def _headers(study: Study, instances: Sequence[Instance]) -> StudyHeaders:
 
 
 @cache
-def policy_in_force() -> PolicyIdentity:
-    """The policy by which studies are decided; asked for at the start, so that a wrong one stops the service then.
+def policy_in_force(site: Path | None) -> Policy:
+    """The policy by which studies are decided, with the site's overlay; read once, so that it holds until the next start.
 
-    Raises PolicyError.
+    Asked for at the start, so that a wrong one stops the service then. Raises PolicyError.
     """
-    return policy.load().identity
+    return load_policy(site=site)

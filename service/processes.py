@@ -94,4 +94,6 @@ def log_of(settings: Settings, name: str) -> Path:
 
 
 def _text(value: Any) -> str:
+    if value is None:
+        return ""
     return value if isinstance(value, str) else json.dumps(value)

@@ -3,7 +3,7 @@
 from pathlib import Path
 from typing import Annotated, Literal
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 
@@ -70,12 +70,20 @@ class Settings(BaseSettings):
     maximum_unanalysed_rings: int = Field(default=3, ge=1)
     """After so many further rings the job is marked failed and shown to a person."""
 
+    site_policy: Annotated[Path | None, BeforeValidator(lambda value: value or None)] = None
+    """Folder of the site's overlay on the policy (docs/policy.md); the workers need the same."""
+
     log_format: Literal["json", "console"] = "json"
 
     @property
     def database(self) -> str:
         """The database URL in force."""
-        return self.database_url or f"sqlite:///{self.data.resolve() / 'cartriage.sqlite3'}"
+        return self.database_url or f"sqlite:///{self.database_file}"
+
+    @property
+    def database_file(self) -> Path:
+        """Where the embedded database lies."""
+        return self.data.resolve() / "cartriage.sqlite3"
 
     @property
     def broker(self) -> str:

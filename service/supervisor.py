@@ -69,7 +69,7 @@ class Supervisor:
 
         Raises AlreadyRunningError, StartError, NoRedisServerError, or StoreUnavailableError.
         """
-        _check_policy()
+        _check_policy(self.settings)
         self._take_lock()
         store = open_store(self.settings)
         upgrade(store)
@@ -163,10 +163,10 @@ class Supervisor:
             child.popen = None
 
 
-def _check_policy() -> None:
+def _check_policy(settings: Settings) -> None:
     """A policy that must not be used is told before anything is started."""
     try:
-        policy_in_force()
+        policy_in_force(settings.site_policy)
     except PolicyError as error:
         raise StartError(f"policy: {error}") from error
 

@@ -2,7 +2,8 @@
 
 import sys
 
-from rules.policy import PolicyError, load
+from rules.policy import PolicyError
+from rules.site import load_policy
 from workers.app import make_app
 from workers.checks.registry import checks, unmeasured
 from workers.logs import configure
@@ -33,7 +34,7 @@ def main() -> None:
 def _refuse_what_cannot_work(settings: WorkerSettings) -> None:
     """Better not to start than to measure with something else than was asked for, or to leave a rule open for ever."""
     try:
-        lacking = unmeasured(load(), checks(settings.models))
+        lacking = unmeasured(load_policy(site=settings.site_policy), checks(settings.models))
     except ModelRefused as refused:
         sys.exit(f"CARTRIAGE_MODELS: {refused}")
     except PolicyError as refused:

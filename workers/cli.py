@@ -8,7 +8,8 @@ import click
 
 from rules.context import PatientContext
 from rules.context_file import ContextError, load_context
-from rules.policy import PolicyError, load
+from rules.policy import PolicyError
+from rules.site import load_policy
 from workers.cache import Cache
 from workers.errors import CannotAssess
 from workers.logs import configure
@@ -34,6 +35,8 @@ from workers.printing import print_outcome
 @click.option(
     "--policy", "policy_folder", type=click.Path(exists=True, path_type=Path), help="Another policy."
 )
+@click.option("--site", type=click.Path(exists=True, file_okay=False, path_type=Path), envvar="CARTRIAGE_SITE_POLICY",
+              help="The site's overlay on the policy [default: CARTRIAGE_SITE_POLICY].")  # fmt: skip
 @click.option("--baseline", type=click.Path(exists=True, file_okay=False, path_type=Path),
               help="Folder of one earlier study of the patient to compare with.")  # fmt: skip
 @click.option("--figures", type=click.Path(file_okay=False, path_type=Path),
@@ -52,6 +55,7 @@ def triage(
     study: str,
     at: datetime | None,
     policy_folder: Path | None,
+    site: Path | None,
     baseline: Path | None,
     figures: Path | None,
     masks: Path | None,
@@ -67,7 +71,7 @@ def triage(
     try:
         context = load_context(context_file) if context_file else PatientContext(is_cart_recipient=True)
         outcome = triage_folder(
-            folder, out, context, load(policy_folder), Cache(cache_folder),
+            folder, out, context, load_policy(policy_folder, site), Cache(cache_folder),
             study=study, at=at, baseline=baseline, pictures=Pictures(figures, masks), models=models, now=datetime.now(UTC).replace(microsecond=0),
         )  # fmt: skip
     except (ContextError, FolderError, ModelRefused, PolicyError, CannotAssess) as error:

@@ -23,6 +23,8 @@ class WorkerSettings(BaseSettings):
     """After this the task's process is killed; the message is delivered again."""
     models: Path | None = None
     """Folder of plug-in models, each with its card; never fetched from anywhere."""
+    site_policy: Path | None = None
+    """Folder of the site's overlay on the policy; the service needs the same, or its jobs are refused."""
     cache_limit_mb: int = Field(default=4096, ge=0)
     log_format: str = "json"
 

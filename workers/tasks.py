@@ -3,6 +3,7 @@
 import fcntl
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +14,8 @@ from celery.exceptions import SoftTimeLimitExceeded
 from rules.codec import from_plain, to_plain
 from rules.findings import Why
 from rules.messages import COURIER_QUEUE, STUDY_TRIAGED, TRIAGE_STUDY, StudyReady, StudyTriaged
-from rules.policy import Policy, load
+from rules.policy import Policy
+from rules.site import load_policy
 from workers.cache import Cache
 from workers.errors import PolicyMismatchError
 from workers.pipeline import Places, triage
@@ -45,9 +47,15 @@ def _answer(app: Celery, settings: WorkerSettings, ready: StudyReady) -> None:
             # The same job is at work in another process, which will answer; if it dies, the courier rings again.
             _log.info("triage_already_running")
             return
-        triaged = run(ready, settings, load())
+        triaged = run(ready, settings, _policy(settings.site_policy))
     app.send_task(STUDY_TRIAGED, args=[to_plain(triaged)], queue=COURIER_QUEUE)
     _log.info("triage_done", priority=triaged.decision.priority.value, failure=triaged.failure)
+
+
+@cache
+def _policy(site: Path | None) -> Policy:
+    """Read once, as the service does: another one holds from the next start on."""
+    return load_policy(site=site)
 
 
 def run(ready: StudyReady, settings: WorkerSettings, policy: Policy) -> StudyTriaged:

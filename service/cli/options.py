@@ -37,11 +37,19 @@ def settings_of(data: Path | None) -> Settings:
 
 
 @contextmanager
-def opened(settings: Settings) -> Iterator[Store]:
-    """The store with its schema up to date; errors that have a name become one line for the user."""
+def opened(settings: Settings, *, is_only_read: bool = False) -> Iterator[Store]:
+    """The store with its schema up to date; errors that have a name become one line for the user.
+
+    is_only_read : the schema is taken as it is, and a database that is not there is not made
+    """
+    if is_only_read and not settings.database_url and not settings.database_file.exists():
+        raise click.ClickException(
+            f"there is no database at {settings.database_file}; name its folder with --data"
+        )
     store = open_store(settings)
     try:
-        upgrade(store)
+        if not is_only_read:
+            upgrade(store)
         yield store
     except (ServiceError, ContextError, RowError) as error:
         raise click.ClickException(str(error)) from error

@@ -34,7 +34,8 @@ def badge(priority: Priority) -> Text:
 def identity_line(policy: Policy) -> Text:
     """Which policy this is."""
     return Text(
-        f"{policy.name} {policy.version}, sha256 {policy.digest[:16]}; {policy.approved}", style="dim"
+        f"{policy.name} {policy.identity.version}, sha256 {policy.digest[:16]}; {policy.approved}",
+        style="dim",
     )
 
 

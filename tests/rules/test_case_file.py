@@ -10,7 +10,6 @@ from rules.anatomy import Region, Role, Side
 from rules.case_context import NOW
 from rules.case_file import Story, read_cases
 from rules.case_images import undiseased
-from rules.case_series import made_from
 from rules.case_verdict import Difference, put
 from rules.clinical import day_after_infusion
 from rules.conditions import Subject
@@ -18,7 +17,6 @@ from rules.facts import Earlier
 from rules.findings import Measured, NotAssessed, Quantity, Why
 from rules.policy import load
 from rules.policy_reading import PolicyError
-from workers.checks.registry import checks
 
 POLICY = load()
 PAGE = (Path(__file__).parents[2] / "docs" / "cases.md").read_text(encoding="utf-8")
@@ -205,14 +203,6 @@ def test_the_earlier_study_has_its_day_and_says_whether_it_is_a_baseline():
     assert earlier("  earlier: {days_before: 12, baseline: true}") == Earlier(
         date(2026, 5, 4), is_baseline=True
     )
-
-
-def test_a_case_takes_each_quantity_from_series_that_its_check_looks_at():
-    for check in checks():
-        for silent in check.silence(Why.SERIES_MISSING, ""):
-            if silent.quantity is not Quantity.LESION_ADC:  # measured by two checks
-                for group in made_from(silent.quantity):
-                    assert set(group) <= set(check.roles)
 
 
 def test_images_that_cannot_be_read_are_all_not_assessed_until_others_come():

@@ -1,20 +1,14 @@
-import re
-
 import pytest
 
 from rules.case_file import Story
 from rules.case_verdict import put, texts
+from rules.claims import claim_in
 from rules.decision import Decision, Status
 from rules.policy import load
 from tests.rules.stories import stories
 
 POLICY = load()
 STORIES = stories(POLICY)
-FORBIDDEN = re.compile(
-    r"\bnormal\b|\bno ICANS\b|\bexcluded\b|\brule[sd]? out\b|\bunremarkable\b|\bhealthy\b|\birreversible\b|\bdiagnosed\b",
-    re.IGNORECASE,
-)
-STANDING = ("MRI is often normal in ICANS", "keeps its normal place in the worklist")
 every_story = pytest.mark.parametrize("story", STORIES, ids=lambda story: story.name)
 
 
@@ -33,10 +27,7 @@ def test_case(story: Story):
 @every_story
 def test_no_text_claims_health_or_excludes_anything(story: Story):
     for decision in decisions(story):
-        said = texts(decision)
-        for standing in STANDING:
-            said = said.replace(standing, "")
-        assert not FORBIDDEN.search(said)
+        assert claim_in(texts(decision)) == ""
 
 
 @every_story
@@ -77,3 +68,12 @@ def test_some_rules_are_never_open(story: Story):
 def test_every_floor_has_a_case():
     held = {floor.code for story in STORIES for one in decisions(story) for floor in one.floors}
     assert held >= {rule.code for rule in POLICY.floors} | {"ORDER"}
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["A normal brain.", "There is no ICANS", "PRES is excluded", "ruled out", "Unremarkable", "healthy", "irreversible", "diagnosed"],
+)  # fmt: skip
+def test_what_claims_something_is_found(text: str):
+    assert claim_in(text).lower() in text.lower()
+    assert claim_in(text)

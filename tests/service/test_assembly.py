@@ -317,7 +317,7 @@ def test_the_loop_settles_and_stops(intake: Intake, store: Store, settings: Sett
     assert [job.state for job in jobs(store)] == ["owed"]
 
 
-def refuse():
+def refuse(_site):
     raise PolicyError("floors.yaml", 3, "unknown key `x`")
 
 

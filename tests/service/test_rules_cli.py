@@ -192,3 +192,56 @@ def test_another_policy_is_taken_from_its_folder(cases: Path, folder: Path):
     outcome = run("test", cases, "--policy", folder)
     assert outcome.exit_code == 1
     assert "R02" in outcome.output
+
+
+def test_two_policies_are_compared(folder: Path):
+    assert "No difference" in run("diff", folder).output
+    other = folder.with_name("other")
+    shutil.copytree(folder, other)
+    edit(other / "rules" / "R02_deep_grey.yaml", "value: 1, unit: mL", "value: 2, unit: mL")
+    outcome = run("diff", folder, other)
+    assert outcome.exit_code == 0
+    said = " ".join(outcome.output.split())
+    assert "R02 bilateral thalamic signal" in said
+    assert "1 mL 2 mL" in said
+    assert "holds less often" in said
+    assert "1 difference" in said
+    (change,) = json.loads(run("diff", folder, other, "--json").output)
+    assert (change["before"], change["after"]) == ("1 mL", "2 mL")
+
+
+@pytest.fixture
+def site(tmp_path: Path) -> Path:
+    path = tmp_path / "site"
+    path.mkdir()
+    (path / "site.yaml").write_text(
+        "site: here\npolicy: cart_neurotoxicity\nfloors:\n  - floor: F1\n    disabled: true\n"
+        "    accept_risk: {name: Dr A, reason: none is seen here}\n",
+        encoding="utf-8",
+    )
+    return path
+
+
+def test_an_overlay_is_checked_and_all_that_it_changes_is_told(site: Path):
+    outcome = run("check", "--site", site)
+    assert outcome.exit_code == 0
+    said = " ".join(outcome.output.split())
+    assert "floor removed" in said
+    assert (
+        "risk: floor F1 (ASTCT feature of grade 4) is switched off; accepted by Dr A: none is seen here"
+        in said
+    )
+    assert f"{POLICY.version}+here can be used" in said
+    edit(site / "site.yaml", "    accept_risk: {name: Dr A, reason: none is seen here}\n", "")
+    refused = run("check", "--site", site)
+    assert refused.exit_code == 1
+    assert "site.yaml:4: floor F1" in refused.output
+
+
+def test_cases_are_tried_with_the_overlay_of_the_environment(site: Path, cases: Path):
+    runner = CliRunner(env={"COLUMNS": "100", "CARTRIAGE_SITE_POLICY": str(site)})
+    outcome = runner.invoke(main, ["rules", "test", str(cases)])
+    assert outcome.exit_code == 1
+    assert "FAILED  P2   P2  the thalami are seen" in outcome.output
+    shown = runner.invoke(main, ["rules", "show"])
+    assert f"{POLICY.version}+here" in shown.output

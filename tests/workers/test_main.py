@@ -21,9 +21,9 @@ def test_a_worker_does_not_start_without_a_check_that_the_policy_asks_for(monkey
 
 
 def test_a_worker_does_not_start_with_a_policy_that_is_refused(monkeypatch):
-    def refuse():
+    def refuse(**_):
         raise PolicyError("floors.yaml", 3, "unknown key `x`")
 
-    monkeypatch.setattr("workers.__main__.load", refuse)
+    monkeypatch.setattr("workers.__main__.load_policy", refuse)
     with pytest.raises(SystemExit, match=r"policy: floors.yaml:3: unknown key"):
         main()
