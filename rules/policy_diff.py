@@ -86,7 +86,8 @@ def _rule(where: str, before: Rule, after: Rule) -> Iterator[PolicyChange]:
             yield PolicyChange(where, name.replace("_", " "), one, other)
     yield from _condition(where, "present if", before.required, after.required)
     yield from _raises(where, before, after)
-    yield from _labels(where, before, after)
+    yield from _labels(where, "label", before.labels, after.labels)
+    yield from _labels(where, "remark", before.remarks, after.remarks)
 
 
 def _raises(where: str, before: Rule, after: Rule) -> Iterator[PolicyChange]:
@@ -102,19 +103,17 @@ def _raises(where: str, before: Rule, after: Rule) -> Iterator[PolicyChange]:
         yield from _condition(where, f"raised by {because} if", one.when, other.when)
 
 
-def _labels(where: str, before: Rule, after: Rule) -> Iterator[PolicyChange]:
+def _labels(
+    where: str, kind: str, before: tuple[Label, ...], after: tuple[Label, ...]
+) -> Iterator[PolicyChange]:
     def told(one: Label) -> str:
         return condition_words(one.when)
 
-    for kind, old, new in (
-        ("label", before.labels, after.labels),
-        ("remark", before.remarks, after.remarks),
-    ):
-        for text, one, other in _paired(old, new, lambda label: label.text):
-            if one is None or other is None:
-                yield _whole(where, f"{kind} “{text}”", one, other, told)
-            else:
-                yield from _condition(where, f"{kind} “{text}” if", one.when, other.when)
+    for text, one, other in _paired(before, after, lambda label: label.text):
+        if one is None or other is None:
+            yield _whole(where, f"{kind} “{text}”", one, other, told)
+        else:
+            yield from _condition(where, f"{kind} “{text}” if", one.when, other.when)
 
 
 def _floors(old: Policy, new: Policy) -> Iterator[PolicyChange]:

@@ -102,14 +102,19 @@ def _name(subject: Subject) -> str:
 
 
 def _margin(leaf: AtLeast | AtMost, value: float) -> str:
-    is_magnitude = isinstance(leaf, AtMost) and leaf.is_magnitude
-    return margin_words((abs(value) if is_magnitude else value) - leaf.cut.value, leaf.cut.unit)
+    return margin_words(_compared(leaf, value) - leaf.cut.value, leaf.cut.unit)
+
+
+def _compared(leaf: AtLeast | AtMost, value: float) -> float:
+    """What the cut is compared with: the value, or its magnitude."""
+    return abs(value) if isinstance(leaf, AtMost) and leaf.is_magnitude else value
 
 
 def _doubt(leaf: AtLeast | AtMost, finding: Measured) -> str:
     """Said where the value could lie on the other side of the cut as well."""
-    half, distance = finding.uncertainty, abs(abs(finding.value) - abs(leaf.cut.value))
-    return f", uncertain by {value_words(half, finding.unit)}" if half and half >= distance else ""
+    half = finding.uncertainty
+    is_near = half and half >= abs(_compared(leaf, finding.value) - leaf.cut.value)
+    return f", uncertain by {value_words(half, finding.unit)}" if half and is_near else ""
 
 
 def _sign(leaf: AtLeast | AtMost) -> str:

@@ -8,6 +8,7 @@ from typing import Any
 from rules.claims import text_of
 from rules.conditions import Condition
 from rules.policy import AcceptedRisk, FloorRule, Policy, Rule
+from rules.policy_parts import EARLIER
 from rules.policy_reading import Entry, Table
 from rules.site_cuts import SiteCut, read_site_cut
 from rules.urgency import Priority
@@ -29,7 +30,7 @@ def site_rule(policy: Policy, entry: Entry) -> tuple[Policy, tuple[AcceptedRisk,
         _refuse_false_words(rule, table, cut)
         changed, is_weaker = _with_cut(changed, cut)
         weaker += [f"{code} asks for more before it is present or critical"] if is_weaker else []
-    words: dict[str, Any] = {key: text_of(table[key]) for key in _WORDS if key in table.entries}
+    words: dict[str, Any] = {key: _sentence(table[key]) for key in _WORDS if key in table.entries}
     changed = replace(changed, **words)
     if changed == rule:
         entry.fail(f"nothing is changed in {code}")
@@ -123,6 +124,14 @@ def _with_cut(rule: Rule, cut: SiteCut) -> tuple[Rule, bool]:
         remarks=remarks,
     )
     return changed, (is_critical and is_rarer) or is_raised_less
+
+
+def _sentence(entry: Entry) -> str:
+    """A text of the site's own; only the date of the earlier study is filled in."""
+    text = text_of(entry)
+    if "{" in text.replace(EARLIER, ""):
+        entry.fail(f"the only word that is filled in is {EARLIER}")
+    return text
 
 
 def _refuse_false_words(rule: Rule, table: Table, cut: SiteCut) -> None:

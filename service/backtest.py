@@ -9,7 +9,7 @@ from sqlalchemy.orm import Session, selectinload
 from rules.backtest import Comparison, Movement, compare
 from rules.codec import MessageError, from_plain
 from rules.decide import decide
-from rules.facts import Case, Earlier
+from rules.facts import Case
 from rules.messages import StudyReady, StudyTriaged
 from rules.policy import Policy
 from rules.urgency import Priority, most_urgent
@@ -85,7 +85,7 @@ def _redecided(session: Session, study: Study, done: list[Job], policy: Policy) 
 
 
 def _case(study: Study, ready: StudyReady, triaged: StudyTriaged) -> Case:
-    """What the result was decided on, as far as the rows hold it."""
+    """What the result was decided on, as far as the rows hold it; see `_case` of workers/pipeline.py."""
     context = ready.context
     return Case(
         findings=triaged.findings,
@@ -93,7 +93,6 @@ def _case(study: Study, ready: StudyReady, triaged: StudyTriaged) -> Case:
         roles=tuple(sorted({use.role for use in triaged.series if use.is_used})),
         now=ready.clock,
         study_date=study.study_date,
-        earlier=Earlier() if ready.earlier else None,
     )
 
 

@@ -1,7 +1,7 @@
 import pytest
 
 from rules.case_file import Story
-from rules.case_verdict import put, texts
+from rules.case_verdict import Verdict, put, texts
 from rules.claims import claim_in
 from rules.decision import Decision, Status
 from rules.policy import load
@@ -12,14 +12,24 @@ STORIES = stories(POLICY)
 every_story = pytest.mark.parametrize("story", STORIES, ids=lambda story: story.name)
 
 
+VERDICTS: dict[str, Verdict] = {}
+
+
+def verdict(story: Story) -> Verdict:
+    """Decided once, for all tests."""
+    if story.name not in VERDICTS:
+        VERDICTS[story.name] = put(POLICY, story)
+    return VERDICTS[story.name]
+
+
 def decisions(story: Story) -> list[Decision]:
-    return [outcome.decision for outcome in put(POLICY, story).outcomes]
+    return [outcome.decision for outcome in verdict(story).outcomes]
 
 
 @every_story
 def test_case(story: Story):
     differences = [
-        (one, outcome.step.when) for outcome in put(POLICY, story).outcomes for one in outcome.differences
+        (one, outcome.step.when) for outcome in verdict(story).outcomes for one in outcome.differences
     ]
     assert not differences, f"{story.file}:{story.line}"
 

@@ -22,24 +22,23 @@ def test_an_mr_study_of_the_head_of_a_flagged_patient_is_admitted():
 
 @pytest.mark.parametrize("context", [None, PatientContext(patient_id="X1")])
 def test_a_patient_who_is_not_flagged_is_declined(context: PatientContext | None):
-    answer = admit(HEADERS, context)
-    assert isinstance(answer, Declined)
-    assert answer.code is DeclineCode.NOT_FLAGGED
-    assert answer.reason.endswith(".")
+    reason = "The patient is not on the registry of CAR-T recipients."
+    assert admit(HEADERS, context) == Declined(DeclineCode.NOT_FLAGGED, reason)
 
 
 @pytest.mark.parametrize(
-    ("change", "code"),
+    ("change", "reason"),
     [
-        ({"modalities": ("CT",)}, DeclineCode.NOT_MR_HEAD),
-        ({"body_parts": ("KNEE",)}, DeclineCode.NOT_MR_HEAD),
-        ({"body_parts": ("CSPINE", "TSPINE"), "descriptions": ("MRI whole spine",)}, DeclineCode.NOT_MR_HEAD),
+        ({"modalities": ("US", "CT", "CT")}, "The study holds no MR series (CT, US); only MR is analysed."),
+        ({"body_parts": ("KNEE",)}, "Every body part in the headers is another than the head (KNEE)."),
+        (
+            {"body_parts": ("TSPINE", "CSPINE"), "descriptions": ("MRI whole spine",)},
+            "Every body part in the headers is another than the head (CSPINE, TSPINE).",
+        ),
     ],
 )
-def test_what_is_no_mr_of_the_head_is_declined(change: dict[str, tuple[str, ...]], code: DeclineCode):
-    answer = admit(replace(HEADERS, **change), FLAGGED)
-    assert isinstance(answer, Declined)
-    assert answer.code is code
+def test_what_is_no_mr_of_the_head_is_declined(change: dict[str, tuple[str, ...]], reason: str):
+    assert admit(replace(HEADERS, **change), FLAGGED) == Declined(DeclineCode.NOT_MR_HEAD, reason)
 
 
 @pytest.mark.parametrize(
@@ -57,13 +56,34 @@ def test_a_doubtful_header_does_not_lose_a_study(change: dict[str, tuple[str, ..
     assert isinstance(admit(replace(HEADERS, **change), FLAGGED), Admitted)
 
 
+def test_a_study_without_a_body_part_is_admitted_and_says_so():
+    answer = admit(replace(HEADERS, body_parts=()), FLAGGED)
+    told = "MR study without a body part in its headers."
+    assert answer == Admitted(f"The patient is on the registry of CAR-T recipients; {told}")
+
+
 def test_below_two_years_the_checks_are_not_used():
-    answer = admit(HEADERS, replace(FLAGGED, birth_date=date(2025, 1, 1)))
-    assert isinstance(answer, Declined)
-    assert answer.code is DeclineCode.TOO_YOUNG
+    young = replace(FLAGGED, birth_date=date(2024, 5, 17))
+    assert admit(HEADERS, young) == Declined(DeclineCode.TOO_YOUNG, "The patient is younger than 2 years.")
+    assert isinstance(admit(HEADERS, replace(FLAGGED, birth_date=date(2024, 5, 16))), Admitted)
+
+
+def test_without_a_study_date_nobody_is_too_young():
+    young = replace(FLAGGED, birth_date=date(2024, 5, 17))
+    assert isinstance(admit(replace(HEADERS, study_date=None), young), Admitted)
 
 
 def test_another_birth_date_is_admitted_and_shown():
     answer = admit(replace(HEADERS, birth_date=date(1996, 1, 2)), FLAGGED)
     assert isinstance(answer, Admitted)
-    assert "birth date" in answer.remarks[0]
+    told = "The birth date in the images differs from the registry's: check that it is the same patient."
+    assert answer.remarks == (told,)
+
+
+@pytest.mark.parametrize("missing", ["headers", "registry"])
+def test_a_birth_date_that_only_one_knows_is_no_contradiction(missing: str):
+    headers = replace(HEADERS, birth_date=None) if missing == "headers" else HEADERS
+    context = replace(FLAGGED, birth_date=None) if missing == "registry" else FLAGGED
+    answer = admit(headers, context)
+    assert isinstance(answer, Admitted)
+    assert answer.remarks == ()

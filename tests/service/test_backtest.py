@@ -33,7 +33,7 @@ CLEAN = "context: {day: 5, age: 40, icans_grade: 1}"
 
 def case_of(text: str) -> Case:
     (story,) = read_cases(f"- name: a\n  {text}\n  expect: {{priority: P4}}", "case.yaml", POLICY)
-    return story.steps[0].variants[0].case
+    return replace(story.steps[0].variants[0].case, earlier=None)
 
 
 class Stored:
