@@ -1,7 +1,7 @@
 """Conditions in radiology English, as in `FLAIR hyperintensity volume ≥ 1 mL in thalamus on both sides`."""
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import groupby
 
 from rules.anatomy import Region, Side
@@ -69,8 +69,6 @@ def cut_words(cut: Cut) -> str:
 
 def _phrase(condition: Condition) -> _Phrase:
     match condition:
-        case AllOf((AtLeast() as left, AtLeast() as right)) if _are_sides(left, right):
-            return _Phrase(_asked(left), f"{left.subject.region.words} on both sides")
         case AllOf() | AnyOf() | SomeOf():
             return _group(condition)
         case Not(part):
@@ -87,7 +85,7 @@ def _group(condition: AllOf | AnyOf | SomeOf) -> _Phrase:
     phrases = [_phrase(part) for part in condition.parts]
     match condition:
         case AllOf():
-            return _joined(phrases, ", and ")
+            return _joined(_sided(phrases), ", and ")
         case AnyOf():
             return _joined(_merged(phrases), "; or ")
         case SomeOf(count):
@@ -95,13 +93,17 @@ def _group(condition: AllOf | AnyOf | SomeOf) -> _Phrase:
             return _Phrase(f"at least {count} of: {told}", is_compound=True)
 
 
-def _are_sides(left: AtLeast, right: AtLeast) -> bool:
-    one, other = left.subject, right.subject
-    return (
-        (one.side, other.side) == (Side.LEFT, Side.RIGHT)
-        and (one.quantity, one.region) == (other.quantity, other.region)
-        and left.cut.value == right.cut.value
-    )
+def _sided(phrases: list[_Phrase]) -> list[_Phrase]:
+    """Left and right of the same, as one."""
+    told: list[_Phrase] = []
+    for phrase in phrases:
+        last = told[-1] if told else None
+        place = last.place.removeprefix("left ") if last and last.asked == phrase.asked else ""
+        if last and place and (last.place, phrase.place) == (f"left {place}", f"right {place}"):
+            told[-1] = replace(last, place=f"{place} on both sides")
+        else:
+            told.append(phrase)
+    return told
 
 
 def _joined(phrases: list[_Phrase], word: str) -> _Phrase:

@@ -66,6 +66,12 @@ AGE = ContextAtLeast(Field.AGE, cut(18, "a"))
             AnyOf((at_least(LEFT, 1), at_least(RIGHT, 2))),
             "FLAIR hyperintensity volume ≥ 1 mL in left thalamus; or FLAIR hyperintensity volume ≥ 2 mL in right thalamus",
         ),
+        (
+            AllOf((MANY, AtMost(LEFT, cut(2, "mL")), AtMost(RIGHT, cut(2, "mL")), at_least(LEFT, 3))),
+            ("midline shift ≥ 5 mm, and FLAIR hyperintensity volume ≤ 2 mL in thalamus on both sides,"
+            " and FLAIR hyperintensity volume ≥ 3 mL in left thalamus"),
+        ),
+        (AllOf((at_least(RIGHT, 1), at_least(LEFT, 1))), "FLAIR hyperintensity volume ≥ 1 mL in right thalamus, and FLAIR hyperintensity volume ≥ 1 mL in left thalamus"),
         (AnyOf((MANY,)), "midline shift ≥ 5 mm"),
         (AtMost(SHIFT, cut(5, "mm")), "midline shift ≤ 5 mm"),
         (AtMost(INDEX, cut(0.6, "1"), is_magnitude=True), "FLAIR laterality index within ±0.6 in frontal"),
