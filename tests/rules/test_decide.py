@@ -1,176 +1,151 @@
-"""What a decision is put together from, besides the rules: which finding counts, what could be, the day, the earlier result."""
+"""From many findings to one decision: which finding counts, and what the floors add."""
 
 from dataclasses import replace
 from datetime import date, timedelta
 
 import pytest
 
-from rules.anatomy import Region, Side
-from rules.case_file import read_cases
-from rules.clinical import Known
-from rules.conditions import ContextAtLeast, ContextIs, Cut, Subject
-from rules.context import History, PatientContext, Recorded
+from rules.anatomy import Region, Role, Side
+from rules.conditions import Subject
+from rules.context import Motor, PatientContext, Recorded
 from rules.decide import decide
-from rules.decision import Floor
-from rules.evaluation import Facts, answer_to
-from rules.facts import Case
-from rules.fields import Field
-from rules.findings import Quantity, Why
-from rules.floors import floors, with_earlier
-from rules.logic import Answer
+from rules.decision import Decision, Floor, Status
+from rules.facts import Case, Earlier
+from rules.findings import Finding, Quantity
+from rules.floors import with_earlier
 from rules.policy import load
-from rules.recorded import Missing
 from rules.urgency import Priority
-from tests.rules.stories import NOW, STUDY_DATE, measured, not_assessed
+from tests.rules.stories import NOW, STUDY_DATE, findings_of, measured, not_assessed
 
 POLICY = load()
-SHIFT = Subject(Quantity.MIDLINE_SHIFT, Region.BRAIN, Side.WHOLE)
-FLAIR = Subject(Quantity.FLAIR_VOLUME, Region.PONS, Side.MIDLINE)
+RECIPIENT = PatientContext(is_cart_recipient=True)
+BLEED = Subject(Quantity.HAEMORRHAGE_DIAMETER, Region.BRAIN, Side.WHOLE)
+PONS = Subject(Quantity.FLAIR_VOLUME, Region.PONS, Side.MIDLINE)
+UNDISEASED = findings_of(POLICY, {})
 
 
-def case(text: str = "") -> Case:
-    (story,) = read_cases(f"- name: a\n  expect: {{priority: P4}}\n{text}", "case.yaml", POLICY)
-    return story.steps[0].variants[0].case
+def case(*more: Finding, without: Subject | None = None, context: PatientContext = RECIPIENT) -> Case:
+    kept = tuple(one for one in UNDISEASED if Subject(one.quantity, one.region, one.side) != without)
+    return Case((*kept, *more), context, (Role.FLAIR,), NOW, STUDY_DATE, ("MR",))
 
 
-def with_findings(*findings):
-    told = {(one.quantity, one.region, one.side) for one in findings}
-    rest = tuple(one for one in case().findings if (one.quantity, one.region, one.side) not in told)
-    return replace(case(), findings=(*rest, *findings))
+def status(decision: Decision, rule: str) -> Status:
+    return next(pattern.status for pattern in decision.patterns if pattern.rule == rule)
 
 
-@pytest.mark.parametrize("is_turned", [False, True])
-def test_of_two_findings_on_one_subject_the_measured_and_the_larger_counts(is_turned: bool):  # noqa: FBT001
-    for pair in (
-        (measured(SHIFT, 7), measured(SHIFT, 1)),
-        (measured(SHIFT, 7), not_assessed(SHIFT, "motion")),
-    ):
-        found = decide(POLICY, with_findings(*(reversed(pair) if is_turned else pair)))
-        assert found.imaging_priority is Priority.P1
-        assert not any("midline shift" in gap for gap in found.not_assessed)
-    low = (measured(SHIFT, 0), not_assessed(SHIFT, "motion"))
-    assert (
-        decide(POLICY, with_findings(*(reversed(low) if is_turned else low))).imaging_priority is Priority.P4
+@pytest.mark.parametrize("values", [(20.0, 4.0), (4.0, 20.0)])
+def test_of_two_measurements_the_larger_counts(values: tuple[float, float]):
+    decision = decide(POLICY, case(*(measured(BLEED, value) for value in values), without=BLEED))
+    assert status(decision, "R08") is Status.PRESENT
+
+
+@pytest.mark.parametrize("is_first", [True, False])
+def test_a_measurement_counts_before_silence(is_first):
+    both = (measured(BLEED, 20), not_assessed(BLEED, "no SWI series"))
+    decision = decide(POLICY, case(*(both if is_first else both[::-1]), without=BLEED))
+    assert status(decision, "R08") is Status.PRESENT
+
+
+def test_of_two_silences_always_the_same_is_told():
+    both = (not_assessed(BLEED, "no SWI series"), not_assessed(BLEED, "motion"))
+    one, other = (
+        decide(POLICY, case(*several, without=BLEED)).not_assessed for several in (both, both[::-1])
     )
+    assert one == other
+    assert any("no SWI series" in clause for clause in one)
 
 
-@pytest.mark.parametrize("is_turned", [False, True])
-def test_of_two_reasons_one_is_told_whatever_the_order(is_turned: bool):  # noqa: FBT001
-    pair = (not_assessed(SHIFT, "a"), not_assessed(SHIFT, "b"))
-    found = decide(POLICY, with_findings(*(reversed(pair) if is_turned else pair)))
-    assert "midline shift: b" in found.not_assessed
-    kinds = (replace(pair[0], why=Why.QUALITY), replace(pair[1], why=Why.COVERAGE))
-    found = decide(POLICY, with_findings(*(reversed(kinds) if is_turned else kinds)))
-    assert "midline shift: a" in found.not_assessed
+def test_flair_measured_in_one_region_is_an_assessed_study():
+    silent = findings_of(POLICY, {}, "no FLAIR series")
+    nothing = Case(silent, RECIPIENT, (), NOW, STUDY_DATE, ("MR",))
+    assert not decide(POLICY, nothing).is_assessed
+    kept = tuple(one for one in silent if Subject(one.quantity, one.region, one.side) != PONS)
+    assert decide(POLICY, replace(nothing, findings=(*kept, measured(PONS, 0)))).is_assessed
+    other = measured(Subject(Quantity.FLAIR_FRACTION, Region.CENTRUM_SEMIOVALE, Side.LEFT), 0)
+    assert not decide(POLICY, replace(nothing, findings=(other,))).is_assessed
 
 
-def test_a_study_is_assessed_where_flair_was_measured_anywhere():
-    assert decide(POLICY, replace(case(), findings=(measured(FLAIR, 0),))).is_assessed
-    assert not decide(POLICY, replace(case(), findings=(measured(SHIFT, 0), not_assessed(FLAIR)))).is_assessed
-    assert not decide(POLICY, replace(case(), findings=())).is_assessed
+def test_priority_is_the_most_urgent_of_images_context_and_floors():
+    weak = replace(RECIPIENT, motor=Recorded(Motor.PARAPARESIS, NOW))
+    by_context = decide(POLICY, case(context=weak))
+    assert (by_context.priority, by_context.imaging_priority) == (Priority.P2, Priority.P4)
+    by_images = decide(POLICY, case(measured(BLEED, 20), without=BLEED, context=weak))
+    assert (by_images.priority, by_images.imaging_priority) == (Priority.P1, Priority.P1)
+    stranger = replace(weak, is_cart_recipient=False)
+    without_floor = decide(POLICY, case(context=stranger))
+    assert (without_floor.priority, without_floor.floors) == (Priority.P2, ())
 
 
 def test_what_could_be_is_silent_unless_it_is_more_urgent():
-    assert decide(POLICY, case("  missing: [SWI]")).could_be is Priority.P1
-    assert decide(POLICY, case("  missing: [SWI]\n  context: {icans_grade: 4}")).could_be is None
+    open_bleed = not_assessed(BLEED, "no SWI series")
+    assert decide(POLICY, case(open_bleed, without=BLEED)).could_be is Priority.P1
+    graded = replace(RECIPIENT, icans_grade=Recorded(4, NOW))
+    assert decide(POLICY, case(open_bleed, without=BLEED, context=graded)).could_be is None
     assert decide(POLICY, case()).could_be is None
 
 
-def test_the_day_is_counted_at_the_study_or_else_at_the_decision():
-    told = case("  context: {day: 5}")
-    assert decide(POLICY, told).day_after_infusion == 5
-    assert decide(POLICY, replace(told, study_date=None)).day_after_infusion == 5
-    later = replace(told, study_date=None, now=NOW + timedelta(days=3))
-    assert decide(POLICY, later).day_after_infusion == 8
-    assert decide(POLICY, replace(told, study_date=STUDY_DATE - timedelta(days=2))).day_after_infusion == 3
+def test_the_day_counts_from_the_infusion_to_the_study_or_to_now():
+    infused = replace(RECIPIENT, infusion_date=STUDY_DATE - timedelta(days=8))
+    assert decide(POLICY, case(context=infused)).day_after_infusion == 8
+    undated = replace(case(context=infused), study_date=None, now=NOW + timedelta(days=2))
+    assert decide(POLICY, undated).day_after_infusion == 10
+    assert decide(POLICY, case()).day_after_infusion is None
 
 
-def test_an_inferred_recipient_is_said():
-    inferred = replace(case(), context=PatientContext(product="axi-cel"))
-    assert "CAR-T status inferred (axi-cel), date unknown." in decide(POLICY, inferred).sentences
-    flagged = replace(case(), context=PatientContext(is_cart_recipient=True, product="axi-cel"))
-    for other in (flagged, replace(case(), context=PatientContext())):
-        assert not any("inferred" in sentence for sentence in decide(POLICY, other).sentences)
+def test_an_earlier_study_gives_its_date_to_the_words():
+    changed = measured(Subject(Quantity.FLAIR_VOLUME, Region.BRAIN, Side.WHOLE), 5)
+    told = decide(POLICY, replace(case(changed), earlier=Earlier(date(2026, 1, 31)))).sentences
+    assert any("unchanged since 2026-01-31" in sentence for sentence in told)
+    told = decide(POLICY, replace(case(changed), earlier=Earlier())).sentences
+    assert any("unchanged since an earlier study" in sentence for sentence in told)
 
 
-def test_the_decision_carries_the_policy_and_its_standing_texts():
-    found = decide(POLICY, case())
-    assert found.policy == POLICY.identity
-    assert found.disclaimers == POLICY.wording.disclaimers
-    assert found.not_assessed == POLICY.wording.not_in_this_version
-    assert [pattern.rule for pattern in found.patterns] == [rule.code for rule in POLICY.rules]
+def test_a_decision_names_its_policy_and_its_limits():
+    decision = decide(POLICY, case())
+    assert decision.policy == POLICY.identity
+    assert decision.disclaimers == POLICY.wording.disclaimers
+    assert decision.not_assessed == POLICY.wording.not_in_this_version
 
 
-def test_an_earlier_result_stands_only_where_this_one_would_be_lower():
-    held = (Floor("F3", Priority.P3, "grade 1"),)
+def test_floors_are_told_most_urgent_first_and_the_order_among_them():
+    context = replace(
+        RECIPIENT,
+        icans_grade=Recorded(1, NOW),
+        crs_grade=Recorded(3, NOW),
+        motor=Recorded(Motor.PARAPARESIS, NOW),
+        has_neuro_indication=True,
+        order_priority="stat",
+    )
+    floors = decide(POLICY, case(context=context)).floors
+    assert [(floor.code, floor.priority) for floor in floors] == [
+        ("F2", Priority.P2),
+        ("ORDER", Priority.P2),
+        ("F3", Priority.P3),
+        ("F3", Priority.P3),
+        ("F3", Priority.P3),
+    ]
+    assert (
+        floors[0].because
+        == "paraparesis, recorded less than 1 h before (acute focal weakness, not stated as deep)"
+    )
+    assert floors[1].because == "ordered as STAT"
+    assert floors[2].because.endswith("(ASTCT feature of grade 1 or 2)")
+
+
+def test_a_floor_that_shows_only_what_a_higher_one_showed_is_left_out():
+    graded = replace(RECIPIENT, icans_grade=Recorded(4, NOW))
+    assert [floor.code for floor in decide(POLICY, case(context=graded)).floors] == ["F1"]
+
+
+@pytest.mark.parametrize("word", ["", "SOON"])
+def test_an_order_without_a_known_priority_has_no_floor(word: str):
+    assert decide(POLICY, case(context=replace(RECIPIENT, order_priority=word))).floors == ()
+
+
+def test_an_earlier_result_becomes_a_floor_only_where_it_was_more_urgent():
+    held = (Floor("F3", Priority.P3, "x"),)
     assert with_earlier(held, None, Priority.P3) == held
     assert with_earlier(held, Priority.P3, Priority.P3) == held
     assert with_earlier(held, Priority.P4, Priority.P3) == held
-    because = "an earlier result of this study asked for P1, this one by itself asks for P3; the flag stands"
-    assert with_earlier(held, Priority.P1, Priority.P3) == (Floor("EARLIER", Priority.P1, because), *held)
-
-
-def held(text: str) -> list[tuple[str, str, str]]:
-    found = decide(POLICY, case(text)).floors
-    return [(floor.code, floor.priority.value, floor.because) for floor in found]
-
-
-def test_floors_are_told_most_urgent_first_and_each_value_once():
-    assert held("  context: {icans_grade: 3, crs_grade: 3}\n  order: {priority: stat}") == [
-        ("F2", "P2", "ICANS grade 3, recorded 3 h before (ASTCT feature of grade 3)"),
-        ("ORDER", "P2", "ordered as STAT"),
-        ("F3", "P3", "3, recorded 3 h before (CRS grade of at least 3)"),
-    ]
-    assert held("  context: {icans_grade: 4}") == [
-        ("F1", "P1", "ICANS grade 4, recorded 3 h before (ASTCT feature of grade 4)")
-    ]
-
-
-def test_a_floor_without_values_to_show_gives_its_reason():
-    (floor,) = [
-        one for one in held("  context: {has_neuro_indication: no, icans_grade: 0}") if one[0] == "F4"
-    ]
-    assert floor[2] == "no sign of ICANS recorded and no neurological indication on the order"
-
-
-def test_an_order_that_the_policy_does_not_know_is_no_floor():
-    context = PatientContext(order_priority="SOON")
-    facts = Facts({}, {field: Missing("not recorded") for field in Field}, frozenset(), is_assessed=True)
-    assert floors(POLICY, facts, context) == ()
-    (order,) = floors(POLICY, facts, replace(context, order_priority="high"))
-    assert order == Floor("ORDER", Priority.P3, "ordered as HIGH")
-
-
-ASKS_MIGRAINE = ContextIs(Field.HISTORY, ("migraine", "abscess"))
-
-
-@pytest.mark.parametrize(
-    ("fact", "answer"),
-    [
-        (Known(("migraine",), ""), Answer.TRUE),
-        (Known(("radiotherapy", "abscess"), ""), Answer.TRUE),
-        (Known(("radiotherapy",), ""), Answer.UNKNOWN),
-        (Known((History.NONE,), ""), Answer.FALSE),
-        (Missing("not recorded"), Answer.UNKNOWN),
-    ],
-)
-def test_of_a_list_what_is_not_listed_is_not_known(fact, answer: Answer):
-    assert answer_to(ASKS_MIGRAINE, Facts({}, {Field.HISTORY: fact}, frozenset(), is_assessed=True)) is answer
-
-
-def test_a_number_of_the_context_may_be_written_as_text():
-    age = ContextAtLeast(Field.AGE, Cut(18, "a", "x", date(2026, 1, 1)))
-    for value, answer in ((18, Answer.TRUE), ("18", Answer.TRUE), (17, Answer.FALSE)):
-        facts = Facts({}, {Field.AGE: Known(value, "")}, frozenset(), is_assessed=True)
-        assert answer_to(age, facts) is answer
-
-
-def test_a_recorded_time_counts_up_to_the_moment_of_the_decision():
-    old = replace(
-        case(),
-        context=PatientContext(is_cart_recipient=True, icans_grade=Recorded(3, NOW - timedelta(hours=60))),
-    )
-    assert "F2" not in {floor.code for floor in decide(POLICY, old).floors}
-    assert "F2" in {
-        floor.code for floor in decide(POLICY, replace(old, now=NOW - timedelta(hours=40))).floors
-    }
+    words = "an earlier result of this study asked for P1, this one by itself asks for P3; the flag stands"
+    assert with_earlier(held, Priority.P1, Priority.P3) == (Floor("EARLIER", Priority.P1, words), *held)
