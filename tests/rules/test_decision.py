@@ -8,7 +8,7 @@ import pytest
 from rules.anatomy import Region, Side
 from rules.case_file import read_cases
 from rules.clinical import Known
-from rules.conditions import ContextAtLeast, ContextIs, Cut, Subject
+from rules.conditions import ContextAtLeast, ContextIs, Cut, HasModality, Subject
 from rules.context import History, PatientContext, Recorded
 from rules.decide import decide
 from rules.decision import Floor
@@ -131,6 +131,14 @@ def test_a_floor_without_values_to_show_gives_its_reason():
         one for one in held("  context: {has_neuro_indication: no, icans_grade: 0}") if one[0] == "F4"
     ]
     assert floor[2] == "no sign of ICANS recorded and no neurological indication on the order"
+
+
+def test_a_floor_shows_all_its_values():
+    rule = replace(POLICY.floors[0], when=HasModality("MR"), shows=(Field.AGE, Field.DAY), because="a reason")
+    told = {Field.AGE: Known(40, "40 years"), Field.DAY: Known(5, "day 5")}
+    facts = Facts({}, told, frozenset({"MR"}), is_assessed=True)
+    (floor,) = floors(replace(POLICY, floors=(rule,)), facts, PatientContext())
+    assert floor == Floor("F1", Priority.P1, "40 years, day 5 (a reason)")
 
 
 def test_an_order_that_the_policy_does_not_know_is_no_floor():
