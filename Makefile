@@ -28,11 +28,12 @@ bench-analysis: $(VENV)/.ready
 	$(BIN)/cartriage bench-analysis
 
 # Not a test: does a test fail if the code that decides is changed? Hours on one core; see docs/mutation.md.
+# In a folder of its own: with its setproctitle in the virtual environment, Celery renames our processes.
 MUTMUT := mutmut==3.8.1
 MUTANTS ?= rules.*
 mutation: $(VENV)/.ready
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check "$(MUTMUT)"
-	$(BIN)/mutmut run "$(MUTANTS)"
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --upgrade --target .mutmut "$(MUTMUT)"
+	PYTHONPATH=.mutmut $(BIN)/python -m mutmut run "$(MUTANTS)"
 	$(BIN)/python tests/mutants.py
 
 # The lock names versions and hashes, no host: any mirror serves it.
@@ -51,4 +52,4 @@ $(VENV)/.ready: requirements.lock pyproject.toml
 	@touch $@
 
 clean:
-	rm -rf $(VENV) demo-out build dist mutants
+	rm -rf $(VENV) demo-out build dist mutants .mutmut

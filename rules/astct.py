@@ -90,9 +90,7 @@ def _step(steps: Steps, score: int) -> int | None:
 
 
 def _words(name: str, item: Current) -> str:
-    value = (
-        {True: "yes", False: "no"}.get(item.value, item.value) if name == "raised_icp_signs" else item.value
-    )
+    value = "yes" if name == "raised_icp_signs" else item.value  # a no is no feature
     return f"{_DOMAINS[name]} {value}, {item.words}"
 
 

@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from itertools import pairwise
 
 from rules.conditions import Subject
@@ -84,7 +84,7 @@ class Line:
         if self.silence:
             return (self.silence,)
         compared = [
-            measured(replace(self.subject, quantity=one.quantity), one.of(value, self.was))
+            measured(self.subject._replace(quantity=one.quantity), one.of(value, self.was))
             for one in self.comparisons()
             if self.was is not None
         ]
@@ -157,7 +157,7 @@ def lines_of(entry: Entry | None, needed: frozenset[Subject] | None) -> Iterator
 def _refuse_unasked(line: Line, entry: Entry, needed: frozenset[Subject]) -> None:
     """A measurement that no rule asks for changes nothing: most often the side or the region is not the one meant."""
     subject = line.subject
-    compared = {replace(subject, quantity=one.quantity) for one in line.comparisons()}
+    compared = {subject._replace(quantity=one.quantity) for one in line.comparisons()}
     if needed & ({subject} | compared):
         return
     asked = [f"{one.side} {one.region}" for one in sorted(needed) if one.quantity is subject.quantity]

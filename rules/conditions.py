@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from datetime import date
+from typing import NamedTuple
 
 from rules.anatomy import Region, Side
 from rules.fields import Field
@@ -19,9 +20,8 @@ class Cut:
     date: date
 
 
-@dataclass(frozen=True, slots=True, order=True)
-class Subject:
-    """What a finding is about."""
+class Subject(NamedTuple):
+    """What a finding is about. A tuple, for it is looked up a thousand times in a decision: its hash is C, not Python."""
 
     quantity: Quantity
     region: Region

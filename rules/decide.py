@@ -30,7 +30,7 @@ def decide(policy: Policy, case: Case) -> Decision:
     held = with_earlier(held, case.earlier_priority, own)
     priority = most_urgent(own, *(floor.priority for floor in held))
     not_assessed = unassessed(policy.asked, facts.findings)
-    remarks = (*_inferred(case), *clinic.conflicts)
+    remarks = (*_mismatched(case), *_inferred(case), *clinic.conflicts)
     story = Story(policy, case, judged, held, priority, not_assessed, facts.is_assessed, remarks)
     return Decision(
         priority=priority,
@@ -46,6 +46,13 @@ def decide(policy: Policy, case: Case) -> Decision:
         day_after_infusion=day_after_infusion(case.context, case.study_date or case.now.date()),
         policy=policy.identity,
     )
+
+
+def _mismatched(case: Case) -> tuple[str, ...]:
+    """Two identifiers that contradict each other: nothing clinical was used, and a person has to look."""
+    if not case.identity_mismatch:
+        return ()
+    return (f"Identity mismatch: {case.identity_mismatch}; no context was used.",)
 
 
 def _inferred(case: Case) -> tuple[str, ...]:

@@ -86,19 +86,12 @@ def unanswered(condition: Condition, facts: Facts) -> Iterator[Leaf]:
 
 
 def _of_finding(leaf: AtLeast | AtMost, facts: Facts) -> Answer:
-    finding = facts.findings.get(leaf.subject)
+    finding, cut = facts.findings.get(leaf.subject), leaf.cut.value
     if not isinstance(finding, Measured):
         return Answer.UNKNOWN
-    return Answer.of(is_met(leaf, finding.value))
-
-
-def is_met(leaf: AtLeast | AtMost, value: float) -> bool:
-    """Whether a measured value does what the leaf asks."""
-    match leaf:
-        case AtLeast(_, cut):
-            return value >= cut.value
-        case AtMost(_, cut, is_magnitude):
-            return (abs(value) if is_magnitude else value) <= cut.value
+    if isinstance(leaf, AtLeast):
+        return Answer.of(finding.value >= cut)
+    return Answer.of((abs(finding.value) if leaf.is_magnitude else finding.value) <= cut)
 
 
 def _of_study(leaf: Leaf, facts: Facts) -> Answer:

@@ -47,6 +47,7 @@ def headline(story: Story) -> str:
     """The worklist's one line, as in `P2 urgent: suspected PRES-type distribution`."""
     parts = [_outcome(story)]
     top = [floor for floor in story.floors if floor.priority is story.priority is not Priority.P4]
+    parts += ["IDENTITY MISMATCH, no context used"] if story.case.identity_mismatch else []
     parts += [f"{_FLOOR_WORDS.get(floor.code, floor.code)}: {floor.because}" for floor in top[:1]]
     return f"{story.priority.value} {story.priority.words}: {'; '.join(parts)}"
 

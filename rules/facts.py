@@ -49,5 +49,7 @@ class Case:
     modalities: tuple[str, ...] = ()
     earlier: Earlier | None = None
     """None: there is nothing to compare with."""
+    identity_mismatch: str = ""
+    """Why the context of the patient was left out, one clause; empty if it was not."""
     earlier_priority: Priority | None = None
     """The most urgent priority that an earlier result of this study asked for; never withdrawn."""

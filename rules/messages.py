@@ -1,7 +1,7 @@
 """The messages in which service and workers meet, and the task names they are sent under."""
 
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import date, datetime
 from enum import StrEnum
 
 from rules.anatomy import Role
@@ -61,6 +61,9 @@ class EarlierStudy:
     study_instance_uid: str
     instances: tuple[InstanceFile, ...]
     """Sorted by SOP Instance UID, then digest."""
+    study_date: date | None = None
+    is_baseline: bool | None = None
+    """Whether it is from before the infusion; None is not known."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,6 +88,8 @@ class StudyReady:
     earlier_priority: Priority | None = None
     """The most urgent priority of the study's earlier results: a later result never lowers it."""
     earlier: EarlierStudy | None = None
+    identity_mismatch: str = ""
+    """Why no context was fused: the identifiers that contradict each other, one clause."""
     is_analysis_allowed: bool = True
     """False after repeated crashes: decide and report with everything not assessed, so that a person sees it."""
 

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from PIL import Image
-from pydicom import dcmread
+from pydicom import Dataset, dcmread
 
 from rules.codec import to_plain
 from rules.context import PatientContext
@@ -25,13 +25,14 @@ from rules.messages import (
     StudyTriaged,
 )
 from rules.policy import Policy
+from rules.same_patient import contradiction
 from workers.analysis import Analysis
 from workers.cache import Cache
 from workers.figures import write_figures, write_masks
 from workers.images import Images
 from workers.imaging.headers import PARSE_ERRORS, quiet
 from workers.pipeline import Places, triage
-from workers.study import study_moment
+from workers.study import DATES, PATIENT, is_before, patients_of, study_date, study_moment
 
 FORMAT = "cartriage.triage/1"
 """Name and version of the result document; docs/triage.schema.json describes it."""
@@ -101,9 +102,11 @@ def triage_folder(  # noqa: PLR0913 - each is one of the pipeline's inputs
     chosen = _choose(folder, studies, study)
     root = Path(folder.resolve().anchor)
     clocks = (at, at) if at else (now, _moment_of(studies[chosen], root))
-    ready = _ready(chosen, studies[chosen], context, policy, clocks)
+    mismatch = contradiction(context, patients_of(_headers(studies[chosen], root, PATIENT)))
+    used = PatientContext() if mismatch else context
+    ready = replace(_ready(chosen, studies[chosen], used, policy, clocks), identity_mismatch=mismatch)
     if baseline:
-        ready = _compared(ready, _earlier(baseline, out), policy)
+        ready = _compared(ready, _earlier(baseline, out, used), policy)
     out.mkdir(parents=True, exist_ok=True)
     show = pictures.draw if pictures else None
     triaged = triage(ready, Places(root, out.resolve(), models), policy, cache, show=show)
@@ -115,10 +118,12 @@ def triage_folder(  # noqa: PLR0913 - each is one of the pipeline's inputs
     return Outcome(ready, triaged, document, out)
 
 
-def _earlier(folder: Path, out: Path) -> EarlierStudy:
+def _earlier(folder: Path, out: Path, context: PatientContext) -> EarlierStudy:
     studies, _ = _scan(folder.resolve(), out.resolve())
     chosen = _choose(folder, studies, "")
-    return EarlierStudy(chosen, _sorted(studies[chosen]))
+    headers = _headers(studies[chosen], Path(folder.resolve().anchor), DATES)
+    made = study_date(headers)
+    return EarlierStudy(chosen, _sorted(studies[chosen]), made, is_before(made, context.infusion_date))
 
 
 def _compared(ready: StudyReady, earlier: EarlierStudy, policy: Policy) -> StudyReady:
@@ -151,6 +156,14 @@ def _moment_of(files: Sequence[InstanceFile], root: Path) -> datetime | None:
     tags = ["StudyDate", "StudyTime", "TimezoneOffsetFromUTC"]
     headers = (dcmread(root / one.path, specific_tags=list(tags), stop_before_pixels=True) for one in files)
     return next((moment for header in headers if (moment := study_moment([header]))), None)
+
+
+def _headers(files: Sequence[InstanceFile], root: Path, keywords: tuple[str, ...]) -> list[Dataset]:
+    """Some attributes of every file."""
+    with quiet():
+        return [
+            dcmread(root / one.path, specific_tags=list(keywords), stop_before_pixels=True) for one in files
+        ]
 
 
 def _ready(

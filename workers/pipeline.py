@@ -5,15 +5,16 @@ files -> series -> volume -> anatomy -> findings -> decision -> reports
 
 from collections import Counter
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from pydicom import Dataset
 
+from rules.clinical import inferred
 from rules.context_words import context_lines
 from rules.decide import decide
 from rules.decision import Decision
-from rules.facts import Case
+from rules.facts import Case, Earlier
 from rules.findings import Finding, Measured, Why
 from rules.identity import digest_of
 from rules.messages import SeriesUse, StudyReady, StudyTriaged
@@ -70,6 +71,7 @@ def triage(
 
     Raises CannotAssess only if not even one header of the study can be read.
     """
+    ready = replace(ready, context=inferred(ready.context, policy.limits.recipient_words))
     stages = Stages(cache)
     with stages.timed("read"):
         series, unreadable = read_study(ready.instances, places.root)
@@ -129,6 +131,8 @@ def case_of(ready: StudyReady, headers: Sequence[Dataset], result: Analysis) -> 
         now=ready.clock,
         study_date=study_date(headers),
         modalities=modalities(headers),
+        earlier=Earlier(ready.earlier.study_date, ready.earlier.is_baseline) if ready.earlier else None,
+        identity_mismatch=ready.identity_mismatch,
         earlier_priority=ready.earlier_priority,
     )
 

@@ -9,8 +9,12 @@ from pydicom.valuerep import DA, DT
 
 from rules.context import PatientContext
 from rules.messages import InstanceFile
+from rules.same_patient import Identifiers
 from workers.imaging.headers import quiet, text
 
+DATES = ("StudyDate", "SeriesDate", "AcquisitionDate")
+"""Where a study's date may stand, best first."""
+PATIENT = ("PatientID", "IssuerOfPatientID", "PatientBirthDate")
 _PER_YEAR = {"Y": 1, "M": 12, "W": 52, "D": 365}
 """Units of the value representation AS (PS3.5 6.2) in a year."""
 _DATE_LENGTH = len("YYYYMMDD")
@@ -18,7 +22,7 @@ _DATE_LENGTH = len("YYYYMMDD")
 
 def study_date(headers: Sequence[Dataset]) -> date | None:
     """The study's date (0008,0020), or the first series or acquisition date; None if no header has a valid one."""
-    for keyword in ("StudyDate", "SeriesDate", "AcquisitionDate"):
+    for keyword in DATES:
         if found := _first_date(headers, keyword):
             return found
     return None
@@ -50,6 +54,24 @@ def with_birth_date(context: PatientContext, headers: Sequence[Dataset]) -> Pati
     if context.birth_date is not None:
         return context
     return replace(context, birth_date=_first_date(headers, "PatientBirthDate"))
+
+
+def patients_of(headers: Sequence[Dataset]) -> set[Identifiers]:
+    """Whom the images name; one patient, in a tidy study."""
+    with quiet():
+        return {
+            Identifiers(
+                text(header, "PatientID"),
+                text(header, "IssuerOfPatientID"),
+                _first_date([header], "PatientBirthDate"),
+            )
+            for header in headers
+        }
+
+
+def is_before(made: date | None, infusion: date | None) -> bool | None:
+    """Whether a study was made before the infusion; on its day nobody knows."""
+    return None if made is None or infusion is None or made == infusion else made < infusion
 
 
 def age_years(headers: Sequence[Dataset]) -> int | None:

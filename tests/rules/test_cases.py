@@ -12,22 +12,29 @@ STORIES = stories(POLICY)
 every_story = pytest.mark.parametrize("story", STORIES, ids=lambda story: story.name)
 
 
-VERDICTS: dict[str, Verdict] = {}
+@pytest.fixture(scope="module")
+def verdict():
+    """Each case decided once for all tests of one run."""
+    decided: dict[str, Verdict] = {}
+
+    def verdict(story: Story) -> Verdict:
+        if story.name not in decided:
+            decided[story.name] = put(POLICY, story)
+        return decided[story.name]
+
+    return verdict
 
 
-def verdict(story: Story) -> Verdict:
-    """Decided once, for all tests."""
-    if story.name not in VERDICTS:
-        VERDICTS[story.name] = put(POLICY, story)
-    return VERDICTS[story.name]
+@pytest.fixture(scope="module")
+def decisions(verdict):
+    def decisions(story: Story) -> list[Decision]:
+        return [outcome.decision for outcome in verdict(story).outcomes]
 
-
-def decisions(story: Story) -> list[Decision]:
-    return [outcome.decision for outcome in verdict(story).outcomes]
+    return decisions
 
 
 @every_story
-def test_case(story: Story):
+def test_case(story: Story, verdict):
     differences = [
         (one, outcome.step.when) for outcome in verdict(story).outcomes for one in outcome.differences
     ]
@@ -35,13 +42,13 @@ def test_case(story: Story):
 
 
 @every_story
-def test_no_text_claims_health_or_excludes_anything(story: Story):
+def test_no_text_claims_health_or_excludes_anything(story: Story, decisions):
     for decision in decisions(story):
         assert claim_in(texts(decision)) == ""
 
 
 @every_story
-def test_every_text_is_there_and_on_one_line(story: Story):
+def test_every_text_is_there_and_on_one_line(story: Story, decisions):
     for decision in decisions(story):
         assert decision.headline.startswith(f"{decision.priority} {decision.priority.words}: ")
         for text in (decision.headline, *decision.sentences, *(p.sentence for p in decision.patterns)):
@@ -70,12 +77,12 @@ def test_every_rule_has_a_case_that_says_where_it_fires_where_it_does_not_and_wh
 
 
 @every_story
-def test_some_rules_are_never_open(story: Story):
+def test_some_rules_are_never_open(story: Story, decisions):
     for decision in decisions(story):
         assert not [p for p in decision.patterns if p.rule in NEVER_OPEN and p.status is Status.OPEN]
 
 
-def test_every_floor_has_a_case():
+def test_every_floor_has_a_case(decisions):
     held = {floor.code for story in STORIES for one in decisions(story) for floor in one.floors}
     assert held >= {rule.code for rule in POLICY.floors} | {"ORDER"}
 

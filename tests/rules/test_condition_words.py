@@ -1,4 +1,3 @@
-from dataclasses import replace
 from datetime import date
 
 import pytest
@@ -31,7 +30,7 @@ from rules.policy import load
 
 SHIFT = Subject(Quantity.MIDLINE_SHIFT, Region.BRAIN, Side.WHOLE)
 LEFT = Subject(Quantity.FLAIR_VOLUME, Region.THALAMUS, Side.LEFT)
-RIGHT = replace(LEFT, side=Side.RIGHT)
+RIGHT = LEFT._replace(side=Side.RIGHT)
 INDEX = Subject(Quantity.FLAIR_LATERALITY, Region.FRONTAL, Side.WHOLE)
 
 
@@ -59,7 +58,7 @@ AGE = ContextAtLeast(Field.AGE, cut(18, "a"))
             "FLAIR hyperintensity volume ≥ 1 mL in left thalamus, and FLAIR hyperintensity volume ≥ 2 mL in right thalamus",
         ),
         (
-            AnyOf((at_least(replace(LEFT, region=Region.PONS, side=Side.MIDLINE), 1), at_least(LEFT, 1), BOTH)),
+            AnyOf((at_least(LEFT._replace(region=Region.PONS, side=Side.MIDLINE), 1), at_least(LEFT, 1), BOTH)),
             "FLAIR hyperintensity volume ≥ 1 mL in pons, left thalamus or thalamus on both sides",
         ),
         (

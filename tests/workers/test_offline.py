@@ -121,6 +121,16 @@ def test_without_flair_nothing_is_concluded_and_the_floor_stands(run, simulate):
     jsonschema.validate(result, _SCHEMA)
 
 
+def test_a_context_of_another_patient_is_not_used_and_the_mismatch_is_shown(run, simulate):
+    other = "patient_id: SOMEBODY-ELSE\nicans_grade: 4\n" + _CONTEXT.replace("icans_grade: 1", "")
+    status, output, result, _ = run(simulate("no_flair"), context=other)
+    assert status == 0, output
+    assert result["decision"]["floors"] == []
+    assert "IDENTITY MISMATCH, no context used" in result["decision"]["headline"]
+    assert result["context"]["icans_grade"] is None
+    assert any("patient ID in the images differs" in line for line in result["decision"]["sentences"])
+
+
 def test_a_truncated_image_is_said_and_never_invented(run, simulate, tmp_path):
     folder = tmp_path / "study"
     shutil.copytree(simulate("pres"), folder)

@@ -5,7 +5,16 @@ from pydicom import Dataset
 
 from rules.context import PatientContext
 from rules.messages import InstanceFile
-from workers.study import modalities, series_digests, study_date, study_moment, with_birth_date
+from rules.same_patient import Identifiers
+from workers.study import (
+    is_before,
+    modalities,
+    patients_of,
+    series_digests,
+    study_date,
+    study_moment,
+    with_birth_date,
+)
 
 
 def _header(**values: str) -> Dataset:
@@ -13,7 +22,13 @@ def _header(**values: str) -> Dataset:
     for keyword, value in values.items():
         ds.add_new(
             keyword,
-            {"Modality": "CS", "StudyTime": "TM", "TimezoneOffsetFromUTC": "SH"}.get(keyword, "DA"),
+            {
+                "Modality": "CS",
+                "PatientID": "LO",
+                "IssuerOfPatientID": "LO",
+                "StudyTime": "TM",
+                "TimezoneOffsetFromUTC": "SH",
+            }.get(keyword, "DA"),
             value,
         )
     return ds
@@ -73,3 +88,20 @@ def test_the_digests_of_a_series_are_its_own():
         InstanceFile("3", "9", "1", "c", "c"),
     ]
     assert series_digests(files, "1.1") == ["a", "b"]
+
+
+def test_the_patients_of_a_study_are_named_once_each():
+    one = _header(PatientID="A", PatientBirthDate="19900102")
+    other = _header(PatientID="A", IssuerOfPatientID="H", PatientBirthDate="19900102")
+    assert patients_of([one, one]) == {Identifiers("A", "", date(1990, 1, 2))}
+    assert len(patients_of([one, other])) == 2
+    assert patients_of([_header(Modality="MR")]) == {Identifiers()}
+
+
+@pytest.mark.parametrize(
+    ("made", "before"),
+    [(date(2026, 1, 1), True), (date(2026, 1, 3), False), (date(2026, 1, 2), None), (None, None)],
+)
+def test_a_study_of_the_day_of_infusion_is_not_known_to_be_before_it(made, before):
+    assert is_before(made, date(2026, 1, 2)) is before
+    assert is_before(made, None) is None
