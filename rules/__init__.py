@@ -15,6 +15,8 @@ finding      Measured(value, unit) or NotAssessed(reason) of one quantity in one
 condition    a question to findings and context with three answers: true, false, unknown
 rule         a named pattern: conditions, priority, wording
 pattern      a rule's outcome: present, absent or open, with its reasons
+case         a patient, findings and what must be decided, as a file says it (docs/cases.md)
+site         a hospital with an overlay on the policy: its own cuts, priorities, targets and words
 decision     priority, patterns and what was not assessed, for one snapshot
 report       a DICOM object that carries a decision (SR, SC)
 delivery     one report to one destination, retried until it is stored

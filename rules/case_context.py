@@ -16,7 +16,7 @@ from rules.context_file import OBSERVED, ContextError, context_from_mapping
 from rules.policy import Policy
 from rules.policy_reading import Entry, Table
 
-KEYS = "context order"
+KEYS = "context order mismatch"
 """What a case may say of its patient."""
 NOW = datetime(2026, 5, 16, 12, 0, tzinfo=UTC)
 """When the first step of a case is decided."""
@@ -53,6 +53,8 @@ class Patient:
     """What a case says of its patient, up to one of its steps."""
 
     said: Mapping[str, _Said] = field(default_factory=dict)
+    mismatch: str = ""
+    """Why the images may be of somebody else: then nothing that is said of the patient is used."""
 
     def told(self, table: Table, now: datetime) -> "Patient":
         """The patient after one more step of the case. Raises PolicyError with file and line."""
@@ -65,7 +67,8 @@ class Patient:
             table["order"].table("", " ".join(_ORDER)).entries.items() if table.get("order") else ()
         ):
             dated[_ORDER[key]] = _Said(entry)
-        return Patient({**self.said, **dated})
+        mismatch = table["mismatch"].text() if table.get("mismatch") else self.mismatch
+        return Patient({**self.said, **dated}, mismatch)
 
     def variants(self, policy: Policy) -> Iterator[tuple[str, PatientContext]]:
         """Every way in which the ranges of the context can decide, named by their values. Raises PolicyError."""
@@ -92,7 +95,8 @@ class Patient:
             key, value = _plain(name, one.value(), chosen.get(name))
             values[key] = {"value": value, "at": one.at} if key in OBSERVED else value
         try:
-            return context_from_mapping(values, source="case")
+            context = context_from_mapping(values, source="case")
+            return PatientContext() if self.mismatch else context
         except ContextError as error:
             self._fail(error)
             raise

@@ -128,6 +128,7 @@ class _Told:
                     study_date=STUDY_DATE,
                     modalities=self.images.modalities,
                     earlier=self.images.earlier,
+                    identity_mismatch=self.patient.mismatch,
                 ),
             )
             for (about, context), (seen, findings) in pairs

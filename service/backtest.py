@@ -9,7 +9,7 @@ from sqlalchemy.orm import Session, selectinload
 from rules.backtest import Comparison, Movement, compare
 from rules.codec import MessageError, from_plain
 from rules.decide import decide
-from rules.facts import Case
+from rules.facts import Case, Earlier
 from rules.messages import StudyReady, StudyTriaged
 from rules.policy import Policy
 from rules.urgency import Priority, most_urgent
@@ -93,6 +93,8 @@ def _case(study: Study, ready: StudyReady, triaged: StudyTriaged) -> Case:
         roles=tuple(sorted({use.role for use in triaged.series if use.is_used})),
         now=ready.clock,
         study_date=study.study_date,
+        earlier=Earlier(ready.earlier.study_date, ready.earlier.is_baseline) if ready.earlier else None,
+        identity_mismatch=ready.identity_mismatch,
     )
 
 

@@ -13,6 +13,7 @@ from rules.case_images import undiseased
 from rules.case_verdict import Difference, put
 from rules.clinical import day_after_infusion
 from rules.conditions import Subject
+from rules.context import PatientContext
 from rules.facts import Earlier
 from rules.findings import Measured, NotAssessed, Quantity, Why
 from rules.policy import load
@@ -227,6 +228,16 @@ def test_steps_move_the_clock_and_keep_what_was_said():
     assert later.context.platelets.at is None
     assert later.context.crs_grade.at == first.now
     assert first.context.crs_grade is None
+
+
+def test_where_the_images_may_be_of_somebody_else_no_context_is_used():
+    story = one("  mismatch: the birth date differs\n  context: {icans_grade: 4}")
+    case = story.steps[0].variants[0].case
+    assert case.context == PatientContext()
+    assert case.identity_mismatch == "the birth date differs"
+    decision = put(POLICY, story).outcomes[0].decision
+    assert "Identity mismatch: the birth date differs; no context was used." in decision.sentences
+    assert decision.priority == "P4"
 
 
 def test_the_order_is_part_of_the_context():
