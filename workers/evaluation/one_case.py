@@ -122,7 +122,7 @@ def _measured(job: Job, made: Made, policy: Policy, scratch: Path) -> Outcome:
     done = triage_folder(
         Path(made.folder),
         scratch / "out",
-        PatientContext(is_cart_recipient=True),
+        PatientContext(is_cart_recipient=True, infusion_date=made.infusion_date),
         policy,
         Cache(None),
         now=datetime.now(UTC).replace(microsecond=0),

@@ -1,6 +1,7 @@
 """Which studies an evaluation is made of, as data that another process can read."""
 
 from dataclasses import dataclass
+from datetime import date
 from pathlib import Path
 
 from workers.evaluation.insertion import insert
@@ -32,13 +33,15 @@ class Made:
     """Absolute."""
     truth: Truth
     baseline: str = ""
+    infusion_date: date | None = None
+    """Of a simulated patient; a read study tells none."""
 
 
 def make(study: Study, workplace: Path) -> Made:
     """The study on disk; what has to be written goes into `workplace`."""
     if not study.folder:
-        folder, truth, baseline = simulate(study.name, workplace)
-        return Made(str(folder.resolve()), truth, str(baseline.resolve()) if baseline else "")
+        folder, truth, baseline, infusion = simulate(study.name, workplace)
+        return Made(str(folder.resolve()), truth, str(baseline.resolve()) if baseline else "", infusion)
     if study.inserted:
         folder, truth = insert(Path(study.folder), study.inserted, workplace)
         return Made(str(folder.resolve()), truth)

@@ -1,11 +1,14 @@
 """The simulated studies of an evaluation."""
 
 from dataclasses import replace
+from datetime import date, timedelta
 from pathlib import Path
 
 from workers.evaluation.truth import Truth, read_simulated
 from workers.simulation.suite import FIRST_SEED, Half, SuiteStudy, suite
 
+DAY_AFTER_INFUSION = 10
+"""Day of every simulated study; the baseline is from 30 days before it."""
 _OFFSET = "+seed"
 """Between a study's name in the suite and what was added to its seed."""
 
@@ -24,8 +27,8 @@ def names(half: Half, seed_offset: int = 0) -> tuple[str, ...]:
     return tuple(f"{one.name}{suffix}" for one in studies)
 
 
-def simulate(name: str, workplace: Path) -> tuple[Path, Truth, Path | None]:
-    """Make a study; returns its folder, what is true of it, and the folder of its baseline study, if it has one.
+def simulate(name: str, workplace: Path) -> tuple[Path, Truth, Path | None, date]:
+    """Make a study; returns its folder, its truth, the folder of its baseline study, if it has one, and the infusion's date.
 
     Raises KeyError for a name that is not in the suite.
     """
@@ -35,7 +38,9 @@ def simulate(name: str, workplace: Path) -> tuple[Path, Truth, Path | None]:
     if study.baseline:
         study.baseline.write(before)
     change = ("against baseline", study.change or "none")
-    return folder, replace(truth, strata=(*truth.strata, change)), before if study.baseline else None
+    truth = replace(truth, strata=(*truth.strata, change))
+    infusion = study.study_date - timedelta(days=DAY_AFTER_INFUSION)
+    return folder, truth, before if study.baseline else None, infusion
 
 
 def _named(name: str) -> SuiteStudy:
