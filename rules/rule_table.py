@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from rules.condition_words import condition_words, cut_words
 from rules.conditions import AtLeast, AtMost, Condition, ContextAtLeast, ContextAtMost, Cut, leaves
 from rules.policy import FloorRule, Policy, Rule
+from rules.policy_parts import EARLIER
 from rules.urgency import Priority
 
 CAUTION = "No cut has been validated on images of CAR-T patients. [P] is an engineering default without a published value."
@@ -44,6 +45,11 @@ class FloorRow:
     priority: Priority
     because: str
     when: str
+
+
+def undated(words: str) -> str:
+    """A policy's words where no study is at hand: the date of the earlier one has no value."""
+    return words.replace(EARLIER, "the earlier study")
 
 
 def rule_rows(policy: Policy) -> tuple[RuleRow, ...]:
@@ -87,7 +93,9 @@ def _rule(rule: Rule) -> RuleRow:
         name=rule.name,
         priority=rule.priority,
         present_if=condition_words(rule.required),
-        raised=tuple(RaisedIf(one.to, one.because, condition_words(one.when)) for one in rule.raises),
+        raised=tuple(
+            RaisedIf(one.to, undated(one.because), condition_words(one.when)) for one in rule.raises
+        ),
         confidence=rule.confidence,
         because=rule.because,
         sources=sources_of(rule),

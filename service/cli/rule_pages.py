@@ -12,7 +12,17 @@ from rules.account import Account
 from rules.condition_words import condition_words
 from rules.decision import Decision, Status
 from rules.policy import Policy, Rule
-from rules.rule_table import CAUTION, READING, RuleRow, floor_rows, orders, rule_rows, sources_of, targets
+from rules.rule_table import (
+    CAUTION,
+    READING,
+    RuleRow,
+    floor_rows,
+    orders,
+    rule_rows,
+    sources_of,
+    targets,
+    undated,
+)
 from rules.urgency import Priority
 
 BADGES = {
@@ -57,12 +67,12 @@ def print_rule(console: Console, rule: Rule) -> None:
     )
     facts = [
         ("present if", condition_words(rule.required)),
-        *((f"{one.to} if", f"{condition_words(one.when)} ({one.because})") for one in rule.raises),
+        *((f"{one.to} if", f"{condition_words(one.when)} ({undated(one.because)})") for one in rule.raises),
         ("because", rule.because),
         ("confidence", rule.confidence),
         ("tells", rule.tell),
-        *(("adds", f"“{label.text}” if {condition_words(label.when)}") for label in rule.labels),
-        *(("says if not", f"“{one.text}” if {condition_words(one.when)}") for one in rule.remarks),
+        *(("adds", f"“{undated(label.text)}” if {condition_words(label.when)}") for label in rule.labels),
+        *(("says if not", f"“{undated(one.text)}” if {condition_words(one.when)}") for one in rule.remarks),
         ("caveat", rule.caveat or "none"),
         ("suggests", rule.follow_up or "nothing"),
         *(("source", source) for source in sources_of(rule, with_labels=True)),

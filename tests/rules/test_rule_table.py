@@ -77,3 +77,7 @@ def test_an_open_rule_tells_what_is_missing_and_how_urgent_it_could_be():
     assert one.missing == ("microhaemorrhage and haemorrhage (no SWI series)",)
     assert one.why.startswith("could be P1: ")
     assert account("  missing: [SWI]", "R14").why == ""
+
+
+def test_no_placeholder_reaches_a_reader():
+    assert "{" not in markdown(load())
