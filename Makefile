@@ -33,7 +33,7 @@ MUTMUT := mutmut==3.8.1
 MUTANTS ?= rules.*
 mutation: $(VENV)/.ready
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --upgrade --target .mutmut "$(MUTMUT)"
-	PYTHONPATH=.mutmut $(BIN)/python -m mutmut run "$(MUTANTS)"
+	PYTHONPATH="$(CURDIR)/.mutmut" $(BIN)/python -m mutmut run "$(MUTANTS)"
 	$(BIN)/python tests/mutants.py
 
 # The lock names versions and hashes, no host: any mirror serves it.

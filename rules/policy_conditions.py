@@ -114,14 +114,12 @@ def _context_number(entry: Entry, kind: type[ContextAtLeast | ContextAtMost]) ->
 def _context_is(entry: Entry) -> Condition:
     table = entry.table("field values")
     field = table["field"].choice(Field)
-    choices = FIELD_CHOICES.get(field, ())
-    if not choices:
+    if field not in FIELD_CHOICES:
         table["field"].fail(f"`{field}` is a number; ask it with `context_at_least` or `context_at_most`")
-    values = table["values"].texts()
-    for value, item in zip(values, table["values"].items(), strict=True):
-        if value not in choices:
-            item.fail(f"`{value}` is none of {', '.join(choices)}")
-    return ContextIs(field, values)
+    for item in table["values"].items():
+        if item.text() not in FIELD_CHOICES[field]:
+            item.fail(f"`{item.text()}` is none of {', '.join(FIELD_CHOICES[field])}")
+    return ContextIs(field, table["values"].texts())
 
 
 def _context_unknown(entry: Entry) -> Condition:

@@ -34,6 +34,7 @@ def test_a_complaint_carries_its_file_and_line():
         ("- a\n- b", lambda e: e.table("x"), "1: expected a mapping"),
         ("a: 1\nb: 2", lambda e: e.table("a c", "d"), "2: unknown key `b`; allowed here: a, c, d"),
         ("\na: 1", lambda e: e.table("a c"), "2: key `c` is missing"),
+        ("a: 1\n2: b", lambda e: e.table("a"), "2: expected text"),
         ("a: 1\na: 2", lambda e: e.table("a"), "2: key `a` stands here twice"),
         ("{}", lambda e: e.only(), "1: expected one key, found 0"),
         ("a: 1\nb: 2", lambda e: e.only(), "1: expected one key, found 2"),

@@ -22,6 +22,7 @@ def ago(**age: float) -> datetime:
         (NOW + timedelta(hours=1), "recorded 1 h after"),
         (NOW + timedelta(hours=95), "recorded 95 h after"),
         (NOW + timedelta(hours=96), "recorded 4 days after"),
+        (NOW + timedelta(days=30), "recorded 30 days after"),
         (ago(minutes=59), "recorded less than 1 h before"),
         (ago(hours=1), "recorded 1 h before"),
         (ago(hours=95, minutes=59), "recorded 96 h before"),
