@@ -14,6 +14,7 @@ from workers.checks.change import CHECK, FLAIR_CHECK, measure, silence
 from workers.checks.check import Inputs
 from workers.checks.result import CheckResult
 from workers.errors import CannotAssess
+from workers.imaging.contrast import FLAIR
 from workers.imaging.motion import Motion, at_rest
 from workers.imaging.scan import Scan
 from workers.imaging.template import load_template
@@ -36,7 +37,7 @@ def flair(balls: Balls, seed: int) -> tuple[Scan, CheckResult]:
         )
         lesion[away <= radius] = 1.4
     noise = 1 + np.random.default_rng(seed).normal(0, 0.03, lesion.shape)
-    signal = (load_template(2).flair * lesion * noise).astype(np.float32)
+    signal = (load_template(2).image(FLAIR) * lesion * noise).astype(np.float32)
     uids = f"1.2.{seed}"
     volume = replace(volume, array=signal, series_instance_uid=uids)
     mask = (lesion > 1) & anatomy.brain
