@@ -139,7 +139,9 @@ def test_a_truncated_image_is_said_and_never_invented(run, simulate, tmp_path):
     status, output, result, _ = run(folder)
     assert status == 0, output
     assert not result["decision"]["is_assessed"]
-    assert not [one for one in result["findings"] if one["type"] == "Measured"]
+    measured = {one["quantity"] for one in result["findings"] if one["type"] == "Measured"}
+    assert "midline_shift" in measured, "what needs no FLAIR is measured"
+    assert not [name for name in measured if name.startswith("flair")]
     assert any("truncated" in line or "missing" in line for line in result["decision"]["not_assessed"]), (
         output
     )
