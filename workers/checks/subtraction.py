@@ -37,7 +37,7 @@ LEAST_VESSELS_ML = 3.0
 with contrast agent, 9-20 mL when misregistered by 1.2-1.7 mm; without it 0 mL, misregistered less than 0. [P]"""
 RESTLESS_RATIO, RESTLESS_ML, RESTLESS_SHARE = 1.25, 20.0, 0.6
 """Agent makes tissue brighter, ghosts of a moving head make as much of it darker: from so much that is darker by this ratio, and so
-large a share of what is brighter, the pair is refused. Measured: 77 mL and 0.92 with motion; at most 8 mL, and 0.52, in six
+large a share of what is brighter, the pair is refused. Measured: 77 mL and 0.92 with motion; at most 8 mL, and 0.52, in five
 simulated pairs without. [P]"""
 _TUKEY = 4.685
 _ROUNDS = 5
