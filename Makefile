@@ -8,14 +8,17 @@ VENV := .venv
 BIN := $(VENV)/bin
 STUDY ?=
 TESTS ?= tests
+JOBS ?= 2
+UPGRADE ?=
 
 .PHONY: demo test lint lock bench-analysis mutation clean
 
 demo: $(VENV)/.ready
 	$(BIN)/cartriage demo $(if $(STUDY),--study "$(STUDY)")
 
+# Two processes at least: much of the time is waiting for servers, and for code that keeps to one thread.
 test: $(VENV)/.ready
-	$(BIN)/python -m pytest $(TESTS)
+	$(BIN)/python -m pytest --numprocesses $(JOBS) --dist worksteal $(TESTS)
 
 lint: $(VENV)/.ready
 	$(BIN)/ruff check .
@@ -36,11 +39,11 @@ mutation: $(VENV)/.ready
 	PYTHONPATH="$(CURDIR)/.mutmut" $(BIN)/python -m mutmut run "$(MUTANTS)"
 	$(BIN)/python tests/mutants.py
 
-# The lock names versions and hashes, no host: any mirror serves it.
+# The lock names versions and hashes, no host: any mirror serves it. Pinned versions stay; `make lock UPGRADE=--upgrade` takes the newest.
 lock: $(VENV)/.ready
 	$(BIN)/python -m pip install --quiet uv
 	$(BIN)/uv pip compile --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
-		--no-emit-find-links --no-header --all-extras --upgrade --quiet pyproject.toml -o requirements.lock
+		--no-emit-find-links --no-header --all-extras $(UPGRADE) --quiet pyproject.toml -o requirements.lock
 
 $(VENV)/.ready: requirements.lock pyproject.toml
 	@$(or $(PYTHON),false) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
