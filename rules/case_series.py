@@ -17,6 +17,7 @@ _MADE_FROM: dict[str, tuple[tuple[Role, ...], ...]] = {
     "flair": ((Role.FLAIR,),),
     "restricted": ((Role.DWI,), (Role.ADC,)),
     "shine": ((Role.DWI,), (Role.ADC,)),
+    "epi_artefact": ((Role.DWI,), (Role.ADC,)),
     "lesion_adc": ((Role.ADC,), (Role.FLAIR,)),
     "adc": ((Role.ADC,),),
     "microbleed": ((Role.SWI,),),

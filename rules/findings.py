@@ -50,6 +50,8 @@ class Quantity(StrEnum):
     """(left - right) / (left + right) of RESTRICTED_VOLUME."""
     SHINE_THROUGH_VOLUME = "shine_through_volume"
     """Volume that is bright on DWI although its ADC is not low: T2 shine-through."""
+    EPI_ARTEFACT_VOLUME = "epi_artefact_volume"
+    """Volume that is bright on DWI beside air and was left out as echo-planar artefact; counted in no other quantity."""
     LESION_ADC = "lesion_adc"
     """Mean ADC of the FLAIR-hyperintense voxels of the region; low is cytotoxic, high vasogenic."""
     ADC_MEDIAN = "adc_median"
@@ -111,6 +113,7 @@ UNITS: dict[Quantity, Unit] = {
     Quantity.RESTRICTED_LARGEST: Unit.MILLILITRE,
     Quantity.RESTRICTED_LATERALITY: Unit.ONE,
     Quantity.SHINE_THROUGH_VOLUME: Unit.MILLILITRE,
+    Quantity.EPI_ARTEFACT_VOLUME: Unit.MILLILITRE,
     Quantity.LESION_ADC: Unit.ADC,
     Quantity.ADC_MEDIAN: Unit.ADC,
     Quantity.MICROBLEED_COUNT: Unit.COUNT,

@@ -50,6 +50,7 @@ _AS_A_WHOLE: dict[Quantity, tuple[Region, ...]] = {
     Quantity.RESTRICTED_LARGEST: _BRAIN,
     Quantity.RESTRICTED_LATERALITY: _BRAIN,
     Quantity.SHINE_THROUGH_VOLUME: (*_BRAIN, Region.SPLENIUM),
+    Quantity.EPI_ARTEFACT_VOLUME: (*_BRAIN, Region.TEMPORAL),
     Quantity.LESION_ADC: _ADC_OF_LESIONS,
     Quantity.ADC_MEDIAN: _BRAIN,
     Quantity.HAEMORRHAGE_DIAMETER: _BRAIN,
@@ -63,7 +64,10 @@ _AS_A_WHOLE: dict[Quantity, tuple[Region, ...]] = {
 }
 """Told of a region as a whole."""
 
-_HALVES: dict[Quantity, tuple[Region, ...]] = {Quantity.ADC_MEDIAN: (Region.CENTRUM_SEMIOVALE,)}
+_HALVES: dict[Quantity, tuple[Region, ...]] = {
+    Quantity.ADC_MEDIAN: (Region.CENTRUM_SEMIOVALE,),
+    Quantity.EPI_ARTEFACT_VOLUME: (Region.TEMPORAL,),
+}
 """Told of the left and the right, besides."""
 
 MEASURABLE: frozenset[Subject] = frozenset(

@@ -32,6 +32,7 @@ _TABLES: dict[str, dict[Quantity, str]] = {
         Quantity.RESTRICTED_LARGEST: "largest",
         Quantity.RESTRICTED_LATERALITY: "laterality",
         Quantity.SHINE_THROUGH_VOLUME: "shine-through",
+        Quantity.EPI_ARTEFACT_VOLUME: "left out as EPI artefact",
     },
     "Susceptibility": {
         Quantity.MICROBLEED_COUNT: "microbleed-like foci",

@@ -19,7 +19,7 @@ from workers.imaging.scan import Scan
 BoolArray = NDArray[np.bool_]
 
 NAME = "restricted_diffusion"
-VERSION = "1"
+VERSION = "2"
 LABEL = f"{NAME} {VERSION}"
 FLAIR_CHECK = "flair_hyperintensity"
 
@@ -36,6 +36,7 @@ MEDIANS_OF = (
 )
 """Where the white matter's median ADC is told: diffuse oedema raises it (R01)."""
 SHINING = (Region.BRAIN, Region.SPLENIUM)
+ARTEFACTS_OF = ((Region.BRAIN, Side.WHOLE), *((Region.TEMPORAL, side) for side in sides(Region.TEMPORAL)))
 COUNTED = (Region.BRAIN, Region.CEREBELLUM)
 LESIONS_OF = (
     Region.BRAIN, Region.PARIETO_OCCIPITAL, Region.PARIETAL, Region.OCCIPITAL, Region.FRONTAL, Region.TEMPORAL,
@@ -46,7 +47,7 @@ LESIONS_OF = (
 
 
 def measure(inputs: Inputs) -> CheckResult:
-    """Volume, ADC, number and sides of restricted areas; T2 shine-through; ADC of FLAIR lesions and of white matter."""
+    """Volume, ADC, number and sides of restricted areas; T2 shine-through; EPI artefact; ADC of FLAIR lesions and of white matter."""
     adc = beside(inputs.scan(Role.ADC), inputs.scans.get(Role.DWI))
     _refuse_another_unit(adc)
     findings: list[Finding] = [*_white(adc), *_lesion_adcs(inputs, adc)]
@@ -57,7 +58,7 @@ def measure(inputs: Inputs) -> CheckResult:
     for region in REPORTED:
         findings += _of_region(seen, region)
     found = _lesions(seen)
-    findings += [*_of_areas(seen, found), *_shine_through(seen)]
+    findings += [*_of_areas(seen, found), *_shine_through(seen), *_artefacts(seen)]
     return CheckResult(tuple(findings), seen.mask, Role.DWI, found)
 
 
@@ -75,6 +76,7 @@ def _silent_restriction(why: Why, detail: str) -> list[Finding]:
         silent.append(_not(quantity, Region.BRAIN, Side.WHOLE, why, detail))
     for region in SHINING:
         silent.append(_not(Quantity.SHINE_THROUGH_VOLUME, region, _whole(region), why, detail))
+    silent += [_not(Quantity.EPI_ARTEFACT_VOLUME, *place, why, detail) for place in ARTEFACTS_OF]
     return silent
 
 
@@ -152,6 +154,19 @@ def _shine_through(seen: Seen) -> list[Finding]:
         place = (region, _whole(region))
         findings.append(
             _measured(Quantity.SHINE_THROUGH_VOLUME, place, seen.volume_ml(shine), _of_voxels(seen, shine))
+        )
+    return findings
+
+
+def _artefacts(seen: Seen) -> list[Finding]:
+    """What was left out as echo-planar artefact, so that a person can look there."""
+    findings: list[Finding] = []
+    for place in ARTEFACTS_OF:
+        left_out = seen.voxels.artefact & seen.voxels.inside(*place)
+        findings.append(
+            _measured(
+                Quantity.EPI_ARTEFACT_VOLUME, place, seen.volume_ml(left_out), _of_voxels(seen, left_out)
+            )
         )
     return findings
 

@@ -33,6 +33,7 @@ class Voxels:
     stricter: BoolArray
     surface: BoolArray
     shine: BoolArray
+    artefact: BoolArray
 
     def inside(self, region: Region, side: Side = Side.WHOLE) -> BoolArray:
         """Those of a region on a side."""
@@ -96,16 +97,18 @@ def _flair_contrast(inputs: Inputs, dwi: Scan) -> FloatArray | None:
 
 
 def _voxels(anatomy: Anatomy, adc: FloatArray, found: Restriction, false: BoolArray) -> Voxels:
-    at = np.nonzero((found.mask | found.looser | found.stricter | found.shine) & ~false)
+    at = np.nonzero(found.mask | found.looser | found.stricter | found.shine)
+    true = ~false[at]
     inner = ndimage.binary_erosion(found.mask, FACES)
     return Voxels(
         k=at[0],
         parts=anatomy.parts[at],
         is_left=anatomy.is_left[at],
         adc=adc[at],
-        mask=found.mask[at],
-        looser=found.looser[at],
-        stricter=found.stricter[at],
-        surface=(found.mask & ~inner)[at],
-        shine=found.shine[at],
+        mask=found.mask[at] & true,
+        looser=found.looser[at] & true,
+        stricter=found.stricter[at] & true,
+        surface=(found.mask & ~inner)[at] & true,
+        shine=found.shine[at] & true,
+        artefact=~true,
     )

@@ -97,6 +97,7 @@ QUANTITIES = {
         "restricted-later", "Laterality of restricted diffusion (left - right) / (left + right)"
     ),
     Quantity.SHINE_THROUGH_VOLUME: private("shine-through", "Volume bright on DWI without low ADC"),
+    Quantity.EPI_ARTEFACT_VOLUME: private("epi-artefact", "Volume bright on DWI left out as EPI artefact"),
     Quantity.LESION_ADC: private("lesion-adc", "Mean ADC of FLAIR hyperintensity"),
     Quantity.ADC_MEDIAN: private("adc-median", "Median ADC of the region"),
     Quantity.MICROBLEED_COUNT: private("microbleeds", "Number of microbleed-like foci"),

@@ -235,6 +235,11 @@ def test_scattered_brightness_at_both_temporal_bases_is_artefact():
     marks = [scattered(at, 8) for at in TEMPORAL_BASE]
     found = values(diffusion.measure(inputs_of(*marks, flair=1.0)))
     assert volume(found, Region.BRAIN) == 0
+    left, right = (
+        found[Quantity.EPI_ARTEFACT_VOLUME, Region.TEMPORAL, side] for side in (Side.LEFT, Side.RIGHT)
+    )
+    assert min(left, right) > 0.1
+    assert left + right <= found[Quantity.EPI_ARTEFACT_VOLUME, Region.BRAIN, Side.WHOLE]
 
 
 def test_the_same_brightness_with_a_counterpart_on_flair_is_none():
@@ -246,6 +251,7 @@ def test_the_same_brightness_with_a_counterpart_on_flair_is_none():
 def test_restriction_of_one_temporal_base_stays_without_a_counterpart():
     found = values(diffusion.measure(inputs_of((ball(TEMPORAL_BASE[0], 8), 1.9, 430), flair=1.0)))
     assert volume(found, Region.TEMPORAL, Side.RIGHT) > 0.5
+    assert found[Quantity.EPI_ARTEFACT_VOLUME, Region.BRAIN, Side.WHOLE] == 0
 
 
 def test_symmetric_restriction_away_from_air_stays_without_a_counterpart():
