@@ -34,6 +34,8 @@ class Expected:
 
     priority: Priority
     imaging: Priority | None
+    shown: Priority | None
+    """Where the list shows it, after the time that it waited."""
     could_be: str | None
     """A priority, or `none`."""
     is_assessed: bool | None
@@ -62,6 +64,8 @@ class Step:
     when: str
     """What happened, in words; empty for the first."""
     variants: tuple[Variant, ...]
+    waited: timedelta
+    """Unread, with the priority that is decided here."""
     expected: Expected
 
 
@@ -88,12 +92,12 @@ def read_cases(text: str, file: str, policy: Policy) -> tuple[Story, ...]:
 
 
 def _story(entry: Entry, policy: Policy) -> Story:
-    table = entry.table("name expect", f"{_SAID} then")
+    table = entry.table("name expect", f"{_SAID} waiting_minutes then")
     patient, images = Patient().told(table, NOW), Images().told(table, policy, is_later=False)
     steps = [_step(table, "", _Told(patient, images, NOW, entry), policy)]
     now = NOW
     for item in table.items("then"):
-        later = item.table("when expect", f"{_SAID} minutes_later")
+        later = item.table("when expect", f"{_SAID} minutes_later waiting_minutes")
         if minutes := later.get("minutes_later"):
             now += timedelta(minutes=minutes.whole())
         patient, images = patient.told(later, now), images.told(later, policy, is_later=True)
@@ -136,21 +140,25 @@ class _Told:
 
 
 def _step(table: Table, when: str, told: _Told, policy: Policy) -> Step:
-    return Step(when, told.variants(policy), _expected(table["expect"], policy, is_later=bool(when)))
+    waiting = table.get("waiting_minutes")
+    waited = timedelta(minutes=waiting.whole() if waiting else 0)
+    return Step(when, told.variants(policy), waited, _expected(table["expect"], policy, is_later=bool(when)))
 
 
 def _expected(entry: Entry, policy: Policy, *, is_later: bool) -> Expected:
     table = entry.table(
-        "priority", "imaging could_be assessed day change present absent open floors must_say must_not_say"
+        "priority",
+        "imaging shown could_be assessed day change present absent open floors must_say must_not_say",
     )
     change = table.get("change")
     if change and not is_later:
         change.fail("`change` compares with an earlier step; the first has none")
     could_be, day, floors = table.get("could_be"), table.get("day"), table.get("floors")
-    imaging, assessed = table.get("imaging"), table.get("assessed")
+    imaging, shown, assessed = (table.get(key) for key in ("imaging", "shown", "assessed"))
     return Expected(
         priority=table["priority"].choice(Priority),
         imaging=imaging.choice(Priority) if imaging else None,
+        shown=shown.choice(Priority) if shown else None,
         could_be=_could_be(could_be) if could_be else None,
         is_assessed=assessed.flag() if assessed else None,
         day=day.whole() if day else None,

@@ -2,7 +2,10 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
+from functools import partial
 
+from rules.ageing import Shown, aged
+from rules.case_context import NOW
 from rules.case_file import Change, Expected, Step, Story
 from rules.decide import decide
 from rules.decision import Decision
@@ -31,7 +34,19 @@ class Outcome:
     """At the first values of its ranges, with the earlier result of the study."""
     decision: Decision
     """Of that case."""
+    shown: Shown
+    """Where the list shows it after the time that it waited."""
     differences: tuple[Difference, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class _Result:
+    """What came of one variant."""
+
+    decision: Decision
+    shown: Shown
+    earlier: Priority | None
+    """What the study had before this step."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,23 +82,34 @@ def texts(decision: Decision) -> str:
 
 def _outcome(policy: Policy, step: Step, earlier: Priority | None) -> Outcome:
     cases = [replace(variant.case, earlier_priority=earlier) for variant in step.variants]
-    decisions = [decide(policy, case) for case in cases]
+    results = [
+        _Result(one, _shown(policy, step, one.priority), earlier)
+        for one in map(partial(decide, policy), cases)
+    ]
     found: dict[tuple[str, str, str], Difference] = {}
-    for variant, decision in zip(step.variants, decisions, strict=True):
-        for one in (*_differences(step.expected, decision, earlier), *_unlike(decisions[0], decision)):
+    for variant, result in zip(step.variants, results, strict=True):
+        for one in (
+            *_differences(step.expected, result),
+            *_unlike(results[0].decision, result.decision),
+        ):
             found.setdefault((one.what, one.expected, one.decided), replace(one, within=variant.name))
-    return Outcome(step, cases[0], decisions[0], tuple(found.values()))
+    return Outcome(step, cases[0], results[0].decision, results[0].shown, tuple(found.values()))
 
 
-def _differences(expected: Expected, decision: Decision, earlier: Priority | None) -> Iterator[Difference]:
-    for what, wanted, decided in _values(expected, decision, earlier):
+def _shown(policy: Policy, step: Step, priority: Priority) -> Shown:
+    return aged(policy.targets, priority, NOW, NOW + step.waited)
+
+
+def _differences(expected: Expected, result: _Result) -> Iterator[Difference]:
+    decision = result.decision
+    for what, wanted, decided in _values(expected, result):
         if wanted is not None and wanted != decided:
             yield Difference(what, _plain(wanted), _plain(decided))
     status = {pattern.rule: pattern.status for pattern in decision.patterns}
     for rule, asked in expected.patterns.items():
         if status[rule] is not asked:
             yield Difference(rule, asked.value, status[rule].value)
-    yield from _unsaid(expected, texts(decision))
+    yield from _unsaid(expected, f"{texts(decision)}\n{result.shown.why}")
 
 
 def _unsaid(expected: Expected, said: str) -> Iterator[Difference]:
@@ -95,15 +121,15 @@ def _unsaid(expected: Expected, said: str) -> Iterator[Difference]:
             yield Difference("must not say", f"nothing with `{words}`", _line_with(words, said))
 
 
-def _values(
-    expected: Expected, decision: Decision, earlier: Priority | None
-) -> Iterator[tuple[str, object, object]]:
+def _values(expected: Expected, result: _Result) -> Iterator[tuple[str, object, object]]:
+    decision = result.decision
     yield "priority", expected.priority, decision.priority
     yield "imaging priority", expected.imaging, decision.imaging_priority
+    yield "shown as", expected.shown, result.shown.priority
     yield "could be", expected.could_be, decision.could_be or "none"
     yield "assessed", expected.is_assessed, decision.is_assessed
     yield "day", expected.day, decision.day_after_infusion
-    yield "change", expected.change, _change(decision, earlier)
+    yield "change", expected.change, _change(decision, result.earlier)
     floors = None if expected.floors is None else _listed(expected.floors)
     yield "floors", floors, _listed(sorted(floor.code for floor in decision.floors))
 

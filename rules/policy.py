@@ -1,17 +1,19 @@
 """A policy: every rule, floor, threshold and sentence by which studies are decided, as checked data with a digest."""
 
-from collections.abc import Callable  # noqa: TC003 - the house imports at run time what it annotates
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property, partial
 from importlib.resources import files
 from importlib.resources.abc import Traversable
+from itertools import pairwise
 from pathlib import Path
 
 from rules.astct import Scores, Steps
 from rules.clinical import Limits
-from rules.conditions import AtLeast, AtMost, Condition, Subject, leaves
+from rules.conditions import AtLeast, AtMost, Condition, Cut, Subject, leaves
 from rules.decision import PolicyIdentity
 from rules.identity import digest_of
+from rules.policy_conditions import read_cut
 from rules.policy_parts import (
     FloorRule,
     Kind,
@@ -39,14 +41,16 @@ __all__ = [
     "Site",
     "Wording",
     "load",
-    "priorities_of",
     "problems",
+    "read_targets",
 ]
 
 PACKAGED = "cart_neurotoxicity"
 """The policy that is installed with the package."""
+MINUTES = "min"
+"""UCUM unit of the reading targets."""
 _GENERAL = (
-    "name version approved target_minutes order fresh_h counts_h ice_grades capd_grades ice_from_age capd_below_age"
+    "name version approved targets order fresh_h counts_h ice_grades capd_grades ice_from_age capd_below_age"
     " recipient_words"
 )
 """The keys of policy.yaml."""
@@ -76,8 +80,8 @@ class Policy:
     name: str
     version: str
     approved: str
-    target_minutes: dict[Priority, int]
-    """From study complete to start of reading; a priority without target keeps the site's own."""
+    targets: dict[Priority, Cut]
+    """Minutes from study complete to start of reading, and for P4, which keeps the site's own, the ageing guard's limit."""
     order: dict[str, Priority]
     """Requested Procedure Priority (0040,1003) to the priority it asks for."""
     limits: Limits
@@ -87,6 +91,11 @@ class Policy:
     site: Site | None = None
     """Whose overlay lies on it (rules.site), if any."""
     digest: str = ""
+
+    @property
+    def target_minutes(self) -> dict[Priority, float]:
+        """The reading targets; P4 has none."""
+        return {priority: cut.value for priority, cut in self.targets.items() if priority is not Priority.P4}
 
     @property
     def identity(self) -> PolicyIdentity:
@@ -128,7 +137,7 @@ def load(source: Path | None = None) -> Policy:
         name=general["name"].text(),
         version=general["version"].text(),
         approved=general["approved"].text(),
-        target_minutes=priorities_of(general["target_minutes"]),
+        targets=read_targets(general["targets"]),
         order={key: entry.choice(Priority) for key, entry in general["order"].mapping().items()},
         limits=_limits(general),
         rules=_rules(folder),
@@ -225,10 +234,16 @@ def _checked_fields(entry: Entry) -> dict[str, float]:
     return {name: item.number() for name, item in table.entries.items()}
 
 
-def priorities_of(entry: Entry) -> dict[Priority, int]:
-    """Whole numbers by priority. Raises PolicyError."""
-    pairs = entry.mapping()
-    for key, item in pairs.items():
-        if key not in set(Priority):
-            item.fail(f"`{key}` is none of {', '.join(Priority)}")
-    return {Priority(key): item.whole() for key, item in pairs.items()}
+def read_targets(entry: Entry, held: Mapping[Priority, Cut] | None = None) -> dict[Priority, Cut]:
+    """A limit in minutes for each priority, over those that are `held` already. Raises PolicyError.
+
+    A longer limit for the more urgent would let a study that is decided higher be shown lower than before.
+    """
+    pairs = entry.table("", " ".join(Priority)).entries
+    targets = {**(held or {}), **{Priority(key): read_cut(item, MINUTES) for key, item in pairs.items()}}
+    for priority, after in pairwise(Priority):
+        if priority not in targets or after not in targets:
+            entry.fail(f"a limit is needed for each of {', '.join(Priority)}")
+        if targets[priority].value > targets[after].value:
+            entry.fail(f"{priority} would have to wait longer than {after} before it is late")
+    return dict(sorted(targets.items()))

@@ -28,7 +28,7 @@ from rules.words import quantity_words, subject_words
 T = TypeVar("T")
 K = TypeVar("K", bound=Hashable)
 _OF_RULES = ("name", "kind", "priority", "confidence", "because", "tell", "caveat", "follow_up")
-_OF_POLICY = ("name", "version", "approved", "target_minutes", "order", "limits", "wording")
+_OF_POLICY = ("name", "version", "approved", "targets", "order", "limits", "wording")
 ADDED, REMOVED = "added", "removed"
 
 

@@ -75,11 +75,16 @@ def markdown(policy: Policy) -> str:
 
 
 def targets(policy: Policy) -> str:
-    """Reading targets in words; P4 keeps the site's own."""
+    """Reading targets and the ageing guard in words; P4 keeps the site's own target."""
     told = [
-        f"{priority} within {minutes} minutes" for priority, minutes in sorted(policy.target_minutes.items())
+        f"{priority} within {minutes:g} minutes"
+        for priority, minutes in sorted(policy.target_minutes.items())
     ]
-    return f"{', '.join(told)} of the study being complete"
+    longest = policy.targets[Priority.P4].value
+    return (
+        f"{', '.join(told)} of the study being complete; P4 keeps the site's own."
+        f" A study that waits longer (P4: {longest:g} minutes) is shown one level higher"
+    )
 
 
 def orders(policy: Policy) -> str:
@@ -160,7 +165,7 @@ def _floors_part(policy: Policy) -> list[str]:
 
 def _rest(policy: Policy) -> list[str]:
     return [
-        f"The order's own priority counts too: {orders(policy)}. Reading starts: {targets(policy)}; P4 keeps the site's own.",
+        f"The order's own priority counts too: {orders(policy)}. Reading starts: {targets(policy)}.",
     ]
 
 

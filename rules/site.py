@@ -13,7 +13,7 @@ from typing import Any
 
 from rules.claims import text_of
 from rules.identity import digest_of
-from rules.policy import AcceptedRisk, Policy, PolicyError, Site, load, priorities_of
+from rules.policy import AcceptedRisk, Policy, PolicyError, Site, load, read_targets
 from rules.policy_parts import Wording
 from rules.policy_reading import Entry, Table, read
 from rules.recorded import AgeLimits
@@ -23,7 +23,7 @@ from rules.urgency import Priority
 FILE = "site.yaml"
 """The one file of an overlay."""
 _NAME = re.compile(r"[a-z0-9][a-z0-9-]{0,23}")
-_GENERAL = "target_minutes order fresh_h counts_h accept_risk"
+_GENERAL = "targets order fresh_h counts_h accept_risk"
 _OWN_WORDS = tuple(
     one.name for one in fields(Wording) if one.name not in ("disclaimers", "not_in_this_version")
 )
@@ -74,13 +74,13 @@ def _overlaid(policy: Policy, entry: Entry) -> Policy:
 
 def _general(policy: Policy, table: Table, entry: Entry) -> tuple[Policy, tuple[AcceptedRisk, ...]]:
     weaker: list[str] = []
-    targets = priorities_of(table["target_minutes"]) if table.get("target_minutes") else {}
+    own = table.get("targets")
     order, lowered = _order(policy, table)
     ages, shorter = _ages(policy.limits.ages, table)
     weaker += [*lowered, *shorter]
     changed = replace(
         policy,
-        target_minutes={**policy.target_minutes, **targets},
+        targets=read_targets(own, policy.targets) if own else policy.targets,
         order={**policy.order, **order},
         limits=replace(policy.limits, ages=ages),
     )

@@ -14,6 +14,7 @@ from rules.messages import Basis
 from rules.policy import Policy, load
 from rules.policy_diff import compared
 from service import audit
+from service.ageing import note_aged
 from service.errors import ServiceError, StoreUnavailableError
 from service.gate import ACTOR, Snapshot, decide, files_of, policy_in_force
 from service.settings import Settings
@@ -92,7 +93,7 @@ def reopen_for_context(
 
 
 def run_assembly(settings: Settings, stop: threading.Event) -> None:
-    """Settle studies until `stop` is set; outlives a database that is down and a study that fails.
+    """Settle studies, and note those that their age raises, until `stop` is set; outlives a database that is down and a study that fails.
 
     Raises PolicyError at once if the policy must not be used.
     """
@@ -104,7 +105,9 @@ def run_assembly(settings: Settings, stop: threading.Event) -> None:
     wait_s = _TICK_S
     while not stop.wait(wait_s):
         try:
-            settle_due(store, settings, datetime.now(UTC), not_before)
+            now = datetime.now(UTC)
+            settle_due(store, settings, now, not_before)
+            note_aged(store, policy, now)
             wait_s = _TICK_S
         except StoreUnavailableError as error:
             wait_s = min(wait_s * 2, _TICK_MAX_S)

@@ -1,4 +1,4 @@
-"""The worklist: the studies of flagged patients, most urgent first. It only ever raises; nothing is called normal."""
+"""The worklist: the studies of flagged patients, most urgent first, with the ageing guard. It only ever raises."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -8,11 +8,14 @@ from enum import StrEnum
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session, selectinload
 
+from rules.ageing import Shown
 from rules.codec import from_plain
 from rules.cohort import DeclineCode
 from rules.context import PatientContext
 from rules.decision import Decision
-from rules.urgency import Priority, most_urgent
+from rules.policy import Policy
+from rules.urgency import Priority
+from service.ageing import shown
 from service.matching import Contradiction, NotFlagged, find_patient
 from service.store.tables import Delivery, Job, Report, Study
 
@@ -60,6 +63,8 @@ class Row:
     status: Status
     priority: Priority | None
     """The most urgent of the study's results; None while there is none."""
+    shown: Shown | None
+    """Where its age puts it (rules.ageing); None while there is no result. The list is in this order."""
     could_be: Priority | None
     """What the open patterns could still ask for."""
     headline: str
@@ -72,22 +77,28 @@ class Row:
     decided_at: datetime | None
 
 
-def worklist(session: Session, now: datetime, *, days: int, with_unflagged: bool = False) -> list[Row]:
-    """The studies received within `days`, by priority, then the oldest first; unflagged ones last, on request."""
+def worklist(
+    session: Session, policy: Policy, now: datetime, *, days: int, with_unflagged: bool = False
+) -> list[Row]:
+    """The studies received within `days`, by shown priority, then the oldest first; unflagged ones last, on request.
+
+    policy : in force (service.gate.policy_in_force), for the limits of the ageing guard; now : aware
+    """
     recent = select(Study).where(Study.last_received_at >= now - timedelta(days=days))
     studies = session.scalars(recent.options(selectinload(Study.jobs))).all()
     sent = _deliveries(session)
-    rows = [_row(session, study, sent) for study in studies]
+    rows = [_row(session, study, shown(study.jobs, policy, now), sent) for study in studies]
     if not with_unflagged:
         rows = [row for row in rows if row.status is not Status.NOT_FLAGGED]
     return sorted(rows, key=_rank)
 
 
-def _rank(row: Row) -> tuple[bool, int, datetime]:
-    return row.status is Status.NOT_FLAGGED, _ORDER.index(row.priority), row.received_at
+def _rank(row: Row) -> tuple[bool, int, bool, datetime]:
+    priority, is_raised = row.shown.place if row.shown else (None, False)
+    return row.status is Status.NOT_FLAGGED, _ORDER.index(priority), is_raised, row.received_at
 
 
-def _row(session: Session, study: Study, sent: dict[str, tuple[int, int]]) -> Row:
+def _row(session: Session, study: Study, place: Shown | None, sent: dict[str, tuple[int, int]]) -> Row:
     asked = [job for job in study.jobs if job.state != "declined"]
     done = next((job for job in reversed(asked) if job.state == "done"), None)
     decision: Decision | None = from_plain(Decision, (done.triaged or {})["decision"]) if done else None
@@ -95,8 +106,6 @@ def _row(session: Session, study: Study, sent: dict[str, tuple[int, int]]) -> Ro
         from_plain(PatientContext, (asked[-1].ready or {})["context"]) if asked else PatientContext()
     )
     status, headline = _standing(session, study, asked, decision)
-    # A result that was overtaken while a later one was made still counts: the study never sinks.
-    given = [Priority(job.priority) for job in asked if job.priority]
     grade = context.icans_grade
     stored, owed = sent.get(done.job_id, (0, 0)) if done else (0, 0)
     return Row(
@@ -104,7 +113,8 @@ def _row(session: Session, study: Study, sent: dict[str, tuple[int, int]]) -> Ro
         patient_id=study.patient_id,
         accession_number=study.accession_number,
         status=status,
-        priority=most_urgent(*given) if given else None,
+        priority=place.decided if place else None,
+        shown=place,
         could_be=decision.could_be if decision else None,
         headline=headline,
         day_after_infusion=_day(study, context, decision),

@@ -55,7 +55,7 @@ def print_table(console: Console, policy: Policy) -> None:
     console.print(_wide(rows) if console.width >= _WIDE else _narrow(rows))
     console.print(_floors(policy))
     console.print(Text(f"The order's own priority: {orders(policy)}."))
-    console.print(Text(f"Reading starts: {targets(policy)}; P4 keeps the site's own."))
+    console.print(Text(f"Reading starts: {targets(policy)}."))
     console.print(Text(f"{READING} {CAUTION}", style="dim"))
     console.print(identity_line(policy))
 

@@ -48,6 +48,7 @@ def _plain(outcome: Outcome) -> dict[str, Any]:
         "when": outcome.step.when,
         "variants": len(outcome.step.variants),
         "priority": decision.priority.value,
+        "shown": outcome.shown.priority.value,
         "headline": decision.headline,
         "patterns": {pattern.rule: pattern.status.value for pattern in decision.patterns},
         "differences": [

@@ -184,5 +184,7 @@ def _explain(console: Console, policy: Policy, verdict: Verdict, *, with_absent:
             )
         console.print()
         print_decision(console, outcome.decision)
+        if outcome.shown.why:
+            console.print(Text(f"  In the list: {outcome.shown.why}.", style="bold"))
         print_accounts(console, accounts(policy, outcome.decision), with_absent=with_absent)
         console.print()

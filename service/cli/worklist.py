@@ -13,6 +13,8 @@ from rich.text import Text
 from rules.codec import to_plain
 from rules.urgency import Priority
 from service.cli.options import data_option, opened, settings_of
+from service.cli.policies import complaints
+from service.gate import policy_in_force
 from service.worklist import Row, Status
 from service.worklist import worklist as studies
 
@@ -36,8 +38,11 @@ _NOTE = "In parallel to the standard of care; only ever raises a study. Not for 
 def worklist(data: Path | None, days: int, *, as_json: bool, with_all: bool) -> None:
     """Show the studies of flagged patients, most urgent first."""
     now = datetime.now(UTC)
-    with opened(settings_of(data)) as store, store.reading() as session:
-        rows = studies(session, now, days=days, with_unflagged=with_all)
+    settings = settings_of(data)
+    with complaints():
+        policy = policy_in_force(settings.site_policy)
+    with opened(settings) as store, store.reading() as session:
+        rows = studies(session, policy, now, days=days, with_unflagged=with_all)
     if as_json:
         click.echo(json.dumps([to_plain(row) for row in rows], indent=2, ensure_ascii=False))
         return
@@ -99,7 +104,11 @@ def _facts(row: Row) -> list[str]:
 
 
 def _badge(row: Row) -> Text:
-    return Text(f" {row.priority.value if row.priority else '--'} ", style=_STYLES[row.priority])
+    """As the list is ordered; an arrow marks what only its age put there."""
+    if row.shown is None:
+        return Text(" --  ", style=_STYLES[None])
+    mark = "↑" if row.shown.is_raised else " "
+    return Text(f" {row.shown.priority.value}{mark} ", style=_STYLES[row.shown.priority])
 
 
 def _headline(row: Row) -> Text:
@@ -107,6 +116,8 @@ def _headline(row: Row) -> Text:
     text = Text(row.headline, style="dim" if is_quiet else "")
     if row.could_be:
         text.append(f" (could be as high as {row.could_be.value})", style="italic")
+    if row.shown and row.shown.why:
+        text.append(f" ({row.shown.why})", style="italic")
     return text
 
 

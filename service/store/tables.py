@@ -13,6 +13,7 @@ from sqlalchemy import (
     String,
     Text,
     UniqueConstraint,
+    text,
 )
 from sqlalchemy import DateTime as _DateTime
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column, relationship
@@ -142,6 +143,13 @@ class Job(Base):
     __table_args__ = (
         CheckConstraint("state IN ('owed', 'done', 'failed', 'declined')", name="state"),
         Index("ix_job_state_ring_at", "state", "ring_at"),
+        Index(
+            "ix_job_not_noted",
+            "priority",
+            "created_at",
+            sqlite_where=text("late_noted_at IS NULL"),
+            postgresql_where=text("late_noted_at IS NULL"),
+        ),
     )
 
     id: Mapped[int] = mapped_column(primary_key=True)
@@ -159,6 +167,9 @@ class Job(Base):
     ring_at: Mapped[datetime | None] = mapped_column(comment="when to ring (again) while owed")
     created_at: Mapped[datetime]
     done_at: Mapped[datetime | None]
+    late_noted_at: Mapped[datetime | None] = mapped_column(
+        comment="when the ageing guard looked at it, its priority's limit having passed"
+    )
 
     study: Mapped[Study] = relationship(back_populates="jobs")
 

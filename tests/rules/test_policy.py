@@ -31,7 +31,8 @@ def test_the_packaged_policy_loads_and_names_itself():
     assert policy.identity.name == "cart_neurotoxicity"
     assert len(policy.identity.digest) == 64
     assert {rule.code for rule in policy.rules} >= {"R03", "R14", "R19", "R20"}
-    assert policy.target_minutes[Priority.P1] == 15
+    assert policy.target_minutes == {Priority.P1: 15, Priority.P2: 60, Priority.P3: 480}
+    assert policy.targets[Priority.P4].value == 1440
 
 
 def test_a_copy_in_another_folder_has_the_same_digest(folder: Path):
@@ -88,8 +89,10 @@ def test_a_changed_number_or_word_changes_the_digest(folder: Path, name: str, ol
         ("rules/R14_negative.yaml", "  no_other_pattern: {}", "  no_other_pattern: {}\n  not: {}", "expected one key"),
         ("policy.yaml", "  seizure: 72\n", "", "key `seizure` is missing"),
         ("policy.yaml", "counts_h:\n  icans_grade: 48", "counts_h:\n  icans_grade: 4", "stop counting before"),
-        ("policy.yaml", "P1: 15", "P0: 15", "`P0` is none of"),
-        ("policy.yaml", "P1: 15", "P1: 15.5", "whole number"),
+        ("policy.yaml", "P1: {value: 15", "P0: {value: 15", "unknown key `P0`"),
+        ("policy.yaml", "value: 15, unit: min", "value: 15, unit: h", "measured in `min`"),
+        ("policy.yaml", "value: 15, unit: min", "value: 75, unit: min", "P1 would have to wait longer than P2"),
+        ("policy.yaml", "  P4: {value: 1440", "  # P4: {value: 1440", "a limit is needed for each of P1, P2, P3, P4"),
         ("wording.yaml", "disclaimers:\n  - Investigational", "disclaimers: []\nx:\n  - Investigational", "unknown key `x`"),
         ("floors.yaml", "shows: [icans_grade]", "shows: []", "at least one item"),
     ],

@@ -125,10 +125,14 @@ def test_a_floor_that_is_gone_and_one_of_another_priority(folder: Path):
 
 def test_the_policy_as_a_whole(folder: Path):
     found = changes(
-        folder, "policy.yaml", ("STAT: P2", "STAT: P1"), ("P1: 15", "P1: 10"), ("seizure: 72", "seizure: 48")
+        folder,
+        "policy.yaml",
+        ("STAT: P2", "STAT: P1"),
+        ("value: 15", "value: 10"),
+        ("seizure: 72", "seizure: 48"),
     )
     assert [(change.where, change.what, change.before, change.after) for change in found] == [
-        ("policy", "target_minutes.P1", "15", "10"),
+        ("policy", "targets.P1.value", "15.0", "10.0"),
         ("policy", "order.STAT", "P2", "P1"),
         ("policy", "limits.ages.fresh_h.seizure", "72.0", "48.0"),
     ]

@@ -42,9 +42,12 @@ def test_a_bar_in_a_text_does_not_end_its_cell():
 
 
 def test_order_and_targets_are_told():
-    policy = replace(POLICY, order={"STAT": Priority.P2}, target_minutes={Priority.P2: 60, Priority.P1: 15})
+    policy = replace(POLICY, order={"STAT": Priority.P2})
     assert orders(policy) == "STAT P2"
-    assert targets(policy) == "P1 within 15 minutes, P2 within 60 minutes of the study being complete"
+    assert targets(policy) == (
+        "P1 within 15 minutes, P2 within 60 minutes, P3 within 480 minutes of the study being complete; P4 keeps the site's own."
+        " A study that waits longer (P4: 1440 minutes) is shown one level higher"
+    )
 
 
 def account(text: str, code: str):

@@ -58,13 +58,17 @@ def test_without_an_overlay_it_is_the_policy():
     assert POLICY.identity.version == POLICY.version
 
 
+def _target(minutes: int) -> str:
+    return f"targets: {{P1: {{value: {minutes}, unit: min, {SOURCE}}}}}\n"
+
+
 def test_an_overlay_is_part_of_identity_and_digest(tmp_path: Path):
-    one = overlaid(tmp_path, "target_minutes: {P1: 10}\n")
+    one = overlaid(tmp_path, _target(10))
     assert one.target_minutes == {**POLICY.target_minutes, Priority.P1: 10}
     assert one.identity.version == f"{POLICY.version}+here"
-    other = overlaid(tmp_path, "target_minutes: {P1: 9}\n")
+    other = overlaid(tmp_path, _target(9))
     assert len({POLICY.digest, one.digest, other.digest}) == 3
-    assert overlaid(tmp_path, "target_minutes: {P1: 9}  # a comment\n").digest == other.digest
+    assert overlaid(tmp_path, f"# a comment\n{_target(9)}").digest == other.digest
 
 
 def test_an_accepted_risk_is_part_of_the_digest_and_of_every_result(tmp_path: Path):
@@ -218,7 +222,10 @@ def test_what_can_never_be_critical_or_holds_more_often_is_the_sites_own(tmp_pat
         ("wording: {negative: All is excluded.}\n", 3, "no text may say “excluded”"),
         ("wording: {negative: Nothing was detected.}\n", 3, "`negative` must keep its placeholders: {series}"),
         ("wording: {interpret: 'Read {all}.'}\n", 3, "`interpret` must keep its placeholders: none"),
-        ("target_minutes: {P7: 1}\n", 3, "`P7` is none of"),
+        ("targets: {P7: 1}\n", 3, "unknown key `P7`"),
+        ("targets: {P1: 10}\n", 3, "expected a mapping"),
+        (f"targets: {{P1: {{value: 10, unit: h, {SOURCE}}}}}\n", 3, "unit `h` is wrong here; this is measured in `min`"),
+        (f"targets: {{P3: {{value: 30, unit: min, {SOURCE}}}}}\n", 3, "P2 would have to wait longer than P3 before it is late"),
         ("order: {STAT: P7}\n", 3, "`P7` is none of"),
         ("counts_h: {grade: 3}\n", 3, "unknown key `grade`"),
         ("fresh_h: {crs_grade: 30}\n", 3, "`crs_grade` would stop counting before it is stale"),

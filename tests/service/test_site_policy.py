@@ -29,7 +29,7 @@ from workers.tasks import _policy
 
 OVERLAY = """site: here
 policy: cart_neurotoxicity
-target_minutes: {P2: 45}
+targets: {P2: {value: 45, unit: min, source: reading room rules, date: 2026-11-27}}
 floors:
   - floor: F1
     disabled: true
@@ -89,7 +89,7 @@ def test_the_trail_tells_at_each_start_what_the_site_changes_and_who_answers_for
     (risk,) = first.detail["accepted_risks"]
     assert (risk["name"], risk["reason"]) == ("Dr A", "none is seen here")
     assert risk["what"] == "floor F1 (ASTCT feature of grade 4) is switched off"
-    assert {change["what"] for change in first.detail["changes"]} >= {"target_minutes.P2", "floor removed"}
+    assert {change["what"] for change in first.detail["changes"]} >= {"targets.P2.value", "floor removed"}
 
 
 def test_without_an_overlay_there_is_nothing_to_tell(store: Store, settings: Settings):

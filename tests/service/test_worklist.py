@@ -8,6 +8,7 @@ from sqlalchemy import select
 
 from rules.codec import to_plain
 from rules.decision import Decision, PolicyIdentity
+from rules.policy import load
 from rules.urgency import Priority
 from service.assembly import settle
 from service.cli import main
@@ -20,6 +21,7 @@ from service.store.tables import Delivery, Job, Report
 from service.worklist import Row, Status, worklist
 from tests.service.conftest import NOON, SENTINEL, mr_slice, received
 
+POLICY = load()
 QUIET = NOON + timedelta(seconds=31)
 DECISION = Decision(
     priority=Priority.P2,
@@ -96,9 +98,9 @@ class House:
                     Delivery(sop_instance_uid=sop, destination="PACS", priority="P2", state=state, **times)
                 )
 
-    def rows(self, **options: bool) -> list[Row]:
+    def rows(self, now: datetime = QUIET, **options: bool) -> list[Row]:
         with self.store.reading() as session:
-            return worklist(session, QUIET, days=14, **options)
+            return worklist(session, POLICY, now, days=14, **options)
 
 
 @pytest.fixture
@@ -274,3 +276,29 @@ def test_the_day_is_known_before_the_result(house: House):
     house.flag("P1")
     house.receive("P1", StudyDate=date(2026, 5, 4).strftime("%Y%m%d"))
     assert house.rows()[0].day_after_infusion == 8
+
+
+def test_a_study_past_its_limit_stands_one_level_higher_behind_those_that_were_decided_so(house: House):
+    for patient, priority in (("ROUTINE", Priority.P4), ("LATE", Priority.P2)):
+        house.flag(patient)
+        house.decide(house.receive(patient), replace(DECISION, priority=priority))
+    evening = NOON + timedelta(hours=25)
+    for patient, priority in (("SOON", Priority.P3), ("CRITICAL", Priority.P1), ("YOUNG", Priority.P2)):
+        house.flag(patient)
+        uid = house.receive(patient, evening)
+        house.decide(uid, replace(DECISION, priority=priority))
+    rows = house.rows(evening + timedelta(minutes=5))
+    assert [row.patient_id for row in rows] == ["CRITICAL", "LATE", "YOUNG", "SOON", "ROUTINE"]
+    late, routine = rows[1], rows[4]
+    assert (late.priority, late.shown.priority, late.shown.is_raised) == (Priority.P2, Priority.P1, True)
+    assert (routine.priority, routine.shown.priority) == (Priority.P4, Priority.P3)
+    assert "the limit of P4; shown as P3 by the ageing guard" in routine.shown.why
+
+
+def test_the_command_marks_what_only_its_age_raised(house: House, settings: Settings):
+    house.flag("P1")
+    house.decide(house.receive("P1"), replace(DECISION, priority=Priority.P4))
+    shown = CliRunner().invoke(main, ["worklist", "--data", str(settings.data), "--days", "36500"])
+    assert shown.exit_code == 0, shown.output
+    assert "P3↑" in shown.output
+    assert "ageing guard" in " ".join(shown.output.split())

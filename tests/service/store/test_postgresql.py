@@ -15,6 +15,7 @@ from alembic.migration import MigrationContext
 from sqlalchemy import func, select, text
 from sqlalchemy.exc import DBAPIError
 
+from rules.policy import load
 from rules.urgency import Priority
 from service.assembly import settle
 from service.audit import record
@@ -130,7 +131,7 @@ def test_a_study_walks_from_its_images_to_its_deliveries(store: Store, intake: I
         assert session.scalar(select(func.count()).select_from(Instance)) == 2
         assert session.scalars(select(Delivery.state)).all() == ["owed"]
         assert session.scalar(select(Report.job_id)) == session.scalar(select(Job.job_id)) == settled.job_id
-        (row,) = worklist(session, QUIET, days=14)
+        (row,) = worklist(session, load(), QUIET, days=14)
         assert (row.priority, row.received_at) == (Priority.P2, NOON)
         assert "study_admitted" in session.scalars(select(AuditEvent.event)).all()
 
