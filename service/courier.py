@@ -16,6 +16,7 @@ from sqlalchemy.orm import Session
 
 from rules.codec import MessageError, from_plain, to_plain
 from rules.decision import Status
+from rules.identity import digest_of
 from rules.messages import COURIER_QUEUE, STUDY_TRIAGED, ReportFile, StudyTriaged
 from service.audit import record
 from service.errors import StoreUnavailableError
@@ -224,9 +225,11 @@ def _tell(session: Session, taken: Taken, triaged: StudyTriaged, now: datetime) 
         sentences=decision.sentences,
         present=[pattern.rule for pattern in decision.patterns if pattern.status is Status.PRESENT],
         open=[pattern.rule for pattern in decision.patterns if pattern.status is Status.OPEN],
+        absent=[pattern.rule for pattern in decision.patterns if pattern.status is Status.ABSENT],
         policy=decision.policy,
         reports=[report.sop_instance_uid for report in triaged.reports],
         versions=triaged.versions,
+        result_digest=digest_of(triaged),
         failure=triaged.failure,
     )
 

@@ -7,7 +7,7 @@ from typing import Any
 import click
 
 _COMMANDS = {
-    "audit": ("service.cli.audit:audit", "Show the trail of a study."),
+    "audit": ("service.cli.audit:audit", "Show, search, check and write out the trail."),
     "cohort": ("service.cli.cohort:cohort", "Flag patients as CAR-T recipients, with their context."),
     "demo": ("service.cli.demo:demo", "Run the main job on a simulated patient, on this machine."),
     "rules": ("service.cli.rules:rules", "Look at the rules, try them on cases, compare them with others."),

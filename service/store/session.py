@@ -19,6 +19,7 @@ from sqlalchemy.orm import Session
 
 from service.errors import StoreUnavailableError
 from service.settings import Settings
+from service.store.chain import seal
 
 _BUSY_TIMEOUT_S = 20.0
 """How long a writer waits for another one; less than a sender's patience for one C-STORE (30 s)."""
@@ -38,7 +39,7 @@ class Store:
 
     @contextmanager
     def session(self) -> Iterator[Session]:
-        """A transaction that may write: committed at the end, rolled back on any error.
+        """A transaction that may write: committed at the end, rolled back on any error, its events chained last.
 
         On SQLite its first statement takes the write lock, so that it cannot fail half-way for lack of it.
 
@@ -46,6 +47,7 @@ class Store:
         """
         with _unavailable_named(), Session(self.engine, expire_on_commit=False) as session, session.begin():
             yield session
+            seal(session)
 
     @contextmanager
     def reading(self) -> Iterator[Session]:

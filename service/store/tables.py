@@ -212,13 +212,29 @@ class Delivery(Base):
 
 
 class AuditEvent(Base):
-    """Append-only trail: who did what to which study, when, with what."""
+    """Append-only trail: who did what to which study, when, with what. Each event holds the digest of the one before."""
 
     __tablename__ = "audit_event"
 
     id: Mapped[int] = mapped_column(primary_key=True)
+    sequence: Mapped[int] = mapped_column(unique=True, comment="place in the chain, from 1, without a gap")
     at: Mapped[datetime]
     event: Mapped[str] = mapped_column(String(64), comment="static name, such as instance_stored")
     study_instance_uid: Mapped[str | None] = mapped_column(UID, index=True)
     actor: Mapped[str] = mapped_column(String(64), comment="process, AE title or user")
+    software: Mapped[str] = mapped_column(String(32), comment="version of cartriage that wrote it")
+    policy_digest: Mapped[str] = mapped_column(String(64), comment="of the policy it tells of, else empty")
+    input_digest: Mapped[str] = mapped_column(String(64), comment="of the snapshot it tells of, else empty")
     detail: Mapped[dict[str, Any]]
+    previous_hash: Mapped[str] = mapped_column(DIGEST)
+    hash: Mapped[str] = mapped_column(DIGEST, comment="SHA-256, see service/store/chain.py")
+
+
+class AuditHead(Base):
+    """The end of the trail, one row: its lock makes writers take turns."""
+
+    __tablename__ = "audit_head"
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    sequence: Mapped[int]
+    hash: Mapped[str] = mapped_column(DIGEST)

@@ -12,11 +12,14 @@ from pathlib import Path
 import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
-from sqlalchemy import func, select
+from sqlalchemy import func, select, text
+from sqlalchemy.exc import DBAPIError
 
 from rules.policy import load
 from rules.urgency import Priority
 from service.assembly import settle
+from service.audit import record
+from service.audit_check import verify
 from service.cohort import add
 from service.cohort_file import entry_of
 from service.courier import Taken, take
@@ -147,3 +150,25 @@ def test_senders_at_once_bring_each_object_once(store: Store, intake: Intake):
         assert session.scalar(select(func.count()).select_from(Instance)) == 10
         stored = select(func.count()).select_from(AuditEvent).where(AuditEvent.event == "instance_stored")
         assert session.scalar(stored) == 10
+
+
+def test_writers_at_once_make_one_chain_that_shows_a_change(store: Store):
+    def write() -> None:
+        for number in range(20):
+            with store.session() as session:
+                record(session, "x", None, "tester", NOON, number=number, share=0.1)
+
+    writers = [threading.Thread(target=write) for _ in range(4)]
+    for writer in writers:
+        writer.start()
+    for writer in writers:
+        writer.join(60)
+    with store.reading() as session:
+        assert (verify(session).events, verify(session).faults) == (80, ())
+    with pytest.raises(DBAPIError, match="append-only"), store.engine.begin() as connection:
+        connection.execute(text("UPDATE audit_event SET actor = 'x' WHERE sequence = 7"))
+    with store.engine.begin() as connection:
+        connection.execute(text("DROP TRIGGER audit_event_append_only ON audit_event"))
+        connection.execute(text("UPDATE audit_event SET actor = 'x' WHERE sequence = 7"))
+    with store.reading() as session:
+        assert [fault.sequence for fault in verify(session).faults] == [7]

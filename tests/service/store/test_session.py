@@ -7,10 +7,11 @@ from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
 from sqlalchemy import event, text
 
+from service.audit import record
 from service.errors import StoreUnavailableError
 from service.settings import Settings
 from service.store.session import Store, open_store, upgrade
-from service.store.tables import AuditEvent, Base
+from service.store.tables import AuditEvent, Base, CohortPatient
 from tests.service.conftest import NOON
 
 
@@ -48,24 +49,28 @@ def test_sqlite_is_durable_and_keeps_references(store: Store):
     assert pragmas == ["wal", 2, 1]
 
 
+def _patient() -> CohortPatient:
+    return CohortPatient(patient_id="P1", context={}, context_digest="0", added_at=NOON, changed_at=NOON)
+
+
 def test_an_error_rolls_everything_back(store: Store):
     def fail() -> None:
         with store.session() as session:
-            session.add(AuditEvent(at=NOON, event="x", actor="test", detail={}))
+            session.add(_patient())
             session.flush()
             raise ZeroDivisionError
 
     with pytest.raises(ZeroDivisionError):
         fail()
     with store.reading() as session:
-        assert session.query(AuditEvent).count() == 0
+        assert session.query(CohortPatient).count() == 0
 
 
 def test_a_reader_waits_for_no_writer(store: Store):
     with store.session() as writer, store.reading() as reader:
-        writer.add(AuditEvent(at=NOON, event="x", actor="test", detail={}))
+        writer.add(_patient())
         writer.flush()
-        assert reader.query(AuditEvent).count() == 0
+        assert reader.query(CohortPatient).count() == 0
 
 
 def _impatient(settings: Settings) -> Store:
@@ -93,7 +98,7 @@ def test_writers_in_several_threads_take_turns(store: Store):
     def write() -> None:
         for _ in range(20):
             with store.session() as session:
-                session.add(AuditEvent(at=NOON, event="x", actor="test", detail={}))
+                record(session, "x", None, "test", NOON)
 
     threads = [threading.Thread(target=write) for _ in range(4)]
     for thread in threads:

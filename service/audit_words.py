@@ -1,0 +1,95 @@
+"""The trail in words, for command line, report and web page."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from itertools import groupby
+from typing import Any
+
+from service.store.tables import AuditEvent
+
+_SENTENCES = {
+    "alert_acknowledged": "{priority} acknowledged {after}",
+    "alert_escalated": "step {step} to {to}: not acknowledged for {waited_min} min",
+    "assessment_given": "{verdict}: {text}",
+    "association_rejected": "{reason}",
+    "clock_went_back": "the clock went back; quiet time starts again",
+    "delivery_stuck": "{destination} does not take {sop_instance_uid}, {tries} tries so far: {outcome}",
+    "identity_conflict": "the objects name more than one patient ({differs} differs)",
+    "instance_refused": "status {status}: {reason}",
+    "job_failed": "no result after {rings} rings: a person has to look",
+    "report_stored": "{sop_instance_uid} at {destination}",
+    "report_stored_with_warning": "{sop_instance_uid} at {destination}: {outcome}",
+    "study_admitted": "{reason}",
+    "study_declined": "{reason}",
+    "study_handed_over": "to the workers",
+    "study_rung_again": "no result yet; handed over again, {rings} rings so far",
+    "study_settled": "snapshot {snapshot}: {instances} objects in {series} series; nothing new for {quiet_time_s:g} s",
+}
+"""Event to its line; an event without one shows its details."""
+_OBJECTS = {
+    "instance_conflict": "kept beside: same UID, other bytes",
+    "instance_repeated": "sent again, nothing changed",
+    "instance_stored": "stored",
+    "own_report_received": "of our own came back",
+}
+"""Events of single objects, told together as long as nothing else happens between them."""
+_NOT_SHOWN = frozenset(
+    {"context_digest", "input_digest", "job_id", "policy", "result_digest", "sha256", "versions"}
+)
+_LONGEST = 160
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """One or several alike events."""
+
+    sequence: int
+    """Of the first."""
+    at: datetime
+    event: str
+    actor: str
+    text: str
+
+
+def lines(events: Sequence[AuditEvent]) -> Iterator[Line]:
+    """Events in words, in their order; those of single objects together."""
+    for (name, actor), group in groupby(events, key=lambda event: (event.event, event.actor)):
+        same = list(group)
+        if name in _OBJECTS:
+            yield Line(same[0].sequence, same[0].at, name, actor, _counted(same))
+        else:
+            yield from (Line(event.sequence, event.at, name, actor, told(event)) for event in same)
+
+
+def told(event: AuditEvent) -> str:
+    """What an event says beside its name."""
+    detail = event.detail
+    if event.event in _SENTENCES:
+        try:
+            return _SENTENCES[event.event].format(**detail)
+        except (KeyError, ValueError):  # written by another version
+            return _details(detail)
+    if sentences := detail.get("sentences"):
+        return "\n".join([f"{detail.get('priority', '')} {sentences[0]}".strip(), *sentences[1:]])
+    return _details(detail)
+
+
+def _counted(events: list[AuditEvent]) -> str:
+    series = len({event.detail.get("series_instance_uid") for event in events})
+    objects = "object" if len(events) == 1 else "objects"
+    seconds = (events[-1].at - events[0].at).total_seconds()
+    during = f" within {seconds:.0f} s" if seconds >= 1 else ""
+    return f"{len(events)} {objects} in {series} series {_OBJECTS[events[0].event]}{during}"
+
+
+def _details(detail: dict[str, Any]) -> str:
+    shown = {
+        key: value for key, value in detail.items() if key not in _NOT_SHOWN and value not in ("", None, [])
+    }
+    return ", ".join(f"{key.replace('_', ' ')} {_short(value)}" for key, value in shown.items())
+
+
+def _short(value: object) -> str:
+    text = str(value)
+    return text if len(text) <= _LONGEST else f"{text[:_LONGEST]}..."
