@@ -18,6 +18,7 @@ pattern      a rule's outcome: present, absent or open, with its reasons
 case         a patient, findings and what must be decided, as a file says it (docs/cases.md)
 site         a hospital with an overlay on the policy: its own cuts, priorities, targets and words
 decision     priority, patterns and what was not assessed, for one snapshot
-report       a DICOM object that carries a decision (SR, SC)
-delivery     one report to one destination, retried until it is stored
+route        a line of routing.yaml: for which events, under which conditions, what goes to which destination
+report       a DICOM object that carries a decision (SR, SC, SEG, KOS)
+delivery     one object or notice to one destination, retried until it is proven there
 """

@@ -27,9 +27,22 @@ class Basis(StrEnum):
     """Nothing arrived for a while; no guarantee."""
 
 
+class ResultState(StrEnum):
+    """What a result is worth against the others of its study."""
+
+    PROVISIONAL = "provisional"
+    """From the first series that suffice; the study is still arriving."""
+    CONFIRMED = "confirmed"
+    """The first result on the whole study."""
+    CORRECTED = "corrected"
+    """Supersedes a confirmed one: late images, or a changed context."""
+
+
 class ReportKind(StrEnum):
     SR = "SR"
     SC = "SC"
+    SEG = "SEG"
+    KOS = "KOS"
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,6 +80,20 @@ class EarlierStudy:
 
 
 @dataclass(frozen=True, slots=True)
+class ReportFile:
+    """A DICOM object written by the workers, in the outbox of the file store."""
+
+    kind: ReportKind
+    sop_class_uid: str
+    sop_instance_uid: str
+    series_instance_uid: str
+    transfer_syntax_uid: str
+    path: str
+    """Relative to the file store's root."""
+    sha256: str
+
+
+@dataclass(frozen=True, slots=True)
 class StudyReady:
     """Service to workers: analyse this snapshot. Sending it twice changes nothing."""
 
@@ -85,6 +112,9 @@ class StudyReady:
     """Aware; ages of context values are counted up to here. None is `requested_at`; an old study has its own time."""
     predecessor_job_id: str = ""
     """The job whose result this one supersedes, if any."""
+    predecessor: ReportFile | None = None
+    """The structured report of the latest earlier result, which the new one names as its predecessor."""
+    state: ResultState = ResultState.CONFIRMED
     earlier_priority: Priority | None = None
     """The most urgent priority of the study's earlier results: a later result never lowers it."""
     earlier: EarlierStudy | None = None
@@ -137,20 +167,6 @@ class SeriesUse:
 
 
 @dataclass(frozen=True, slots=True)
-class ReportFile:
-    """A DICOM object written by the workers, in the outbox of the file store."""
-
-    kind: ReportKind
-    sop_class_uid: str
-    sop_instance_uid: str
-    series_instance_uid: str
-    transfer_syntax_uid: str
-    path: str
-    """Relative to the file store's root."""
-    sha256: str
-
-
-@dataclass(frozen=True, slots=True)
 class StageTime:
     stage: str
     seconds: float
@@ -177,3 +193,4 @@ class StudyTriaged:
     """One clause for each file that could not be read, with its number of files, as in `2 files: truncated`."""
     failure: str = ""
     """Name of the error if the analysis failed and the result is `not assessed`."""
+    state: ResultState = ResultState.CONFIRMED

@@ -17,6 +17,7 @@ from service import audit
 from service.ageing import note_aged
 from service.errors import ServiceError, StoreUnavailableError
 from service.gate import ACTOR, Snapshot, decide, files_of, policy_in_force
+from service.routing import owe_originals
 from service.settings import Settings
 from service.store.session import Store, open_store, upgrade
 from service.store.tables import Instance, Report, Study
@@ -68,6 +69,7 @@ def settle_study(session: Session, study_instance_uid: str, settings: Settings, 
         study.settled_snapshot += 1
         study.settled_digest = digest
         _tell_settled(session, study, instances, settings, now)
+        owe_originals(session, study_instance_uid, settings, now)
     study.is_open = False
     return decide(session, study, instances, settings, now)
 
@@ -163,6 +165,7 @@ def _instances(session: Session, study: Study) -> Sequence[Instance]:
     found = select(Instance).where(
         Instance.study_instance_uid == study.study_instance_uid,
         Instance.is_conflict.is_(False),
+        Instance.is_own.is_(False),
         Instance.sop_instance_uid.not_in(ours),
     )
     return session.scalars(found.order_by(Instance.sop_instance_uid, Instance.sha256)).all()

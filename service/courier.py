@@ -20,10 +20,10 @@ from rules.identity import digest_of
 from rules.messages import COURIER_QUEUE, STUDY_TRIAGED, ReportFile, StudyTriaged
 from service.audit import record
 from service.errors import StoreUnavailableError
-from service.routing import destinations_for
+from service.routing import owe_result
 from service.settings import Settings
 from service.store.session import Store, open_store
-from service.store.tables import Delivery, Job, Report
+from service.store.tables import Job, Report
 
 ACTOR = "courier"
 
@@ -117,7 +117,8 @@ def take(store: Store, triaged: StudyTriaged, settings: Settings, now: datetime)
             _close(job, triaged, now)
             session.flush()
             for report in triaged.reports:
-                _owe(session, report, triaged, settings, now)
+                _keep(session, report, triaged)
+            owe_result(session, triaged, settings, now)
         if taken is not Taken.REPEATED or (job is not None and job.triaged != to_plain(triaged)):
             _tell(session, taken, triaged, now)
     return taken
@@ -177,12 +178,8 @@ def _close(job: Job, triaged: StudyTriaged, now: datetime) -> None:
     job.done_at = now
 
 
-def _owe(
-    session: Session, file: ReportFile, triaged: StudyTriaged, settings: Settings, now: datetime
-) -> None:
-    """Keep the report, and owe it to each of its destinations; a report with new bytes is owed again."""
+def _keep(session: Session, file: ReportFile, triaged: StudyTriaged) -> None:
     report = session.get(Report, file.sop_instance_uid) or Report(sop_instance_uid=file.sop_instance_uid)
-    is_new_content = report.sha256 != file.sha256
     report.job_id = triaged.job_id
     report.kind = file.kind.value
     report.sop_class_uid = file.sop_class_uid
@@ -191,23 +188,6 @@ def _owe(
     report.path = file.path
     report.sha256 = file.sha256
     session.add(report)
-    session.flush()
-    for destination in destinations_for(file.kind, settings):
-        owed = session.scalar(
-            select(Delivery).where(
-                Delivery.sop_instance_uid == file.sop_instance_uid, Delivery.destination == destination.name
-            )
-        ) or Delivery(
-            sop_instance_uid=file.sop_instance_uid,
-            destination=destination.name,
-            created_at=now,
-            state="owed",
-            tries=0,
-        )
-        owed.priority = triaged.decision.priority.value
-        if is_new_content:
-            owed.state, owed.try_at, owed.stored_at = "owed", now, None
-        session.add(owed)
 
 
 def _tell(session: Session, taken: Taken, triaged: StudyTriaged, now: datetime) -> None:

@@ -10,10 +10,18 @@ from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from rules import identity
-from rules.codec import to_plain
+from rules.codec import from_plain, to_plain
 from rules.cohort import Admitted, DeclineCode, Declined, admit
 from rules.facts import StudyHeaders
-from rules.messages import Basis, Completeness, InstanceFile, StudyReady
+from rules.messages import (
+    Basis,
+    Completeness,
+    InstanceFile,
+    ReportFile,
+    ReportKind,
+    ResultState,
+    StudyReady,
+)
 from rules.policy import Policy
 from rules.site import load_policy
 from rules.urgency import Priority
@@ -57,6 +65,8 @@ class _Door:
             policy_digest=policy_in_force(self.settings.site_policy).digest,
             requested_at=self.now,
             predecessor_job_id=self._predecessor(),
+            predecessor=self._earlier_report(),
+            state=self._state(),
             earlier_priority=self._earlier_priority(),
         )
         self._tell(
@@ -111,6 +121,27 @@ class _Door:
             Job.study_instance_uid == self.study.study_instance_uid, Job.state.in_(("done", "owed"))
         )
         return self.session.scalar(earlier.order_by(Job.id.desc()).limit(1)) or ""
+
+    def _earlier_report(self) -> ReportFile | None:
+        """The structured report of the latest result; what is still being made cannot be pointed to."""
+        latest = select(Job.triaged).where(
+            Job.study_instance_uid == self.study.study_instance_uid, Job.state == "done"
+        )
+        triaged = self.session.scalar(latest.order_by(Job.done_at.desc(), Job.id.desc()).limit(1))
+        files: tuple[ReportFile, ...] = from_plain(tuple[ReportFile, ...], (triaged or {}).get("reports", []))
+        return next((one for one in files if one.kind is ReportKind.SR), None)
+
+    def _state(self) -> ResultState:
+        """A result after a whole one corrects it; a provisional one before it is only confirmed."""
+        earlier = select(Job.ready).where(
+            Job.study_instance_uid == self.study.study_instance_uid, Job.state == "done"
+        )
+        whole = [
+            one
+            for one in self.session.scalars(earlier)
+            if (one or {}).get("state") != ResultState.PROVISIONAL
+        ]
+        return ResultState.CORRECTED if whole else ResultState.CONFIRMED
 
     def _earlier_priority(self) -> Priority | None:
         results = select(func.min(Job.priority)).where(

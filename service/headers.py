@@ -33,6 +33,7 @@ _TEXT_KEYWORDS = {
     "RequestedProcedurePriority": 16,
     "Modality": 16,
     "BodyPartExamined": 16,
+    "Manufacturer": 64,
 }
 """Keyword to the length of its column."""
 _UID_KEYWORDS = ("SOPClassUID", "SOPInstanceUID", "StudyInstanceUID", "SeriesInstanceUID")
@@ -75,6 +76,7 @@ class Header:
     order_priority: str
     modality: str
     body_part: str
+    manufacturer: str
 
 
 def read_header(dataset: bytes | memoryview, transfer_syntax_uid: str) -> Header:
@@ -104,6 +106,7 @@ def read_header(dataset: bytes | memoryview, transfer_syntax_uid: str) -> Header
         order_priority=text["RequestedProcedurePriority"].upper(),
         modality=text["Modality"].upper(),
         body_part=text["BodyPartExamined"].upper(),
+        manufacturer=text["Manufacturer"],
     )
 
 

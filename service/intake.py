@@ -7,6 +7,7 @@ from sqlalchemy import select
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
+from rules.own import is_own
 from service import audit
 from service.errors import Refusal, RefusedError, StorageFullError, StoreUnavailableError
 from service.headers import Header, file_meta, read_header
@@ -120,8 +121,11 @@ def _enter(session: Session, header: Header, stored: StoredFile, received: Recei
     if twin is not None:
         _tell(session, "instance_repeated", twin, received.calling_ae_title, now)
         return
-    is_ours = session.get(Report, header.sop_instance_uid) is not None
+    is_ours = session.get(Report, header.sop_instance_uid) is not None or is_own(
+        header.study_instance_uid, header.series_instance_uid, header.manufacturer
+    )
     instance = _instance(header, stored, received, now)
+    instance.is_own = is_ours
     instance.is_conflict = bool(twins)
     session.add(instance)
     conflict_or_not = "instance_conflict" if instance.is_conflict else "instance_stored"

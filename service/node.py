@@ -13,7 +13,7 @@ import structlog
 from pynetdicom import AE, ALL_TRANSFER_SYNTAXES, AllStoragePresentationContexts, _config, evt
 from pynetdicom.sop_class import Verification
 
-from service import audit
+from service import audit, commitment
 from service.errors import Refusal, RefusedError, StoreUnavailableError
 from service.intake import Intake, Received, open_intake
 from service.settings import Settings
@@ -81,6 +81,7 @@ def _entity(settings: Settings) -> Any:
     for context in AllStoragePresentationContexts:
         ae.add_supported_context(context.abstract_syntax, ALL_TRANSFER_SYNTAXES)
     ae.add_supported_context(Verification)
+    ae.add_supported_context(commitment.CONTEXT, scu_role=True, scp_role=True)
     return ae
 
 
@@ -88,6 +89,7 @@ def _handlers(intake: Intake, settings: Settings) -> list[tuple[Any, ...]]:
     return [
         (evt.EVT_C_STORE, _on_store, [intake]),
         (evt.EVT_C_ECHO, _on_echo),
+        *commitment.handlers(intake.store),
         (evt.EVT_REJECTED, _on_rejected, [intake.store, settings]),
     ]
 

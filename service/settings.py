@@ -3,29 +3,12 @@
 from pathlib import Path
 from typing import Annotated, Literal
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field
+from pydantic import BeforeValidator, Field
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+from service.destinations import AETitle, AnyDestination, Destination
 
-def _ae_title(value: str) -> str:
-    """An application entity title (PS3.5 6.2, VR AE): 1-16 printable characters, no backslash, not only spaces."""
-    if not 1 <= len(value.strip()) <= 16 or "\\" in value or not value.isascii() or not value.isprintable():
-        raise ValueError("an AE title has 1 to 16 printable ASCII characters and no backslash")
-    return value.strip()
-
-
-AETitle = Annotated[str, AfterValidator(_ae_title)]
-
-
-class Destination(BaseModel):
-    """A PACS that results are stored to over DIMSE."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-    name: str = Field(pattern=r"^[A-Za-z0-9_-]{1,32}$")
-    ae_title: AETitle
-    host: str
-    port: int = Field(ge=1, le=65535)
+__all__ = ["AETitle", "Destination", "Settings"]
 
 
 class Settings(BaseSettings):
@@ -58,11 +41,17 @@ class Settings(BaseSettings):
 
     quiet_time_s: float = Field(default=30.0, gt=0)
     """A study is settled when nothing arrived for this long."""
-    destinations: tuple[Destination, ...] = ()
+    destinations: tuple[AnyDestination, ...] = ()
+    routing: Annotated[Path | None, BeforeValidator(lambda value: value or None)] = None
+    """The site's own routing.yaml; empty is every result to every destination."""
     delivery_timeout_s: float = Field(default=30.0, gt=0)
     delivery_backoff_s: float = Field(default=5.0, gt=0)
     """First wait after a failed delivery; doubles up to `delivery_backoff_max_s`."""
     delivery_backoff_max_s: float = Field(default=900.0, gt=0)
+    proof_timeout_s: float = Field(default=60.0, gt=0)
+    """A stored object that is not proven within this is asked for again, and then sent again."""
+    proof_target_s: float = Field(default=300.0, gt=0)
+    """A P1 or P2 result that is not proven at a destination within this, counted from the decision, alarms."""
     ring_again_s: float = Field(default=120.0, gt=0)
     """A handed-over job without a result is rung again after this long; doubles with each ring."""
     maximum_rings: int = Field(default=3, ge=1)

@@ -1,4 +1,4 @@
-"""What a C-STORE response status means for the object that was sent (PS3.4 B.2.3, PS3.7 annex C)."""
+"""What a status means for what was sent: C-STORE (PS3.4 B.2.3, PS3.7 annex C), commitment (PS3.3 C.14) and HTTP."""
 
 from dataclasses import dataclass
 
@@ -56,3 +56,55 @@ def meaning_of(status: int) -> Answer:
         if low <= status <= high:
             return answer
     return _UNKNOWN
+
+
+_PENDING = frozenset({0xFF00, 0xFF01})
+"""C-FIND: here is a match, more may follow (PS3.4 C.4.1.1.4)."""
+
+_COMMITMENT_FAILURES = {
+    0x0110: "processing failure",
+    0x0112: "no such object",
+    0x0119: "object of another class",
+    0x0122: "SOP class not supported",
+    0x0131: "duplicate transaction",
+    0x0213: "out of resources",
+}
+"""Failure Reason (0008,1197) of Storage Commitment (PS3.3 C.14.1.1)."""
+
+
+def is_pending(status: int) -> bool:
+    """Whether a C-FIND response carries a match."""
+    return status in _PENDING
+
+
+def commitment_failure(reason: int) -> str:
+    """Why an archive does not commit to an object."""
+    return _COMMITMENT_FAILURES.get(reason, "unknown reason")
+
+
+_HTTP = {
+    200: Answer(is_stored=True, words="stored"),
+    201: Answer(is_stored=True, words="stored"),
+    202: Answer(is_stored=False, words="accepted without saying what was stored"),
+    204: Answer(is_stored=True, words="stored"),
+    400: Answer(is_stored=False, words="request not understood"),
+    401: Answer(is_stored=False, words="not authorised"),
+    403: Answer(is_stored=False, words="not authorised"),
+    404: Answer(is_stored=False, words="no such service"),
+    409: Answer(is_stored=False, words="refused"),
+    413: Answer(is_stored=False, words="too large"),
+    415: Answer(is_stored=False, words="destination takes no such object"),
+    422: Answer(is_stored=False, words="content not accepted"),
+    429: Answer(is_stored=False, words="out of resources"),
+    503: Answer(is_stored=False, words="out of resources"),
+    507: Answer(is_stored=False, words="out of resources"),
+}
+
+
+def http_meaning_of(status: int) -> Answer:
+    """The meaning of an HTTP status (RFC 9110, PS3.18 10.5.3.1); an unknown one is a failure, redirects too.
+
+    >>> http_meaning_of(302).is_stored, http_meaning_of(503).words
+    (False, 'out of resources')
+    """
+    return _HTTP.get(status, _UNKNOWN)

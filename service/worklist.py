@@ -17,7 +17,7 @@ from rules.policy import Policy
 from rules.urgency import Priority
 from service.ageing import shown
 from service.matching import Contradiction, NotFlagged, find_patient
-from service.store.tables import Delivery, Job, Report, Study
+from service.store.tables import Delivery, Job, Study
 
 
 class Status(StrEnum):
@@ -169,14 +169,14 @@ def _day(study: Study, context: PatientContext, decision: Decision | None) -> in
 
 
 def _deliveries(session: Session) -> dict[str, tuple[int, int]]:
-    """Job to (stored, all) of its reports' deliveries."""
+    """Job to (arrived, all) of the deliveries of its reports and notices."""
     counted = (
         select(
-            Report.job_id,
-            func.count().filter(Delivery.state == "stored"),
+            Delivery.job_id,
+            func.count().filter(Delivery.state.in_(("stored", "proven"))),
             func.count(),
         )
-        .join(Delivery, Delivery.sop_instance_uid == Report.sop_instance_uid)
-        .group_by(Report.job_id)
+        .where(Delivery.job_id.is_not(None), Delivery.state != "dropped")
+        .group_by(Delivery.job_id)
     )
-    return {job_id: (stored, owed) for job_id, stored, owed in session.execute(counted)}
+    return {job_id: (stored, owed) for job_id, stored, owed in session.execute(counted) if job_id}

@@ -104,6 +104,7 @@ def triage(
         versions=versions(),
         unreadable=unread,
         failure=failure[1] if failure else "",
+        state=ready.state,
     )
 
 

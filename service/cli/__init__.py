@@ -10,6 +10,8 @@ _COMMANDS = {
     "audit": ("service.cli.audit:audit", "Show, search, check and write out the trail."),
     "cohort": ("service.cli.cohort:cohort", "Flag patients as CAR-T recipients, with their context."),
     "demo": ("service.cli.demo:demo", "Run the main job on a simulated patient, on this machine."),
+    "outbox": ("service.cli.outbox:outbox", "Deliveries: what is owed, what is proven, retry, drop."),
+    "route": ("service.cli.route:route", "Where the objects of a study go, and why."),
     "rules": ("service.cli.rules:rules", "Look at the rules, try them on cases, compare them with others."),
     "run": ("service.cli.run:run", "Run one process of the service in the foreground."),
     "up": ("service.cli.up:up", "Run the whole service until stopped."),

@@ -100,7 +100,7 @@ def _senders(settings: Settings) -> str:
 def _destinations(settings: Settings) -> str:
     if not settings.destinations:
         return "nobody: set CARTRIAGE_DESTINATIONS, or results stay here"
-    return ", ".join(f"{one.name} ({one.ae_title} at {one.host}:{one.port})" for one in settings.destinations)
+    return ", ".join(f"{one.name} ({one.address})" for one in settings.destinations)
 
 
 def _worker(supervisor: Supervisor, *, wants_worker: bool) -> str:

@@ -198,7 +198,7 @@ class Demo:
         def is_stored() -> bool:
             with store.reading() as session:
                 states = session.scalars(select(Delivery.state)).all()
-            return bool(states) and set(states) == {"stored"}
+            return bool(states) and set(states) == {"proven"}
 
         with self.narrator.step(f"Waiting for the result in {pacs.words}"):
             self._wait("the delivery", is_stored, _DELIVERY_LIMIT_S)

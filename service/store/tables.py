@@ -116,6 +116,7 @@ class Instance(Base):
     is_conflict: Mapped[bool] = mapped_column(
         default=False, comment="same SOP Instance UID came before with other bytes"
     )
+    is_own: Mapped[bool] = mapped_column(default=False, comment="made by us and sent back: never analysed")
 
     study: Mapped[Study] = relationship(back_populates="instances")
 
@@ -190,25 +191,72 @@ class Report(Base):
 
 
 class Delivery(Base):
-    """One report owed to one destination (the outbox)."""
+    """One object, or one notice of a decision, owed to one destination (the outbox)."""
 
     __tablename__ = "delivery"
     __table_args__ = (
         UniqueConstraint("sop_instance_uid", "destination"),
-        CheckConstraint("state IN ('owed', 'stored')", name="state"),
-        Index("ix_delivery_state_try_at", "state", "try_at"),
+        CheckConstraint("state IN ('owed', 'stored', 'proven', 'dropped')", name="state"),
+        Index("ix_delivery_destination_state_try_at", "destination", "state", "try_at"),
     )
 
     id: Mapped[int] = mapped_column(primary_key=True)
-    sop_instance_uid: Mapped[str] = mapped_column(ForeignKey("report.sop_instance_uid"))
+    study_instance_uid: Mapped[str] = mapped_column(ForeignKey("study.study_instance_uid"), index=True)
+    job_id: Mapped[str | None] = mapped_column(
+        ForeignKey("job.job_id"), index=True, comment="whose result it carries; null for originals"
+    )
+    cargo: Mapped[str] = mapped_column(String(16), comment="rules.routing.Cargo")
+    sop_instance_uid: Mapped[str] = mapped_column(UID, comment="of a notice: derived from the job")
+    sop_class_uid: Mapped[str] = mapped_column(UID, default="")
+    series_instance_uid: Mapped[str] = mapped_column(UID, default="")
+    transfer_syntax_uid: Mapped[str] = mapped_column(UID, default="")
+    path: Mapped[str] = mapped_column(Text, default="", comment="relative to the file store's root")
+    sha256: Mapped[str] = mapped_column(DIGEST, default="")
     destination: Mapped[str] = mapped_column(String(32), comment="name of a configured destination")
     priority: Mapped[str] = mapped_column(String(2), comment="urgent first")
-    state: Mapped[str] = mapped_column(String(16))
+    state: Mapped[str] = mapped_column(
+        String(16), comment="owed; stored: the peer said so, proof awaited; proven; dropped by a person"
+    )
     tries: Mapped[int] = mapped_column(default=0)
-    try_at: Mapped[datetime]
+    try_at: Mapped[datetime] = mapped_column(comment="when to send, or, once stored, to ask for proof")
     last_error: Mapped[str] = mapped_column(Text, default="")
     created_at: Mapped[datetime]
     stored_at: Mapped[datetime | None]
+    asks: Mapped[int] = mapped_column(default=0, comment="how often proof was asked for since it was stored")
+    transaction_uid: Mapped[str | None] = mapped_column(
+        UID, index=True, comment="Storage Commitment that is to prove it"
+    )
+    proven_at: Mapped[datetime | None]
+    proof: Mapped[str] = mapped_column(String(16), default="", comment="response, commitment or read_back")
+    alarmed_at: Mapped[datetime | None] = mapped_column(comment="urgent and unproven beyond its target since")
+
+
+class Commitment(Base):
+    """One Storage Commitment request (PS3.4 annex J): written before it is asked, so that its answer is never a stranger's."""
+
+    __tablename__ = "commitment"
+    __table_args__ = (CheckConstraint("state IN ('asked', 'answered', 'expired')", name="state"),)
+
+    transaction_uid: Mapped[str] = mapped_column(UID, primary_key=True)
+    destination: Mapped[str] = mapped_column(String(32), index=True)
+    state: Mapped[str] = mapped_column(String(16))
+    asked_at: Mapped[datetime]
+    due_at: Mapped[datetime] = mapped_column(comment="without an answer by then it is asked anew")
+    answered_at: Mapped[datetime | None]
+
+
+class DestinationHealth(Base):
+    """The circuit breaker of a destination: while it rests, nothing is tried and nothing is lost."""
+
+    __tablename__ = "destination_health"
+
+    destination: Mapped[str] = mapped_column(String(32), primary_key=True)
+    failures: Mapped[int] = mapped_column(default=0, comment="in a row; 0 is well")
+    last_error: Mapped[str] = mapped_column(Text, default="")
+    failed_at: Mapped[datetime | None]
+    answered_at: Mapped[datetime | None] = mapped_column(comment="last time it answered")
+    try_at: Mapped[datetime | None] = mapped_column(comment="not before this")
+    try_urgent_at: Mapped[datetime | None] = mapped_column(comment="the same while a P1 or P2 waits")
 
 
 class AuditEvent(Base):

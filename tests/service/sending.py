@@ -1,6 +1,7 @@
 """Jobs, results and report files as the sending half meets them, and a PACS that can be told to misbehave."""
 
 import hashlib
+import ssl
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -145,7 +146,10 @@ class Archive:
 
 @contextmanager
 def archive(
-    answer: Callable[[str], int] = lambda _: 0x0000, port: int = 0, name: str = "pacs"
+    answer: Callable[[str], int] = lambda _: 0x0000,
+    port: int = 0,
+    name: str = "pacs",
+    tls: ssl.SSLContext | None = None,
 ) -> Iterator[Archive]:
     kept: Archive
     gate = threading.Lock()
@@ -164,7 +168,7 @@ def archive(
     ae = AE(ae_title="PACS")
     ae.add_supported_context(SecondaryCaptureImageStorage, ExplicitVRLittleEndian)
     handlers = [(evt.EVT_C_STORE, on_store), (evt.EVT_ACCEPTED, on_accepted)]
-    server = ae.start_server(("127.0.0.1", port), block=False, evt_handlers=handlers)
+    server = ae.start_server(("127.0.0.1", port), block=False, evt_handlers=handlers, ssl_context=tls)
     kept = Archive(
         Destination(name=name, ae_title="PACS", host="127.0.0.1", port=server.socket.getsockname()[1])
     )

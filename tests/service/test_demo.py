@@ -24,8 +24,9 @@ from service.demo.picture import write_png
 from service.demo.study import SourceStudy, StudyError, read_study, send
 from service.demo.verdict import Evidence, faults
 from service.demo.walk import Demo
-from service.scu import Parcel
+from service.parcel import Parcel
 from service.scu import send as store
+from service.settings import Settings
 from service.store.tables import Report
 from tests.peers import need
 from tests.service.conftest import mr_slice
@@ -184,8 +185,14 @@ def test_either_pacs_keeps_what_it_is_sent_and_gives_it_back(tmp_path, monkeypat
         while not pacs.is_ready() and time.monotonic() < end:
             time.sleep(0.1)
         file = tmp_path / report.path
-        parcel = Parcel(1, file, report.sop_class_uid, report.sop_instance_uid, report.transfer_syntax_uid)
-        outcomes = [outcome for _, outcome in store([parcel], pacs.destination, "CARTRIAGE", 10)]
+        parcel = Parcel(
+            delivery_id=1,
+            sop_instance_uid=report.sop_instance_uid,
+            sop_class_uid=report.sop_class_uid,
+            transfer_syntax_uid=report.transfer_syntax_uid,
+            file=file,
+        )
+        outcomes = [outcome for _, outcome in store([parcel], pacs.destination, Settings(data=tmp_path))]
         assert [outcome.words for outcome in outcomes] == ["stored"]
         assert [read(one).SOPInstanceUID for one in pacs.objects(STUDY)] == ["1.2.3.1"]
         assert pacs.objects("1.2.3.4") == []

@@ -95,7 +95,16 @@ class House:
                 state = "stored" if number < stored else "owed"
                 times = {"try_at": NOON, "created_at": NOON}
                 session.add(
-                    Delivery(sop_instance_uid=sop, destination="PACS", priority="P2", state=state, **times)
+                    Delivery(
+                        study_instance_uid=uid,
+                        job_id=job_id,
+                        cargo="SR",
+                        sop_instance_uid=sop,
+                        destination="PACS",
+                        priority="P2",
+                        state=state,
+                        **times,
+                    )
                 )
 
     def rows(self, now: datetime = QUIET, **options: bool) -> list[Row]:

@@ -40,6 +40,13 @@ class Orthanc:
         with urllib.request.urlopen(request, timeout=10) as answer:
             return json.loads(answer.read())
 
+    def forget(self, study_instance_uid: str) -> None:
+        """Lose every object of a study."""
+        for found in self.instances(study_instance_uid):
+            url = f"http://127.0.0.1:{self.http_port}/instances/{found['ID']}"
+            with urllib.request.urlopen(urllib.request.Request(url, method="DELETE"), timeout=10):
+                pass
+
     def instances(self, study_instance_uid: str) -> list[dict[str, Any]]:
         query = {
             "Level": "Instance",
@@ -61,7 +68,8 @@ class Orthanc:
 
 
 @contextmanager
-def running_orthanc(folder: Path) -> Iterator[Orthanc]:
+def running_orthanc(folder: Path, **more: Any) -> Iterator[Orthanc]:
+    """An Orthanc with a database in `folder`; `more` is added to its configuration."""
     peer = Orthanc(free_port(), free_port())
     configuration = {
         "Name": "walk",
@@ -74,6 +82,7 @@ def running_orthanc(folder: Path) -> Iterator[Orthanc]:
         "AuthenticationEnabled": False,
         "DicomAlwaysAllowStore": True,
         "OverwriteInstances": False,
+        **more,
     }
     path = folder / "orthanc.json"
     path.write_text(json.dumps(configuration))

@@ -9,7 +9,7 @@ from service.store.chain import GENESIS, hash_of
 from service.store.tables import UTCDateTime
 
 revision = "0004"
-down_revision = "0001"
+down_revision = "0003"
 branch_labels = None
 depends_on = None
 
