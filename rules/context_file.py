@@ -246,5 +246,10 @@ _RECORDED = {
 }
 OBSERVED: tuple[str, ...] = tuple(_RECORDED)
 """The fields whose values carry a time."""
-FIELDS: tuple[str, ...] = (*_PLAIN, *_RECORDED, "recorded_at")
-"""Every field a context file or a cohort CSV may have."""
+ALLOWED: Mapping[str, str] = {
+    **{name: kind.allowed for name, kind in (*_PLAIN.items(), *_RECORDED.items())},
+    "recorded_at": _TIME.allowed,
+}
+"""What may stand in each field, in words."""
+FIELDS: tuple[str, ...] = tuple(ALLOWED)
+"""Every field a context file, a cohort CSV or the options of `cartriage cohort add` may have."""

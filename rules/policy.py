@@ -13,6 +13,9 @@ from rules.clinical import Limits
 from rules.conditions import AtLeast, AtMost, Condition, Cut, Subject, leaves
 from rules.decision import PolicyIdentity
 from rules.identity import digest_of
+from rules.measurements import FILE as MEASUREMENTS
+from rules.measurements import read_measurements
+from rules.measures import Measure
 from rules.policy_conditions import read_cut
 from rules.policy_parts import (
     FloorRule,
@@ -87,6 +90,8 @@ class Policy:
     limits: Limits
     rules: tuple[Rule, ...]
     floors: tuple[FloorRule, ...]
+    measurements: dict[Measure, Cut]
+    """The numbers by which the checks tell a lesion from none."""
     wording: Wording
     site: Site | None = None
     """Whose overlay lies on it (rules.site), if any."""
@@ -142,6 +147,7 @@ def load(source: Path | None = None) -> Policy:
         limits=_limits(general),
         rules=_rules(folder),
         floors=tuple(read_floor(entry) for entry in _file(folder, "floors.yaml").items()),
+        measurements=read_measurements(_file(folder, MEASUREMENTS)),
         wording=read_wording(_file(folder, "wording.yaml")),
     )
     return replace(policy, digest=digest_of(policy))
@@ -153,6 +159,7 @@ def problems(source: Path | None = None) -> tuple[PolicyError, ...]:
     readers: list[Callable[[], object]] = [
         lambda: _limits(_file(folder, "policy.yaml").table(_GENERAL)),
         lambda: [read_floor(entry) for entry in _file(folder, "floors.yaml").items()],
+        lambda: read_measurements(_file(folder, MEASUREMENTS)),
         lambda: read_wording(_file(folder, "wording.yaml")),
         *(partial(_read_rule, folder, name) for name in _rule_files(folder)),
         lambda: load(source),

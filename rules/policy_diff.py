@@ -22,6 +22,7 @@ from rules.conditions import (
 )
 from rules.cut_effects import CutLeaf, cut_leaves, effect
 from rules.fields import FIELD_WORDS
+from rules.measures import may_find_less
 from rules.policy import FloorRule, Label, Policy, Raise, Rule
 from rules.words import quantity_words, subject_words
 
@@ -49,7 +50,7 @@ class PolicyChange:
 
 def compared(old: Policy, new: Policy) -> tuple[PolicyChange, ...]:
     """Every difference: of the policy as a whole, of each rule, of each floor; none if they decide and word alike."""
-    return (*_general(old, new), *_rules(old, new), *_floors(old, new))
+    return (*_general(old, new), *_rules(old, new), *_floors(old, new), *_measurements(old, new))
 
 
 def _general(old: Policy, new: Policy) -> Iterator[PolicyChange]:
@@ -130,6 +131,18 @@ def _floors(old: Policy, new: Policy) -> Iterator[PolicyChange]:
         if one.shows != other.shows:
             yield PolicyChange(where, "shows", ", ".join(one.shows), ", ".join(other.shows))
         yield from _condition(where, "holds if", one.when, other.when)
+
+
+def _measurements(old: Policy, new: Policy) -> Iterator[PolicyChange]:
+    """Every policy has all of them."""
+    for measure, before in old.measurements.items():
+        after, where = new.measurements[measure], f"measurement {measure.check}"
+        name = measure.partition(".")[2].replace("_", " ")
+        if before.value != after.value:
+            finds = "the check may find less" if may_find_less(measure, before.value, after.value) else ""
+            yield PolicyChange(where, name, cut_words(before), cut_words(after), finds)
+        elif before != after:
+            yield PolicyChange(where, f"source of {name}", _source(before), _source(after))
 
 
 def _condition(where: str, what: str, before: Condition, after: Condition) -> Iterator[PolicyChange]:

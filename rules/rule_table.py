@@ -47,6 +47,24 @@ class FloorRow:
     when: str
 
 
+@dataclass(frozen=True, slots=True)
+class MeasureRow:
+    """One number by which a check tells a lesion from none."""
+
+    check: str
+    what: str
+    value: str
+    source: str
+
+
+def measure_rows(policy: Policy) -> tuple[MeasureRow, ...]:
+    """Every measuring cut, check by check."""
+    return tuple(
+        MeasureRow(one.check, one.partition(".")[2].replace("_", " "), cut_words(cut), cut.source)
+        for one, cut in policy.measurements.items()
+    )
+
+
 def undated(words: str) -> str:
     """A policy's words where no study is at hand: the date of the earlier one has no value."""
     return words.replace(EARLIER, "the earlier study")
@@ -70,8 +88,17 @@ def cuts_of(condition: Condition) -> Iterator[Cut]:
 
 
 def markdown(policy: Policy) -> str:
-    """The page docs/rules.md: the rules, the floors, the order and the reading targets."""
-    return "\n".join([*_heading(policy), *_rules_part(policy), *_floors_part(policy), *_rest(policy), ""])
+    """The page docs/rules.md: the rules, the floors, the order, the reading targets and the measuring cuts."""
+    return "\n".join(
+        [
+            *_heading(policy),
+            *_rules_part(policy),
+            *_floors_part(policy),
+            *_rest(policy),
+            *_measures_part(policy),
+            "",
+        ]
+    )
 
 
 def targets(policy: Policy) -> str:
@@ -167,6 +194,17 @@ def _rest(policy: Policy) -> list[str]:
     return [
         f"The order's own priority counts too: {orders(policy)}. Reading starts: {targets(policy)}.",
     ]
+
+
+def _measures_part(policy: Policy) -> list[str]:
+    lines = [
+        "",
+        "The checks tell a lesion from none by these numbers ([policy.md](policy.md)).",
+        "",
+        "| check | number | value | source |",
+        "|---|---|---|---|",
+    ]
+    return [*lines, *(_line([row.check, row.what, row.value, row.source]) for row in measure_rows(policy))]
 
 
 def _line(cells: list[str]) -> str:

@@ -13,6 +13,7 @@ from typing import Any
 
 from rules.claims import text_of
 from rules.identity import digest_of
+from rules.measurements import site_measurements
 from rules.policy import AcceptedRisk, Policy, PolicyError, Site, load, read_targets
 from rules.policy_parts import Wording
 from rules.policy_reading import Entry, Table, read
@@ -53,7 +54,7 @@ def _entry(site: Path) -> Entry:
 
 
 def _overlaid(policy: Policy, entry: Entry) -> Policy:
-    table = entry.table("site policy", f"{_GENERAL} rules floors wording")
+    table = entry.table("site policy", f"{_GENERAL} rules floors measurements wording")
     name = table["site"].text()
     if not _NAME.fullmatch(name):
         table["site"].fail("a site is named with at most 24 small letters, digits and dashes")
@@ -64,6 +65,10 @@ def _overlaid(policy: Policy, entry: Entry) -> Policy:
         for item in table.items(key):
             changed, more = change(changed, item)
             risks += more
+    if own := table.get("measurements"):
+        measurements, weaker = site_measurements(changed.measurements, own)
+        changed = replace(changed, measurements=measurements)
+        risks += accepted(own.table("", " ".join(own.mapping())), own, weaker)
     if "wording" in table.entries:
         changed = replace(changed, wording=_wording(changed.wording, table["wording"]))
     told = tuple(f"Site {name}: {risk.what}; accepted by {risk.name}: {risk.reason}." for risk in risks)

@@ -69,6 +69,8 @@ _UNITS = {
     "%": " %",
     "1": "",
     "mm": " mm",
+    "mm3": " mm³",
+    "min": " min",
     "mm[Hg]": " mmHg",
     "a": " years",
     "d": " d",

@@ -12,6 +12,7 @@ from workers.errors import CannotAssess
 from workers.imaging.anatomy import lay
 from workers.imaging.brain_map import BrainMap, map_brain
 from workers.imaging.contrast import CONTRASTS
+from workers.imaging.cuts import cuts_digest
 from workers.imaging.diffusion import same_grid
 from workers.imaging.motion import Motion, at_rest
 from workers.imaging.quality import quality_of
@@ -111,7 +112,7 @@ class Images:
             for one in self.series
             if one.role in wanted
         ]
-        return digest_of([inputs, code_digest()])
+        return digest_of([inputs, code_digest(), cuts_digest()])
 
     def _map(self) -> Mapped | Lack:
         trouble = None

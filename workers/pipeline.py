@@ -24,6 +24,7 @@ from workers.cache import Cache
 from workers.checks.registry import checks
 from workers.errors import CannotAssess
 from workers.images import Images, Placed
+from workers.imaging.cuts import measuring_by
 from workers.imaging.series import Series, Unreadable, read_study
 from workers.reports.content import ReportContent
 from workers.reports.involvement import amount, check_name, in_turn
@@ -80,9 +81,10 @@ def triage(
     if not headers:
         raise CannotAssess(Why.SERIES_UNREADABLE, "no file of the study is readable DICOM")
     images = Images(series, ready.instances, stages)
-    result = _failed(failure) if failure else _analysed(ready, places, images, headers)
-    if show:
-        show(images, result)
+    with measuring_by(policy.measurements):
+        result = _failed(failure) if failure else _analysed(ready, places, images, headers)
+        if show:
+            show(images, result)
     with stages.timed("decide"):
         decision = decide(policy, case_of(ready, headers, result))
     uses = _uses(series, result)

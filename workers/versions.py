@@ -15,7 +15,7 @@ _LIBRARIES = ("numpy", "scipy", "SimpleITK", "onnxruntime", "highdicom", "pydico
 
 @cache
 def code_digest() -> str:
-    """SHA-256 over the measuring code and its data files, hexadecimal: changes whenever a measurement could."""
+    """SHA-256 over the measuring code and its data files, hexadecimal; with the policy's measurements it fixes every measurement."""
     digest = hashlib.sha256()
     home = Path(__file__).parent
     for package in _MEASURING:

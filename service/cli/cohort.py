@@ -1,8 +1,10 @@
 """`cartriage cohort`: flag patients as CAR-T recipients, with their context."""
 
 import json
+from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 import click
 from rich import box
@@ -11,6 +13,7 @@ from rich.table import Table
 
 from rules.codec import to_plain
 from rules.context import PatientContext, Recorded
+from rules.context_file import ALLOWED, FIELDS
 from service import cohort as registry
 from service.cli.options import data_option, opened, settings_of, user_name
 from service.cohort_file import CohortFile, entry_of, read_cohort_file
@@ -18,6 +21,25 @@ from service.settings import Settings
 from service.store.session import Store
 
 _SOURCE = "cartriage cohort add"
+_NO_OPTION = ("patient_id", "is_cart_recipient")
+"""The one is the argument, the other is what adding somebody says."""
+_FLAGS = {"ice_score": "--ice", "capd_score": "--capd", "recorded_at": "--at"}
+_MEANS = {
+    "issuer": "Issuer of the patient ID (0010,0021)",
+    "birth_date": "With it, two identifiers have to agree",
+    "infusion_date": "Of the CAR-T cells",
+    "product": "As in axi-cel",
+    "has_neuro_indication": "Whether the order names a neurological reason",
+    "order_text": "What the order says",
+    "blood_pressure": "Highest of 24 hours",
+    "raised_icp_signs": "Posturing, sixth-nerve palsy, papilloedema or Cushing's triad",
+    "consciousness": "What the patient wakes to",
+    "cord_signs": "A sensory level, or a new disturbance of bladder or bowel",
+    "steroid_taper": "Within the last 72 h",
+    "ventilation": "At the scan",
+    "recorded_at": "When the clinical values were taken [default: now]",
+}
+"""What a field is, where its name does not say it."""
 _COLUMNS = {
     "patient_id": "Patient",
     "issuer": "Issuer",
@@ -37,23 +59,19 @@ def cohort() -> None:
     """Flag patients as CAR-T recipients, with their context."""
 
 
+def _context_options(command: Callable[..., Any]) -> Callable[..., Any]:
+    """An option for each field of docs/context.md; the parser of context files checks what is given."""
+    for name in reversed(FIELDS):
+        if name not in _NO_OPTION:
+            flag = _FLAGS.get(name, f"--{name.replace('_', '-')}")
+            told = f"{_MEANS[name]}: {ALLOWED[name]}." if name in _MEANS else f"{ALLOWED[name]}."
+            command = click.option(flag, name, metavar="VALUE", help=told)(command)
+    return command
+
+
 @cohort.command()
 @click.argument("patient_id")
-@click.option("--issuer", default="", help="Issuer of the patient ID (0010,0021).")
-@click.option("--birth-date", help="YYYY-MM-DD; with it, two identifiers have to agree.")
-@click.option("--infusion-date", help="YYYY-MM-DD of the CAR-T infusion.")
-@click.option("--product", help="As in axi-cel.")
-@click.option("--icans-grade", help="0-4.")
-@click.option("--ice", "ice_score", help="ICE score, 0-10.")
-@click.option("--capd", "capd_score", help="CAPD score, 0-32.")
-@click.option("--crs-grade", help="0-4.")
-@click.option("--blood-pressure", help="Highest of 24 hours, as in 187/109.")
-@click.option("--seizure", help="none, seizure, status or nonconvulsive.")
-@click.option("--motor", help="none, hemiparesis, paraparesis or quadriparesis.")
-@click.option("--platelets", help="In G/L.")
-@click.option(
-    "--at", "recorded_at", help="When the grades were observed, as 2026-05-31T14:30+02:00 [default: now]."
-)
+@_context_options
 @data_option
 def add(patient_id: str, data: Path | None, **values: str | None) -> None:
     """Flag a patient, or add to what is known of one."""

@@ -17,6 +17,7 @@ from rules.rule_table import (
     READING,
     RuleRow,
     floor_rows,
+    measure_rows,
     orders,
     rule_rows,
     sources_of,
@@ -57,6 +58,26 @@ def print_table(console: Console, policy: Policy) -> None:
     console.print(Text(f"The order's own priority: {orders(policy)}."))
     console.print(Text(f"Reading starts: {targets(policy)}."))
     console.print(Text(f"{READING} {CAUTION}", style="dim"))
+    count = len(policy.measurements)
+    console.print(
+        Text(f"The checks measure by {count} numbers of the policy: rules show measurements.", style="dim")
+    )
+    console.print(identity_line(policy))
+
+
+def print_measurements(console: Console, policy: Policy) -> None:
+    """The numbers by which the checks tell a lesion from none."""
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
+    for name, ratio in (("Check", None), ("Number", None), ("Value", None), ("Source", 1)):
+        table.add_column(name, ratio=ratio, no_wrap=not ratio)
+    last = ""
+    for row in measure_rows(policy):
+        table.add_row(
+            row.check if row.check != last else "", row.what, row.value, Text(row.source, style="dim")
+        )
+        last = row.check
+    console.print(table)
+    console.print(Text(CAUTION, style="dim"))
     console.print(identity_line(policy))
 
 

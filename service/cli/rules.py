@@ -18,7 +18,14 @@ from service.backtest import backtest as decide_again
 from service.cli.options import data_option, opened, settings_of
 from service.cli.policies import FOLDER, complaints, loaded, policy_options, site_option
 from service.cli.rule_changes import plain_backtest, print_backtest, print_changes, print_site
-from service.cli.rule_pages import identity_line, print_accounts, print_decision, print_rule, print_table
+from service.cli.rule_pages import (
+    identity_line,
+    print_accounts,
+    print_decision,
+    print_measurements,
+    print_rule,
+    print_table,
+)
 from service.cli.rule_verdicts import plain_verdicts, print_verdicts
 
 _FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
@@ -45,6 +52,7 @@ def check(folder: Path | None, site: Path | None) -> None:
         raise click.ClickException(f"this policy must not be used: {len(found)} {files} with an error")
     policy = loaded(folder, site)
     cuts = [cut for condition in policy.conditions() for cut in cuts_of(condition)]
+    cuts += policy.measurements.values()
     proposed = sum(cut.source.startswith("[P]") for cut in cuts)
     console = Console(highlight=False)
     if policy.site:
@@ -61,7 +69,10 @@ def check(folder: Path | None, site: Path | None) -> None:
 @click.option("--markdown", "as_markdown", is_flag=True, help="As docs/rules.md has it.")
 @policy_options
 def show(rule: str | None, policy: Path | None, site: Path | None, *, as_markdown: bool) -> None:
-    """Show all rules, or one RULE in full (as in R03)."""
+    """Show all rules, or one RULE in full (as in R03).
+
+    `measurements` shows the numbers by which the checks measure.
+    """
     used = loaded(policy, site)
     if as_markdown:
         click.echo(markdown(used), nl=False)
@@ -70,10 +81,13 @@ def show(rule: str | None, policy: Path | None, site: Path | None, *, as_markdow
     if rule is None:
         print_table(console, used)
         return
+    if rule.lower() == "measurements":
+        print_measurements(console, used)
+        return
     found = next((one for one in used.rules if one.code == rule.upper()), None)
     if found is None:
         raise click.ClickException(
-            f"{rule} is no rule of the policy: {', '.join(one.code for one in used.rules)}"
+            f"{rule} is no rule of the policy: {', '.join(one.code for one in used.rules)}, or measurements"
         )
     print_rule(console, found)
 

@@ -8,6 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from sqlalchemy import select
 
+from rules.codec import to_plain
+from rules.context_file import FIELDS, OBSERVED, context_from_mapping
 from service.cli import main
 from service.cohort import Change, NotFlaggedError, add, context_of, flagged, remove
 from service.cohort_file import entry_of, read_cohort_file
@@ -151,6 +153,52 @@ def test_the_command_adds_lists_and_removes(command):
     assert "2026-04-28" in command("list").output
     assert command("remove", "P1").exit_code == 0
     assert "No patient is flagged" in command("list").output
+
+
+VALUES = {
+    "issuer": "HOSPITAL",
+    "birth_date": "1960-02-03",
+    "infusion_date": "2026-04-28",
+    "product": "axi-cel",
+    "motor_depth": "deep",
+    "has_neuro_indication": "true",
+    "order_priority": "STAT",
+    "order_text": "day 8",
+    "history": "migraine;hhv6_risk",
+    "notes": "known lymphoma",
+    "icans_grade": "3",
+    "ice_score": "2",
+    "capd_score": "9",
+    "crs_grade": "1",
+    "blood_pressure": "187/109",
+    "seizure": "status",
+    "motor": "hemiparesis",
+    "raised_icp_signs": "false",
+    "consciousness": "touch",
+    "cord_signs": "true",
+    "steroid_taper": "true",
+    "platelets": "41",
+    "anticoagulant": "false",
+    "ventilation": "oxygen",
+    "recorded_at": "2026-05-05T08:00:00+02:00",
+}
+
+
+def test_the_command_takes_every_field_that_a_file_has(command):
+    assert set(VALUES) == set(FIELDS) - {"patient_id", "is_cart_recipient"}
+    flags = {"ice_score": "ice", "capd_score": "capd", "recorded_at": "at"}
+    options = [
+        part
+        for name, value in VALUES.items()
+        for part in (f"--{flags.get(name, name.replace('_', '-'))}", value)
+    ]
+    assert command("add", "P1", *options).exit_code == 0
+    (patient,) = json.loads(command("list", "--json").output)
+    wanted = to_plain(context_from_mapping({"patient_id": "P1", **VALUES}, source=""))
+    for name in set(VALUES) - {"recorded_at", *OBSERVED}:
+        assert patient[name] == wanted[name], name
+    for name in OBSERVED:
+        assert (patient[name]["value"], patient[name]["at"]) == (wanted[name]["value"], wanted[name]["at"])
 
 
 def test_a_bad_value_is_told_without_a_traceback(command):

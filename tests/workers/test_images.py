@@ -1,14 +1,19 @@
 """In which series the brain is looked for, and what is said of those that are missing."""
 
+from dataclasses import replace
+
 import pytest
 
 from rules.anatomy import Role
 from rules.findings import Why
+from rules.measures import Measure
+from rules.policy import load
 from tests.workers.imaging.phantoms import Phantom, store
 from workers.cache import Cache
 from workers.checks.check import Lack
 from workers.images import REFERENCES, Images, Mapped
 from workers.imaging.brain_map import BrainMap
+from workers.imaging.cuts import measuring_by
 from workers.imaging.series import read_study
 from workers.stages import Stages
 
@@ -56,3 +61,14 @@ def test_a_missing_flair_says_what_stands_in_for_it(tmp_path, role, said):
     lack = images.placed(Role.FLAIR)
     assert lack.why is Why.SERIES_MISSING
     assert said in lack.detail
+
+
+def test_measuring_by_another_number_is_another_identity(tmp_path):
+    images = images_of(tmp_path, Role.SWI)
+    held = load().measurements
+    other = {**held, Measure.FLAIR_SEED_Z: replace(held[Measure.FLAIR_SEED_Z], value=9.0)}
+    plain = images.digest((Role.SWI,))
+    with measuring_by(other):
+        assert images.digest((Role.SWI,)) != plain
+    with measuring_by(held):
+        assert images.digest((Role.SWI,)) == plain

@@ -10,11 +10,13 @@ from celery.exceptions import SoftTimeLimitExceeded
 from rules.codec import from_plain, to_plain
 from rules.context import PatientContext, Recorded
 from rules.findings import NotAssessed, Why
+from rules.measures import Measure
 from rules.messages import Basis, Completeness, ReportKind, StudyReady, StudyTriaged
 from rules.policy import load
 from rules.urgency import Priority
 from workers import pipeline
 from workers.errors import PolicyMismatchError
+from workers.imaging.cuts import cut_of
 from workers.offline import _scan
 from workers.settings import WorkerSettings
 from workers.tasks import _only_one, run
@@ -74,6 +76,21 @@ def test_a_failed_analysis_is_reported_as_not_assessed_with_its_floor(
     assert triaged.decision.priority is Priority.P2
     assert len(triaged.reports) == 2
     assert "secret" not in str(to_plain(triaged))
+
+
+def test_a_study_is_measured_by_the_numbers_of_its_policy(monkeypatch, ready, settings):
+    held = load()
+    number = replace(held.measurements[Measure.FLAIR_SEED_Z], value=9.0)
+    policy = replace(held, measurements={**held.measurements, Measure.FLAIR_SEED_Z: number})
+    measured_by = []
+
+    def analyse(*_: object) -> object:
+        measured_by.append(cut_of(Measure.FLAIR_SEED_Z))
+        raise RuntimeError
+
+    monkeypatch.setattr(pipeline, "_analysed", analyse)
+    run(ready, settings, policy)
+    assert measured_by == [9.0]
 
 
 def test_a_plug_in_model_that_is_gone_hides_no_study(ready, settings, tmp_path):

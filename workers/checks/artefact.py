@@ -9,23 +9,14 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
 
+from rules.measures import Measure
 from workers.checks.areas import EDGES
 from workers.checks.restriction import FloatArray, Restriction, mirrored
 from workers.imaging.anatomy import Anatomy
+from workers.imaging.cuts import cut_of
 
 BoolArray = NDArray[np.bool_]
 
-NEAR_MM = 14.0
-"""How deep the field of an air cell reaches. [P]"""
-MOST = 0.6
-"""Share of an area that has to lie in such a place. [P]"""
-COUNTERPART_CONTRAST, COUNTERPART_SHARE = 0.12, 0.25
-"""Contrast of FLAIR that is a counterpart, and the share of an area that has to show it: a clearly visible lesion
-starts at 1.18 (knowledge base M1), a distorted one lies a little aside. [P]"""
-MIRRORED_SHARE = 0.3
-"""Share of an area whose mirror image is bright too, from which it is symmetric. [P]"""
-LOW_SHARE = 0.5
-"""Share of the bright voxels in and around an area that have a low ADC; of a lesion most have. [P]"""
 AROUND_MM = 6.0
 
 
@@ -51,13 +42,16 @@ def artefacts(
         """Of each area, by its number."""
         return np.bincount(number, where[at], minlength=count + 1) / size
 
-    suspect = share(near_air(anatomy)) >= MOST
-    symmetric = share(mirrored(anatomy, seen.brightness.bright) >= 0.5) >= MIRRORED_SHARE
-    scattered = share(_scattered(seen, spacing_mm)) >= MOST
+    most = cut_of(Measure.ARTEFACT_AREA_SHARE)
+    suspect = share(near_air(anatomy)) >= most
+    across = mirrored(anatomy, seen.brightness.bright) >= 0.5
+    symmetric = share(across) >= cut_of(Measure.ARTEFACT_MIRRORED_SHARE)
+    scattered = share(_scattered(seen, spacing_mm)) >= most
     if counterpart is None:
         false = suspect & symmetric & scattered
     else:
-        shown = share(counterpart >= COUNTERPART_CONTRAST) >= COUNTERPART_SHARE
+        visible = counterpart >= cut_of(Measure.ARTEFACT_COUNTERPART_CONTRAST)
+        shown = share(visible) >= cut_of(Measure.ARTEFACT_COUNTERPART_SHARE)
         false = suspect & ~shown & (symmetric | scattered)
     false[0] = False
     found: BoolArray = false[areas]
@@ -73,7 +67,8 @@ def near_air(anatomy: Anatomy) -> BoolArray:
     orbit = (y > 5) & (z < -4.0 + 0.10 * (y - 5.0)) & (np.abs(x) < 50)
     temporal = (np.abs(x) > 18) & (y > -75) & (z < -10)
     mastoid = (np.abs(x) > 25) & (z < -22)
-    near: BoolArray = anatomy.brain & (anatomy.depth_mm <= NEAR_MM) & (orbit | temporal | mastoid)
+    reached = anatomy.depth_mm <= cut_of(Measure.ARTEFACT_DEPTH)
+    near: BoolArray = anatomy.brain & reached & (orbit | temporal | mastoid)
     return near
 
 
@@ -82,5 +77,5 @@ def _scattered(seen: Restriction, spacing_mm: tuple[float, float, float]) -> Boo
     sigma = [AROUND_MM / 2 / mm for mm in spacing_mm[::-1]]
     bright = ndimage.gaussian_filter(seen.brightness.bright.astype(np.float32), sigma)
     low = ndimage.gaussian_filter((seen.mask & seen.brightness.bright).astype(np.float32), sigma)
-    scattered: BoolArray = low < LOW_SHARE * bright
+    scattered: BoolArray = low < cut_of(Measure.ARTEFACT_LOW_SHARE) * bright
     return scattered

@@ -7,11 +7,13 @@ from numpy.typing import NDArray
 
 from rules.anatomy import Region
 from rules.findings import Why
+from rules.measures import Measure
 from workers.checks.cropping import box_of
 from workers.checks.foci import Spot, darkness_of, find_spots, noise_of
 from workers.checks.haemorrhage import Haemorrhage, find_haemorrhages
 from workers.errors import CannotAssess
 from workers.imaging.anatomy import Anatomy
+from workers.imaging.cuts import cut_of
 from workers.imaging.regions import parts_of
 
 BoolArray = NDArray[np.bool_]
@@ -21,22 +23,12 @@ Ramp = tuple[float, float]
 
 DARKNESS: Ramp = (0.2, 0.45)
 """Missing share of the surroundings' signal. Simulated foci of 3-6 mm have 0.31-0.93, veins up to 0.6. [P]"""
-ASPECT: Ramp = (2.0, 1.5)
-"""Length over width: at 2 (knowledge base M3) it is none. Simulated foci have up to 1.7, veins from 1.6. [P]"""
-DIAMETER_MM: Ramp = (2.0, 4.0)
-"""Diameter of the sphere of the same volume; foci bloom to more than their 2 mm, veins across the slice do not. [P]"""
 ROUNDNESS: Ramp = (0.1, 0.4)
 """Least over greatest curvature of its darkness. Fitted with the three above on simulated veins and foci. [P]"""
-LONGEST_MM: Ramp = (12.0, 8.0)
-"""Longest axis: half way at 10 mm (knowledge base M3)."""
-TISSUE: Ramp = (0.3, 0.7)
-"""Share in parenchyma: half way at one half (knowledge base M3)."""
 DEPTH_MM: Ramp = (2.0, 4.0)
 """Depth under the brain's surface; nearer lie sulcal veins, dura and bone. [P]"""
 DEPTH_AT_AIR_MM: Ramp = (5.0, 9.0)
 """The same over the air of the orbital roof, of the sinuses and of the mastoid. [P]"""
-KEPT = 0.5
-"""Least score of a focus."""
 MAYBE = 0.1
 """Least score of what counts into the uncertainty."""
 
@@ -81,7 +73,7 @@ class Bleeds:
     @property
     def kept(self) -> tuple[Focus, ...]:
         """The foci that count."""
-        return tuple(focus for focus in self.foci if focus.score >= KEPT)
+        return tuple(focus for focus in self.foci if focus.score >= cut_of(Measure.BLEED_LEAST_SCORE))
 
 
 def find_bleeds(anatomy: Anatomy, spacing_mm: Triple) -> Bleeds:
@@ -159,15 +151,22 @@ def _score(anatomy: Anatomy, spot: Spot, voxel: tuple[int, int, int]) -> float:
     here = tuple(spot.voxels)
     tissue = float(np.mean(anatomy.grey[here] + anatomy.white[here], dtype=np.float64))
     depth = float(anatomy.depth_mm[voxel])
-    shape = _ramp(spot.aspect, ASPECT) * _ramp(spot.roundness, ROUNDNESS)
-    size = _ramp(spot.diameter_mm, DIAMETER_MM) * _ramp(spot.longest_mm, LONGEST_MM)
+    aspect = _cuts(Measure.BLEED_ASPECT_NONE, Measure.BLEED_ASPECT_SURE)
+    shape = _ramp(spot.aspect, aspect) * _ramp(spot.roundness, ROUNDNESS)
+    diameter = _cuts(Measure.BLEED_DIAMETER_NONE, Measure.BLEED_DIAMETER_SURE)
+    longest = _cuts(Measure.BLEED_LONGEST_NONE, Measure.BLEED_LONGEST_SURE)
+    size = _ramp(spot.diameter_mm, diameter) * _ramp(spot.longest_mm, longest)
     return (
         _ramp(spot.darkness, DARKNESS)
         * shape
         * size
-        * _ramp(tissue, TISSUE)
+        * _ramp(tissue, _cuts(Measure.BLEED_TISSUE_NONE, Measure.BLEED_TISSUE_SURE))
         * _ramp(depth, DEPTH_AT_AIR_MM if _at_air(place) else DEPTH_MM)
     )
+
+
+def _cuts(none: Measure, sure: Measure) -> Ramp:
+    return cut_of(none), cut_of(sure)
 
 
 def _ramp(value: float, ends: Ramp) -> float:

@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 
 from rules.anatomy import Region, Role, Side
 from rules.findings import UNITS, Finding, Lesion, Measured, NotAssessed, Quantity, Why
+from rules.measures import Measure
 from workers.checks.areas import Area, Values, area_of, areas, evidence, lesions, within
 from workers.checks.check import Check, Inputs
 from workers.checks.comparison import Comparison, compare
@@ -16,6 +17,7 @@ from workers.checks.reported import REPORTED, uncovered
 from workers.checks.result import CheckResult
 from workers.errors import CannotAssess
 from workers.imaging.anatomy import Anatomy
+from workers.imaging.cuts import cut_of
 from workers.imaging.regions import sides
 from workers.imaging.scan import Scan
 
@@ -24,8 +26,6 @@ VERSION = "1"
 LABEL = f"{NAME} {VERSION}"
 FLAIR_CHECK = "flair_hyperintensity"
 
-CHANGE_FROM_ML = 1.0
-"""Least earlier volume of which a change in per cent is told: below, one voxel row is a large share. [P]"""
 MARGIN_MM = 4.0
 
 QUANTITIES = (Quantity.FLAIR_NEW_VOLUME, Quantity.FLAIR_GONE_VOLUME, Quantity.FLAIR_CHANGE)
@@ -109,7 +109,7 @@ def _on_side(now: Scan, voxels: _Voxels, place: tuple[Region, Side]) -> list[Fin
         Quantity.FLAIR_NEW_VOLUME: (new.size * voxel_ml, float(margins[0])),
         Quantity.FLAIR_GONE_VOLUME: (gone.size * voxel_ml, float(margins[1])),
     }
-    if before.size * voxel_ml >= CHANGE_FROM_ML:
+    if before.size * voxel_ml >= cut_of(Measure.CHANGE_PERCENT_FROM):
         share = 100.0 / (before.size * voxel_ml)
         change = (new.size - gone.size) * voxel_ml * share
         values[Quantity.FLAIR_CHANGE] = (change, float(np.hypot(*margins)) * share)

@@ -13,8 +13,10 @@ from numpy.typing import NDArray
 from scipy import ndimage
 
 from rules.findings import Why
+from rules.measures import Measure
 from workers.checks.areas import areas, joined, near
 from workers.errors import CannotAssess
+from workers.imaging.cuts import cut_of
 from workers.imaging.scan import Scan, carried
 from workers.imaging.volume import Volume
 
@@ -24,19 +26,13 @@ BoolArray = NDArray[np.bool_]
 SMOOTHING_MM = 1.0
 TREND_MM = 15.0
 """Standard deviation of the Gaussian that follows what is left of the receive fields."""
-CLEAR = 3.0
-"""Standard deviations of undiseased tissue from which a difference is one. [P]"""
 CLEAR_STEP = 0.5
-LEAST_DIFFERENCE = 0.06
-"""Relative to white matter: half of the faintest lesion that the FLAIR check calls. [P]"""
 REGISTRATION_MM = 0.5
 """What a rigid fit of two brains leaves at an edge. [P]"""
 UNLIKE_FACTOR = 2.0
 """How much farther apart edges may lie where slices or pixels differ. [P]"""
 EDGE_MM = 1.5
 """Distance from the earlier lesion at which a voxel is more than its partial volume. [P]"""
-MIN_CLUSTER_MM3 = 27.0
-"""A cube of 3 mm (knowledge base M1)."""
 MAX_NOISE = 0.2
 """Spread of the difference, relative to white matter, above which two series cannot be compared. [P]"""
 LIKE_SPACING = 1.5
@@ -67,11 +63,11 @@ class _Difference:
     size: FloatArray
 
     def risen(self, cut: float) -> BoolArray:
-        risen: BoolArray = (self.z >= cut) & (self.size >= LEAST_DIFFERENCE)
+        risen: BoolArray = (self.z >= cut) & (self.size >= cut_of(Measure.CHANGE_LEAST_DIFFERENCE))
         return risen
 
     def fallen(self, cut: float) -> BoolArray:
-        fallen: BoolArray = (self.z <= -cut) & (self.size <= -LEAST_DIFFERENCE)
+        fallen: BoolArray = (self.z <= -cut) & (self.size <= -cut_of(Measure.CHANGE_LEAST_DIFFERENCE))
         return fallen
 
 
@@ -155,9 +151,9 @@ def _agreed(
 ) -> tuple[BoolArray, float]:
     """Candidates whose signal changed, in clusters that reach beyond the edge of the other mask; and the margin."""
     beyond = candidates & ~near(other, reach_mm, now.volume.spacing_mm)
-    found = _clusters(now, candidates & changed(CLEAR), beyond)
+    found = _clusters(now, candidates & changed(cut_of(Measure.CHANGE_CLEAR_Z)), beyond)
     loose, strict = (
-        np.count_nonzero(_clusters(now, candidates & changed(CLEAR + step), beyond))
+        np.count_nonzero(_clusters(now, candidates & changed(cut_of(Measure.CHANGE_CLEAR_Z) + step), beyond))
         for step in (-CLEAR_STEP, CLEAR_STEP)
     )
     margin = np.hypot((loose - strict) / 2, 1.96 * np.sqrt(np.count_nonzero(found)))
@@ -167,5 +163,9 @@ def _agreed(
 def _clusters(now: Scan, agreed: BoolArray, beyond: BoolArray) -> BoolArray:
     """Clusters that hold a cube of 3 mm beyond the edge."""
     voxel_mm3 = 1000 * now.volume.voxel_ml
-    kept = [area for area in areas(agreed) if beyond[area.voxels].sum() * voxel_mm3 >= MIN_CLUSTER_MM3]
+    kept = [
+        area
+        for area in areas(agreed)
+        if beyond[area.voxels].sum() * voxel_mm3 >= cut_of(Measure.CHANGE_LEAST_CLUSTER)
+    ]
     return joined(kept, agreed.shape)

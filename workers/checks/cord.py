@@ -10,10 +10,12 @@ from numpy.typing import NDArray
 
 from rules.anatomy import Region, Role, Side
 from rules.findings import UNITS, Evidence, Finding, Measured, NotAssessed, Quantity, Why
+from rules.measures import Measure
 from workers.checks.check import Check, Inputs
-from workers.checks.cord_course import LEAST_MM, Course, follow
+from workers.checks.cord_course import Course, follow
 from workers.checks.result import CheckResult
 from workers.errors import CannotAssess
+from workers.imaging.cuts import cut_of
 from workers.imaging.scan import Scan
 from workers.imaging.volume import Volume
 
@@ -21,8 +23,6 @@ NAME = "cervical_cord"
 VERSION = "1"
 
 ROLES = (Role.T2, Role.FLAIR)
-HELD_MM = 10.0
-"""Length over which a raised signal has to hold: two slices of 5 mm (knowledge base sign 28)."""
 LONG_ENOUGH_MM = 25.0
 """Length of medulla and cord together that makes a trend. [P]"""
 LEAST_EDGE_MM = 4.0
@@ -61,12 +61,13 @@ def silence(why: Why, detail: str) -> tuple[Finding, ...]:
 
 def _length(course: Course, volume: Volume) -> Finding:
     quantity = Quantity.CORD_LENGTH
-    if course.length_mm < LEAST_MM <= course.in_view_mm:
+    least_mm = cut_of(Measure.CORD_LEAST_LENGTH)
+    if course.length_mm < least_mm <= course.in_view_mm:
         return NotAssessed(
             quantity, *PLACE, Why.QUALITY, "the cord could not be followed below the foramen magnum"
         )
     evidence = _evidence(volume, course, len(course.below_mm) - 1)
-    seen_mm = course.length_mm if course.in_view_mm >= LEAST_MM else course.in_view_mm
+    seen_mm = course.length_mm if course.in_view_mm >= least_mm else course.in_view_mm
     # The foramen's level is known to some 5 mm.
     return Measured(quantity, *PLACE, seen_mm, UNITS[quantity], evidence, 5.0)
 
@@ -87,13 +88,13 @@ def held_ratio(course: Course, edge_mm: float) -> Raised:
     edge_mm : end of the course that is not used
     Raises CannotAssess where less than 10 mm of cord are in view, or where the signal does not allow a trend.
     """
-    if course.in_view_mm < LEAST_MM:
+    if course.in_view_mm < cut_of(Measure.CORD_LEAST_LENGTH):
         raise CannotAssess(Why.COVERAGE, "cord not in the field of view")
-    if course.length_mm < LEAST_MM:
+    if course.length_mm < cut_of(Measure.CORD_LEAST_LENGTH):
         raise CannotAssess(Why.QUALITY, "the cord could not be followed below the foramen magnum")
     used = course.below_mm <= course.below_mm[-1] - edge_mm
     level, signal = course.below_mm[used], course.signal[used]
-    if not level.size or level[-1] < HELD_MM:
+    if not level.size or level[-1] < cut_of(Measure.CORD_HELD):
         raise CannotAssess(Why.COVERAGE, "less than 10 mm of cord lie clear of the edge of the field of view")
     if np.ptp(level) < LONG_ENOUGH_MM or signal.min() < FADED * np.median(signal):
         raise CannotAssess(Why.QUALITY, "too little of the cord has enough signal to know its usual level")
@@ -108,8 +109,8 @@ def _highest(level: NDArray[np.float64], ratio: NDArray[np.float64], noise: floa
     """The stretch of 10 mm below the foramen with the highest of its least ratios."""
     best = Raised(0.0, 0, noise)
     for n in np.flatnonzero(level >= 0):
-        stretch = (level >= level[n]) & (level <= level[n] + HELD_MM)
-        if level[stretch][-1] - level[n] >= HELD_MM - 0.5:
+        stretch = (level >= level[n]) & (level <= level[n] + cut_of(Measure.CORD_HELD))
+        if level[stretch][-1] - level[n] >= cut_of(Measure.CORD_HELD) - 0.5:
             # A tenth of the levels may fall out: a line of noise is no gap.
             held = float(np.quantile(ratio[stretch], 0.1))
             if held > best.ratio:

@@ -13,8 +13,10 @@ from scipy import ndimage
 
 from rules.anatomy import Role
 from rules.findings import Why
+from rules.measures import Measure
 from workers.errors import CannotAssess
 from workers.imaging.anatomy import Anatomy
+from workers.imaging.cuts import cut_of
 from workers.imaging.volume import Volume
 
 FloatArray = NDArray[np.float64]
@@ -27,8 +29,6 @@ STEP_MM = 1.0
 ABOVE_MM, BELOW_MM = 16.0, 80.0
 """How far above and below the foramen the course is followed."""
 HINDBRAIN_Z = -15.0
-LEAST_MM = 10.0
-"""Cord below the foramen magnum without which nothing is said of it (knowledge base R12)."""
 GRAIN_MM = 0.7
 """Distance of the points of a level."""
 CORE_MM, CORD_MM = 2.5, 3.5
@@ -77,7 +77,7 @@ def follow(volume: Volume, anatomy: Anatomy) -> Course:
     on_axis = start + levels[:, None] * direction
     in_view = levels[_inside(volume, on_axis)]
     reach = float(max(in_view.max(initial=0.0), 0.0))
-    if reach < LEAST_MM:
+    if reach < cut_of(Measure.CORD_LEAST_LENGTH):
         return Course(np.empty(0), np.empty((0, 3)), np.empty(0), reach)
     kept: list[tuple[float, FloatArray, float]] = []
     offset, lost = np.zeros(3), 0.0

@@ -5,14 +5,16 @@ from numpy.typing import NDArray
 
 from rules.anatomy import Region, Role, Side
 from rules.findings import UNITS, Evidence, Finding, Lesion, Measured, NotAssessed, Quantity, Why
+from rules.measures import Measure
 from workers.checks.areas import Area, Values, evidence, lesions
 from workers.checks.check import Check, Inputs
 from workers.checks.lesion_adc import lesion_adcs, mean_of
 from workers.checks.reported import REPORTED, uncovered
 from workers.checks.restricted_tissue import Seen, beside, see
-from workers.checks.restriction import LEAST_ML, LEAST_SPLENIUM_ML, white_adc
+from workers.checks.restriction import white_adc
 from workers.checks.result import CheckResult
 from workers.errors import CannotAssess
+from workers.imaging.cuts import cut_of
 from workers.imaging.regions import sides
 from workers.imaging.scan import Scan
 
@@ -22,12 +24,6 @@ NAME = "restricted_diffusion"
 VERSION = "2"
 LABEL = f"{NAME} {VERSION}"
 FLAIR_CHECK = "flair_hyperintensity"
-
-LATERAL_FROM_ML = 0.5
-"""Least volume that has a side, as for FLAIR. [P]"""
-WHITE_ADC = (520.0, 1150.0)
-"""Median ADC of white matter that a map in the right unit can have: 700-750 in adults, 850 in old age, 1100 in the
-first year. [P]"""
 
 MEDIANS_OF = (
     (Region.BRAIN, Side.WHOLE),
@@ -95,7 +91,7 @@ def _whole(region: Region) -> Side:
 
 def _refuse_another_unit(adc: Scan) -> None:
     found = white_adc(adc.anatomy, adc.volume.array)
-    if not WHITE_ADC[0] <= found <= WHITE_ADC[1]:
+    if not cut_of(Measure.RESTRICTION_MAP_LOWEST) <= found <= cut_of(Measure.RESTRICTION_MAP_HIGHEST):
         raise CannotAssess(
             Why.QUALITY, f"white matter has an ADC of {found:.0f} x 10-6 mm2/s on the map, which no brain has"
         )
@@ -112,7 +108,8 @@ def _on_side(seen: Seen, region: Region, side: Side) -> list[Finding]:
     inside = seen.voxels.inside(region, side)
     mask = seen.voxels.mask & inside
     evident = _of_voxels(seen, mask)
-    least = LEAST_SPLENIUM_ML if region is Region.SPLENIUM else LEAST_ML
+    is_splenium = region is Region.SPLENIUM
+    least = cut_of(Measure.RESTRICTION_LEAST_SPLENIUM if is_splenium else Measure.RESTRICTION_LEAST)
     value, doubt = seen.volume_ml(mask), max(seen.doubt_ml(inside), least)
     findings: list[Finding] = [_measured(Quantity.RESTRICTED_VOLUME, (region, side), value, evident, doubt)]
     if mask.any():
@@ -141,7 +138,7 @@ def _of_areas(seen: Seen, found: tuple[Lesion, ...]) -> list[Finding]:
     brain = (Region.BRAIN, Side.WHOLE)
     largest = max((one.volume_ml for one in found), default=0.0)
     findings.append(_measured(Quantity.RESTRICTED_LARGEST, brain, largest, evident))
-    if seen.volume_ml(mask) >= LATERAL_FROM_ML:
+    if seen.volume_ml(mask) >= cut_of(Measure.RESTRICTION_SIDE_FROM):
         value = 2.0 * float(left[mask].mean()) - 1.0
         findings.append(_measured(Quantity.RESTRICTED_LATERALITY, brain, value, evident))
     return findings

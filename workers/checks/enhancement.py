@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 
 from rules.anatomy import Region, Role, Side
 from rules.findings import UNITS, Evidence, Finding, Lesion, Measured, NotAssessed, Quantity, Why
+from rules.measures import Measure
 from workers.checks.areas import Area, Values, area_of, evidence, lesions, within
 from workers.checks.check import Check, Inputs
 from workers.checks.cropping import box_around, cropped, put_back
@@ -17,6 +18,7 @@ from workers.checks.reported import REPORTED, uncovered
 from workers.checks.result import CheckResult
 from workers.checks.subtraction import RIM_MM, Pair, match
 from workers.errors import CannotAssess
+from workers.imaging.cuts import cut_of
 from workers.imaging.regions import sides
 from workers.imaging.scan import Scan, carried
 
@@ -31,8 +33,6 @@ COUNTING = 1.96
 """Half width of 95 % of a count is this times its root."""
 MEDIAN_ERROR = 1.25
 """Standard error of a median over that of a mean, for normal noise."""
-LESION_FROM_ML = 0.5
-"""Least FLAIR lesion whose enhancement is told: below, the median is one of partial volume. [P]"""
 
 MENINGEAL = (Region.FRONTAL, Region.PARIETAL, Region.TEMPORAL, Region.OCCIPITAL, Region.PARIETO_OCCIPITAL,
              Region.CEREBELLUM, Region.BRAIN)  # fmt: skip
@@ -130,7 +130,7 @@ def _of_lesions(inputs: Inputs, pair: Pair, scan: Scan) -> list[Finding]:
         detail = "no areas of FLAIR hyperintensity to look at"
         return [NotAssessed(quantity, Region.BRAIN, Side.WHOLE, Why.SERIES_MISSING, detail)]
     lesion = (carried(found.mask, flair, scan) >= 0.5) & pair.valid & (scan.anatomy.depth_mm >= EDGE_MM)
-    if np.count_nonzero(lesion) * scan.volume.voxel_ml < LESION_FROM_ML:
+    if np.count_nonzero(lesion) * scan.volume.voxel_ml < cut_of(Measure.ENHANCING_LESION_FROM):
         return []
     ratios = pair.ratio[lesion].astype(np.float64)
     middle = float(np.median(ratios))

@@ -6,25 +6,21 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
 
+from rules.measures import Measure
 from workers.checks.areas import CORNERS, Area, areas, joined, near
 from workers.checks.meninges import Spaces
 from workers.checks.subtraction import Pair
+from workers.imaging.cuts import cut_of
 from workers.imaging.scan import Scan
 
 BoolArray = NDArray[np.bool_]
 
-SEED_RATIO, GROW_RATIO = 1.25, 1.15
-"""Clearly brighter, and what belongs to it; noise of the ratio in tissue is 0.04-0.06. [P]"""
 EDGE_MM = 4.0
 """Nearer to the surface meninges and cortical veins cannot be told from cortex. [P]"""
 PLEXUS_MM = 2.5
 """Distance from ventricular fluid within which choroid plexus and ependymal veins are mixed in."""
 VESSEL_MM = 3.0
 """Distance from fluid, in the places of large vessels, that these take."""
-LEAST_ML = 0.15
-"""A ball of 6.6 mm. [P]"""
-THICKNESS_MM = 5.0
-"""Least width within the slice, ring-like areas filled: veins of the white matter have 1-2 mm."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -38,8 +34,8 @@ class EnhancingTissue:
 def find_enhancing_tissue(pair: Pair, scan: Scan, spaces: Spaces) -> EnhancingTissue:
     """Hysteresis on the ratio; thin and small areas are vessels or noise."""
     usable = _usable(pair, scan, spaces)
-    grown = pair.brighter(GROW_RATIO, usable)
-    seeds = pair.brighter(SEED_RATIO, usable)
+    grown = pair.brighter(cut_of(Measure.ENHANCING_GROW_RATIO), usable)
+    seeds = pair.brighter(cut_of(Measure.ENHANCING_SEED_RATIO), usable)
     wide = _widened(ndimage.binary_opening(grown, _cross()), scan)
     kept = [area for area in areas(wide & grown) if _is_lesion(area, seeds, scan)]
     return EnhancingTissue(joined(kept, usable.shape), tuple(kept))
@@ -61,13 +57,13 @@ def _cross() -> BoolArray:
 
 
 def _widened(found: BoolArray, scan: Scan) -> BoolArray:
-    """Areas that are at least THICKNESS_MM wide in some slice once their holes are filled, with their edge."""
+    """Areas that are wide enough in some slice once their holes are filled, with their edge."""
     pixel = scan.volume.spacing_mm[:2][::-1]
     wide = np.zeros_like(found)
     for k in np.flatnonzero(found.any(axis=(1, 2))):
         filled = ndimage.binary_fill_holes(found[k])
         inner = ndimage.distance_transform_edt(filled, sampling=pixel)
-        cores = inner >= THICKNESS_MM / 2
+        cores = inner >= cut_of(Measure.ENHANCING_WIDTH) / 2
         wide[k] = ndimage.binary_propagation(cores, mask=filled) if cores.any() else False
     labels, _ = ndimage.label(found | wide, CORNERS)
     chosen = np.unique(labels[wide])
@@ -76,4 +72,5 @@ def _widened(found: BoolArray, scan: Scan) -> BoolArray:
 
 
 def _is_lesion(area: Area, seeds: BoolArray, scan: Scan) -> bool:
-    return bool(seeds[area.voxels].any()) and area.size * scan.volume.voxel_ml >= LEAST_ML
+    is_large = area.size * scan.volume.voxel_ml >= cut_of(Measure.ENHANCING_LEAST)
+    return bool(seeds[area.voxels].any()) and is_large

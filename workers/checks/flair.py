@@ -10,6 +10,7 @@ from scipy import ndimage
 
 from rules.anatomy import Region, Role, Side
 from rules.findings import UNITS, Evidence, Finding, Lesion, Measured, NotAssessed, Quantity, Why
+from rules.measures import Measure
 from workers.checks.areas import FACES, Area, Values, areas, evidence, lesions
 from workers.checks.check import Check, Inputs
 from workers.checks.cropping import around_brain, put_back
@@ -17,6 +18,7 @@ from workers.checks.hyperintensity import Hyperintensity, Probability, find_hype
 from workers.checks.lesion_model import lesion_probability
 from workers.checks.reported import REPORTED, uncovered
 from workers.checks.result import CheckResult
+from workers.imaging.cuts import cut_of
 from workers.imaging.regions import CORTICAL, sides
 from workers.imaging.scan import Scan
 from workers.models.card import ModelRefused
@@ -26,8 +28,6 @@ from workers.models.store import Installed, installed, shipped
 NAME = "flair_hyperintensity"
 VERSION = "4"
 
-LATERAL_FROM_ML = 0.5
-"""Least volume of both sides together that has a side: below, a few voxels make an index of one. [P]"""
 EDGE_SHARE, SHARE, LEAST_ML = 1.2, 0.4, 0.5
 """Half width of a volume's 95 % interval: over the volume of a layer of voxels on the surface, over the volume, and at least. It
 held 80 % of 220 true region volumes of 24 simulated studies of the tuning half (oedema of most of the white matter left out);
@@ -166,7 +166,7 @@ def _on_side(seen: Seen, place: tuple[Region, Side]) -> list[Finding]:
 def _laterality(seen: Seen, region: Region) -> list[Finding]:
     """(left - right) / (left + right), where there is enough on both sides together."""
     bright = seen.voxels[seen.scan.anatomy.region(region).reshape(-1)[seen.voxels]]
-    if len(bright) * seen.scan.volume.voxel_ml < LATERAL_FROM_ML:
+    if len(bright) * seen.scan.volume.voxel_ml < cut_of(Measure.FLAIR_SIDE_FROM):
         return []
     left = int(np.count_nonzero(seen.scan.anatomy.is_left.reshape(-1)[bright]))
     quantity, value = Quantity.FLAIR_LATERALITY, (2 * left - len(bright)) / len(bright)

@@ -6,21 +6,18 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
 
+from rules.measures import Measure
 from workers.checks.areas import longest_mm
 from workers.checks.cropping import box_of
 from workers.imaging.anatomy import Anatomy
+from workers.imaging.cuts import cut_of
 
 BoolArray = NDArray[np.bool_]
 FloatArray = NDArray[np.float32]
 Triple = tuple[float, float, float]
 
-DARK = 0.55
-"""Signal over white matter below which a large area is blood: fluid has 0.6-0.95 on T1-weighted SWI and more on
-T2*. [P]"""
 DARK_SWING = 0.05
 """How far the cut is moved to see how sure the size is. [P]"""
-LONGER_MM = 10.0
-"""From here on a haemorrhage is not a microbleed (knowledge base M3 and R08)."""
 THIN_MM = 1.5
 """Radius of the in-plane opening: what is thinner than twice this is a vein or a sulcus. [P]"""
 SWING_REACH_MM = 5.0
@@ -31,8 +28,6 @@ INSIDE_MM = 2.0
 """Depth under the brain's surface from which a voxel is surely inside."""
 MIN_INSIDE = 0.7
 """Share that has to lie that deep; bone and air beyond a badly fitting edge do not. [P]"""
-MIN_TISSUE = 0.5
-"""Share in parenchyma (knowledge base M3)."""
 MAX_FLATNESS = 4.0
 """Length over thickness of blood within tissue; sulci, falx and tentorium are thinner. [P]"""
 
@@ -63,7 +58,7 @@ def find_haemorrhages(anatomy: Anatomy, spacing_mm: Triple) -> tuple[Haemorrhage
     steady = _steady(anatomy.corrected[box], spacing_mm)
     found = [
         _sized(voxels, steady, anatomy.brain[box], spacing_mm)
-        for voxels in _long_areas(steady, anatomy.brain[box], DARK, spacing_mm)
+        for voxels in _long_areas(steady, anatomy.brain[box], cut_of(Measure.HAEMORRHAGE_DARK), spacing_mm)
         if _is_within(anatomy, voxels + corner) and _is_thick(voxels, spacing_mm)
     ]
     moved = [
@@ -82,7 +77,7 @@ def _long_areas(
     for label, box in enumerate(ndimage.find_objects(labels), start=1):
         corner = np.array([[one.start] for one in box])
         parts = [part + corner for part in _parted(labels[box] == label, spacing_mm)]
-        areas += [part for part in parts if longest_mm(part, spacing_mm) > LONGER_MM]
+        areas += [part for part in parts if longest_mm(part, spacing_mm) > cut_of(Measure.HAEMORRHAGE_LONGER)]
     return areas
 
 
@@ -93,7 +88,9 @@ def _sized(voxels: NDArray[np.intp], steady: FloatArray, brain: BoolArray, spaci
     near = tuple(slice(int(a), int(b) + 1) for a, b in zip(low, voxels.max(axis=1) + reach, strict=True))
     sizes = []
     for swing in (-DARK_SWING, DARK_SWING):
-        labels, _ = ndimage.label(_solid(steady[near], brain[near], DARK + swing, spacing_mm))
+        labels, _ = ndimage.label(
+            _solid(steady[near], brain[near], cut_of(Measure.HAEMORRHAGE_DARK) + swing, spacing_mm)
+        )
         sizes.append(_at(labels, voxels - low[:, None], spacing_mm))
     (less, short), (more, long) = sizes
     return Haemorrhage(
@@ -104,7 +101,7 @@ def _sized(voxels: NDArray[np.intp], steady: FloatArray, brain: BoolArray, spaci
 def _parted(area: BoolArray, spacing_mm: Triple) -> list[NDArray[np.intp]]:
     """The voxels of an area, (3, n); of each of its parts where they only touch."""
     voxels = np.stack(np.nonzero(area))
-    if longest_mm(voxels, spacing_mm) <= LONGER_MM:
+    if longest_mm(voxels, spacing_mm) <= cut_of(Measure.HAEMORRHAGE_LONGER):
         return []
     inner = ndimage.distance_transform_edt(np.pad(area, 1), sampling=spacing_mm[::-1])[1:-1, 1:-1, 1:-1]
     cores, count = ndimage.label(inner > NECK_MM)
@@ -144,7 +141,7 @@ def _is_within(anatomy: Anatomy, voxels: NDArray[np.intp]) -> bool:
     here = tuple(voxels)
     inside = float(np.mean(anatomy.depth_mm[here] >= INSIDE_MM))
     tissue = float(np.mean(anatomy.grey[here] + anatomy.white[here], dtype=np.float64))
-    return inside >= MIN_INSIDE and tissue >= MIN_TISSUE
+    return inside >= MIN_INSIDE and tissue >= cut_of(Measure.HAEMORRHAGE_LEAST_TISSUE)
 
 
 def _is_thick(voxels: NDArray[np.intp], spacing_mm: Triple) -> bool:

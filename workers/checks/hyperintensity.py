@@ -11,26 +11,17 @@ from numpy.typing import NDArray
 from scipy import ndimage
 
 from rules.anatomy import Region
+from rules.measures import Measure
 from workers.checks.lesion_model import connected, hysteresis
 from workers.imaging.anatomy import Anatomy
+from workers.imaging.cuts import cut_of
 from workers.imaging.tissue import FEW, Level, level
 
 FloatArray = NDArray[np.float32]
 BoolArray = NDArray[np.bool_]
 
-GROW_RATIO, GROW_Z = 1.12, 1.8
-SEED_RATIO, SEED_Z = 1.25, 3.0
-"""Clearly visible starts at a ratio of 1.18-1.20 (knowledge base M1). [P]"""
 BROAD_MM = 3.0
 """Standard deviation of the Gaussian under which faint but large areas stand out."""
-BROAD_RATIO, BROAD_RATIO_BRAINSTEM = 1.08, 1.10
-"""Mean over expected. Lesion-free mantle lies at 0.89-0.97, for it is held against the brighter of its tissues; its
-95th centile is at most 1.04. The thalamus reaches 1.08 in at most 0.6 mL; the pons 1.08 in up to 2.0 mL and 1.12 in up
-to 0.9 mL, for the receive field is steep there (4 real, 3 simulated scans). [P]"""
-BROAD_MIN_MM3 = 1000.0
-BROAD_PROBABILITY = 0.2
-"""Mean probability of a broad area of cerebellum or medulla: 0.11-0.17 where no lesion was seen (4 real scans, by models that
-had not seen the patient), 0.24 in diseased white matter. [P]"""
 EDGE_MM = 2.0
 """The outermost rim is mixed with meninges, vessels and scalp."""
 SMOOTHING_MM = 0.8
@@ -39,8 +30,6 @@ GREY_MATTERS = 0.3
 """Share of grey from which a voxel is compared with grey matter."""
 MAX_WHITE = 1.08
 """Highest level of white matter over grey in health: 0.81-1.08 (grey is 0.93-1.23 of white)."""
-BRIGHT_SLICE = 1.12
-"""Median of a slab of hindbrain over its expected signal from which the slab is an artefact. [P]"""
 LIMBIC_SHEETS = (Region.CINGULATE, Region.INSULA)
 LIMBIC = (*LIMBIC_SHEETS, Region.HIPPOCAMPUS)
 LIMBIC_LIFT = 1.06
@@ -81,18 +70,24 @@ def find_hyperintensity(
     signal = _smoothed(anatomy, spacing_mm)
     ratio = np.divide(signal, expected, out=np.zeros_like(signal), where=expected > 0)
     z = np.divide(signal - expected, spread, out=np.zeros_like(signal), where=spread > 0)
-    sound = anatomy.brain & (~hind | (gains <= BRIGHT_SLICE)[:, None, None])
+    sound = anatomy.brain & (~hind | (gains <= cut_of(Measure.FLAIR_BRIGHT_SLAB))[:, None, None])
     usable = sound & (anatomy.depth_mm >= EDGE_MM) & ~anatomy.region(Region.VENTRICLES)
     if model:
         clear = hysteresis(np.where(sound, model.values, 0), model.threshold, ratio, spacing_mm)
     else:
-        grown = usable & (ratio >= GROW_RATIO) & (z >= GROW_Z)
-        clear = connected(grown, grown & (ratio >= SEED_RATIO) & (z >= SEED_Z), spacing_mm)
+        grown = usable & _reached(ratio, z, Measure.FLAIR_GROW_RATIO, Measure.FLAIR_GROW_Z)
+        seeds = grown & _reached(ratio, z, Measure.FLAIR_SEED_RATIO, Measure.FLAIR_SEED_Z)
+        clear = connected(grown, seeds, spacing_mm)
     broad = _broad(anatomy, ratio, usable & ~clear, spacing_mm)
     if model:
         low = anatomy.region(Region.CEREBELLUM) | anatomy.region(Region.MEDULLA)
         broad = _supported(broad, low, model.values)
     return Hyperintensity(clear | broad, ratio, z)
+
+
+def _reached(ratio: FloatArray, z: FloatArray, least_ratio: Measure, least_z: Measure) -> BoolArray:
+    reached: BoolArray = (ratio >= cut_of(least_ratio)) & (z >= cut_of(least_z))
+    return reached
 
 
 def _broad(
@@ -110,12 +105,13 @@ def _broad(
     )
     broad = _raised(ratio, left & ~sheets & ~hippocampus & ~thalamus & ~brainstem, spacing_mm)
     broad |= _raised(ratio, left & thalamus, spacing_mm)
-    broad |= _raised(ratio, left & brainstem, spacing_mm, BROAD_RATIO_BRAINSTEM)
+    broad |= _raised(ratio, left & brainstem, spacing_mm, Measure.FLAIR_BROAD_RATIO_BRAINSTEM)
     broad |= _raised(ratio, left & hippocampus, spacing_mm)
     # The lift allows for the brightest spots of limbic cortex, not for its mean.
     broad |= _raised(ratio * LIMBIC_LIFT, left & sheets, spacing_mm)
     clusters, _ = ndimage.label(broad)
-    large = np.bincount(clusters.reshape(-1)) * float(np.prod(spacing_mm)) >= BROAD_MIN_MM3
+    sizes_mm3 = np.bincount(clusters.reshape(-1)) * float(np.prod(spacing_mm))
+    large = sizes_mm3 >= cut_of(Measure.FLAIR_BROAD_LEAST)
     large[0] = False
     kept: BoolArray = large[clusters]
     return kept
@@ -129,7 +125,7 @@ def _supported(broad: BoolArray, low: BoolArray, probability: FloatArray) -> Boo
     clusters, count = ndimage.label(broad & low)
     sizes = np.maximum(np.bincount(clusters.reshape(-1), minlength=count + 1), 1)
     means = np.bincount(clusters.reshape(-1), probability.reshape(-1), minlength=count + 1) / sizes
-    believed = means >= BROAD_PROBABILITY
+    believed = means >= cut_of(Measure.FLAIR_BROAD_PROBABILITY)
     believed[0] = True
     kept: BoolArray = broad & believed[clusters]
     return kept
@@ -139,7 +135,7 @@ def _raised(
     ratio: FloatArray,
     inside: BoolArray,
     spacing_mm: tuple[float, float, float],
-    least: float = BROAD_RATIO,
+    least: Measure = Measure.FLAIR_BROAD_RATIO,
 ) -> BoolArray:
     """Voxels whose surroundings of the same kind are brighter than expected on average, and which are no darker."""
     found = np.zeros_like(inside)
@@ -151,7 +147,7 @@ def _raised(
     # Reflection at the faces of the box would count the voxels beside them twice.
     sums = ndimage.gaussian_filter(weight * bright, sigma, mode="constant")
     weights = ndimage.gaussian_filter(weight, sigma, mode="constant")
-    found[box[0]] = inside[box[0]] & (bright >= 1.0) & (sums >= least * weights)
+    found[box[0]] = inside[box[0]] & (bright >= 1.0) & (sums >= cut_of(least) * weights)
     return found
 
 

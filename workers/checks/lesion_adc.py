@@ -5,13 +5,13 @@ from numpy.typing import NDArray
 
 from rules.anatomy import Region, Role
 from rules.findings import Why
+from rules.measures import Measure
 from workers.checks.check import Inputs
 from workers.errors import CannotAssess
+from workers.imaging.cuts import cut_of
 from workers.imaging.regions import parts_of
 from workers.imaging.scan import Scan, carried
 
-FROM_ML = 0.2
-"""Least FLAIR hyperintensity whose ADC is told. [P]"""
 FLUID_ADC = 2000.0
 """Voxels above are fluid that a FLAIR lesion touches."""
 _ALIKE = 4.0
@@ -36,7 +36,7 @@ def lesion_adcs(inputs: Inputs, adc: Scan, regions: tuple[Region, ...], flair_ch
     told: Masked = {}
     for region in regions:
         inside = np.isin(parts, parts_of(region))
-        if float(inside.sum()) * adc.volume.voxel_ml >= FROM_ML:
+        if float(inside.sum()) * adc.volume.voxel_ml >= cut_of(Measure.RESTRICTION_LESION_ADC_FROM):
             told[region] = (*mean_of(adcs[inside]), at[0][inside])
     return told
 

@@ -11,18 +11,18 @@ from numpy.typing import NDArray
 from scipy import ndimage
 
 from rules.anatomy import Region
+from rules.measures import Measure
 from workers.checks.areas import Area, areas, joined, near, run_height
 from workers.checks.cropping import box_around
 from workers.checks.subtraction import Pair
 from workers.imaging.anatomy import Anatomy
+from workers.imaging.cuts import cut_of
 from workers.imaging.scan import Scan
 
 FloatArray = NDArray[np.float32]
 BoolArray = NDArray[np.bool_]
 Spacing = tuple[float, float, float]
 
-RATIO = 1.25
-"""Post over pre (knowledge base M7). [P]"""
 STEP = 0.05
 """How far the ratio may be off: twice the error of the match and some of the shading. [P]"""
 SHELL_MM = 2.0
@@ -35,13 +35,6 @@ VENTRICLE_REACH_MM = 12.0
 """How far the patient's own ventricles may reach beyond the fitted ones."""
 NEAR_MM = 6.0
 """Standard deviation of the Gaussian over which the share is taken."""
-LEAST_SHARE = 0.25
-"""Share of the shell nearby that enhances, net of what became as much darker: the 99th centile is 0.04-0.19 in
-five simulated studies without meningeal disease, the middle of mild diffuse disease 0.28. [P]"""
-LEAST_ML = 0.2
-"""Smallest area: some sixty voxels of 0.9 x 0.9 x 5 mm. [P]"""
-LEAST_SLICES, LEAST_HEIGHT_MM = 3, 9.0
-"""Run of adjoining slices, or height (knowledge base M7); never a single slice. [P]"""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -93,12 +86,13 @@ def find_spaces(pair: Pair, scan: Scan) -> Spaces:
 def find_meningeal(pair: Pair, scan: Scan, spaces: Spaces) -> Meninges:
     """Enhancing stretches of the sulcal shell."""
     shell = spaces.shell & ~spaces.vessels
-    up, down = pair.brighter(RATIO, shell), pair.darker(RATIO, shell)
-    dense = _share(up, down, shell, scan.volume.spacing_mm) >= LEAST_SHARE
+    ratio = cut_of(Measure.MENINGES_RATIO)
+    up, down = pair.brighter(ratio, shell), pair.darker(ratio, shell)
+    dense = _share(up, down, shell, scan.volume.spacing_mm) >= cut_of(Measure.MENINGES_LEAST_SHARE)
     kept = [area for area in areas(_bridged(up & dense, shell)) if _is_tall(area, up, scan)]
     close = joined(kept, shell.shape)
     mask = up & close
-    strict, loose = (int(np.count_nonzero(pair.brighter(cut, close))) for cut in (RATIO + STEP, RATIO - STEP))
+    strict, loose = (int(np.count_nonzero(pair.brighter(cut, close))) for cut in (ratio + STEP, ratio - STEP))
     margin = np.hypot((loose - strict) / 2, 1.96 * np.sqrt(np.count_nonzero(mask)))
     return Meninges(mask, tuple(kept), float(margin) * scan.volume.voxel_ml)
 
@@ -164,5 +158,7 @@ def _is_tall(area: Area, enhancing: BoolArray, scan: Scan) -> bool:
     counts = np.bincount(area.voxels[0][enhancing[area.voxels]])
     slices = run_height(counts > 0)
     height = slices * scan.volume.spacing_mm[2]
-    large = int(counts.sum()) * scan.volume.voxel_ml >= LEAST_ML
-    return large and slices > 1 and (slices >= LEAST_SLICES or height >= LEAST_HEIGHT_MM)
+    large = int(counts.sum()) * scan.volume.voxel_ml >= cut_of(Measure.MENINGES_LEAST)
+    tall = slices >= cut_of(Measure.MENINGES_SLICES) or height >= cut_of(Measure.MENINGES_HEIGHT)
+    # Never a single slice, however thick (knowledge base M7).
+    return large and slices > 1 and tall

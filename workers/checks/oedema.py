@@ -8,9 +8,11 @@ from numpy.typing import NDArray
 
 from rules.anatomy import Region, Role, Side
 from rules.findings import UNITS, Evidence, Finding, Measured, NotAssessed, Quantity, Why
+from rules.measures import Measure
 from workers.checks.check import Check, Inputs
 from workers.checks.result import CheckResult
 from workers.errors import CannotAssess
+from workers.imaging.cuts import cut_of
 from workers.imaging.displacement import midline_shift, tonsil_descent
 from workers.imaging.fluid import Fluid, fluid_of
 from workers.imaging.regions import sides
@@ -22,16 +24,8 @@ VERSION = "1"
 ROLES = (Role.T2, Role.FLAIR, Role.T1)
 """Best first: in T2 fluid stands out most, and swollen white matter least resembles it."""
 SPACES = (Region.SULCI, Region.CISTERNS, Region.VENTRICLES)
-MIN_COVERED = 0.9
-"""Share of a space's template volume that has to lie within the slices; sulcal fluid is thin at the vertex. [P]"""
-RATIO_FROM_ML = 1.0
-"""Least sulcal fluid of the fuller hemisphere of which a ratio is taken. [P]"""
-CHANGE_FROM_ML = 1.0
-"""Least fluid of the earlier study of which a change is taken. [P]"""
 REPEATABLE = 0.10
 """Half width (95 %) of the volume between two scans of one patient, as a share: brain mask and slice position. [P]"""
-TONSIL_STEP_MM = 3.0
-"""Thickest section, measured along the body, on which a descent of 5 mm can be told. [P]"""
 TISSUE = (0.6, 1.45)
 """Signal of tonsils over that of the cerebellum's median; bone is darker, T2 fluid brighter. [P]"""
 
@@ -89,7 +83,7 @@ def _best(scans: Mapping[Role, Scan]) -> Scan:
 
 def _volume(seen: Seen, region: Region, side: Side) -> Finding:
     covered = seen.scan.anatomy.covered[region]
-    if covered < MIN_COVERED:
+    if covered < cut_of(Measure.FLUID_LEAST_COVER):
         detail = f"only {100 * covered:.0f} % of the space lies within the slices"
         return NotAssessed(Quantity.CSF_VOLUME, region, side, Why.COVERAGE, detail)
     value, margin = seen.volume_ml(region, side)
@@ -99,13 +93,13 @@ def _volume(seen: Seen, region: Region, side: Side) -> Finding:
 def _ratio(seen: Seen) -> Finding:
     """Sulcal fluid of the poorer over that of the richer hemisphere."""
     place = (Region.SULCI, Side.WHOLE)
-    if seen.scan.anatomy.covered[Region.SULCI] < MIN_COVERED:
+    if seen.scan.anatomy.covered[Region.SULCI] < cut_of(Measure.FLUID_LEAST_COVER):
         return NotAssessed(
             Quantity.CSF_RATIO, *place, Why.COVERAGE, "the sulci are not all within the slices"
         )
     both = [seen.volume_ml(Region.SULCI, side) for side in (Side.LEFT, Side.RIGHT)]
     (small, small_margin), (large, large_margin) = sorted(both)
-    if large < RATIO_FROM_ML:
+    if large < cut_of(Measure.FLUID_RATIO_FROM):
         detail = "too little sulcal fluid on both sides to compare them"
         return NotAssessed(Quantity.CSF_RATIO, *place, Why.QUALITY, detail)
     # The levels are common to both sides and cancel; what is left is half of each side's own error.
@@ -134,10 +128,10 @@ def _earlier(seen: Seen, scans: Mapping[Role, Scan]) -> Seen:
 def _change(seen: Seen, before: Seen, region: Region, side: Side) -> Finding:
     covered = min(one.scan.anatomy.covered[region] for one in (seen, before))
     (now, now_margin), (past, past_margin) = (one.volume_ml(region, side) for one in (seen, before))
-    if covered < MIN_COVERED:
+    if covered < cut_of(Measure.FLUID_LEAST_COVER):
         detail = "the space does not lie within the slices of both studies"
         return NotAssessed(Quantity.CSF_CHANGE, region, side, Why.COVERAGE, detail)
-    if past < CHANGE_FROM_ML:
+    if past < cut_of(Measure.FLUID_CHANGE_FROM):
         detail = "too little fluid in the earlier study to tell a change"
         return NotAssessed(Quantity.CSF_CHANGE, region, side, Why.QUALITY, detail)
     margin = 100 / past * float(np.hypot(now_margin, past_margin * now / past))
@@ -157,7 +151,7 @@ def _tonsils(scan: Scan) -> tuple[float, float]:
     """Descent and half a section; raises CannotAssess where sections are too thick to tell."""
     columns = scan.volume.affine[:3, :3]
     step = float(np.abs(columns[2]).max())
-    if step > TONSIL_STEP_MM:
+    if step > cut_of(Measure.TONSIL_SECTION):
         raise CannotAssess(
             Why.GEOMETRY, f"sections {step:.0f} mm apart cannot show how low the tonsils stand"
         )

@@ -1,9 +1,9 @@
 """The regions that checks report of, and whether enough of one lies within the slices."""
 
+from rules.measures import Measure
+from workers.imaging.cuts import cut_of
 from workers.imaging.regions import DRAWN, FLUID_SPACES
 
-MIN_COVERED = 0.8
-"""Share of a region's template volume that has to lie within the slices. [P]"""
 REPORTED = tuple(region for region in DRAWN if region not in FLUID_SPACES)
 """Every region of tissue: what most checks report of."""
 
@@ -13,6 +13,6 @@ def uncovered(covered: float, *, of: str = "") -> str | None:
 
     of : whose slices, where that has to be said, as in `of both studies`
     """
-    if covered >= MIN_COVERED:
+    if covered >= cut_of(Measure.REGION_LEAST_COVER):
         return None
     return f"only {100 * covered:.0f} % of the region lies within the slices {of}".rstrip()

@@ -7,39 +7,27 @@ from numpy.typing import NDArray
 from scipy import ndimage
 
 from rules.anatomy import Region, Side
+from rules.measures import Measure
 from workers.checks.areas import EDGES
 from workers.imaging.anatomy import Anatomy
+from workers.imaging.cuts import cut_of
 from workers.imaging.tissue import Level, level
 
 FloatArray = NDArray[np.float32]
 BoolArray = NDArray[np.bool_]
 Spacing = tuple[float, float, float]
 
-GROW_Z, SEED_Z = 2.5, 4.0
-"""Brightness on DWI from which a voxel counts (knowledge base M2), and that some voxel of each area must reach. [P]"""
 LEAST_SPREAD = 0.04
 """Least standard deviation of undiseased tissue, white matter being 1: less is smoothing, not health. [P]"""
-WHITE_CUT, CORTEX_CUT, DEEP_GREY_CUT = 620.0, 720.0, 650.0
-"""ADC below which tissue is restricted, in 1e-6 mm2/s. White 620 (doi of S23 in the knowledge base: individual optimum
-660-750), normal white 700 (30), deep grey 750 (30), cortex 890 (40) [S25]; the cuts lie 2.6 to 4 deviations below."""
-SPLENIUM_CUT = 650.0
-HINDBRAIN_CUT = 640.0
-"""Cerebellum and brainstem: their normal ADC (700-780) lies between that of white matter and of deep grey. [P]"""
 USUAL_WHITE_ADC = 720.0
 """Median of normal white matter that the cuts are made for; a scanner that reads lower gets lower cuts."""
 LOWEST_GAIN = 0.85
-MIRROR_RATIO = 0.80
-"""ADC over that of the same tissue of the other side from which it is low (infarct core 0.77 [S27])."""
 MIRROR_HIGHEST = 900.0
 """The other side counts at most as normal cortex: oedema or fluid there makes nothing low here."""
 MIRROR_MM = 3.0
 """Standard deviation of the Gaussian that the other side is averaged with: brains are not that symmetric."""
 FLUID_ADC = 1200.0
 """From here on a voxel holds too much fluid to stand for the tissue of its side. [P]"""
-PARTIAL_ADC = 950.0
-"""Up to here a very bright voxel beside restricted tissue is restricted tissue mixed with fluid: half of 400 and a
-sixth of 3000 make 900. [P]"""
-PARTIAL_Z = 5.0
 RIM_CONTRAST, RIM_DOUBT, RIM_MM = 0.4, 0.1, 6.0
 """A blurred area ends where its contrast falls to a half of that nearby. Cuts alone took in the blur of its edge: 15 % too
 much of 28 mL and 38 % too much of 2.6 mL; at 0.4 they come out within a few per cent (simulated). [P]"""
@@ -48,7 +36,6 @@ CUT_ERROR = 0.05
 EDGE_MM = 1.0
 """The outermost rim is skull and distorted air."""
 SEED_EDGE_MM = 2.0
-LEAST_ML, LEAST_SPLENIUM_ML = 0.1, 0.05
 GREY_MATTERS = 0.3
 """Share of grey from which a voxel is compared with grey matter."""
 
@@ -89,8 +76,8 @@ def brightness_of(anatomy: Anatomy) -> Brightness:
     more: FloatArray = anatomy.corrected - expected
     z: FloatArray = more / spread
     usable = anatomy.brain & (anatomy.depth_mm >= EDGE_MM)
-    grown = usable & (z >= GROW_Z)
-    seeds = grown & (z >= SEED_Z) & (anatomy.depth_mm >= SEED_EDGE_MM)
+    grown = usable & (z >= cut_of(Measure.RESTRICTION_GROW_Z))
+    seeds = grown & (z >= cut_of(Measure.RESTRICTION_SEED_Z)) & (anatomy.depth_mm >= SEED_EDGE_MM)
     return Brightness(more / expected, z, usable, holding(grown, seeds))
 
 
@@ -113,14 +100,15 @@ def find_restriction(anatomy: Anatomy, adc: FloatArray, spacing_mm: Spacing) -> 
     near = ndimage.binary_dilation(_growing(seen, known, cuts), EDGES, iterations=2)
     fluid = anatomy.region(Region.VENTRICLES)
     high = seen.bright & (known >= cuts) & np.isfinite(known) & ~near & ~fluid
-    shine = _large(holding(high, high & (seen.z >= SEED_Z)), anatomy, spacing_mm, LEAST_ML)
+    shining = holding(high, high & (seen.z >= cut_of(Measure.RESTRICTION_SEED_Z)))
+    shine = _large(shining, anatomy, spacing_mm, cut_of(Measure.RESTRICTION_LEAST))
     return Restriction(mask, looser, stricter, shine, seen)
 
 
 def _growing(seen: Brightness, adc: FloatArray, cuts: FloatArray) -> BoolArray:
     """Bright and low areas that hold a clearly bright voxel."""
     low = seen.bright & (adc < cuts)
-    return holding(low, low & (seen.z >= SEED_Z))
+    return holding(low, low & (seen.z >= cut_of(Measure.RESTRICTION_SEED_Z)))
 
 
 def _areas(
@@ -131,11 +119,12 @@ def _areas(
     ground : the ADC, its cuts, and the share of the contrast at which an area ends
     """
     adc, cuts, rim = ground
-    core = _large(_growing(seen, adc, cuts), anatomy, spacing_mm, LEAST_ML / 2)
+    core = _large(_growing(seen, adc, cuts), anatomy, spacing_mm, cut_of(Measure.RESTRICTION_LEAST) / 2)
     beside = ndimage.binary_dilation(core, EDGES)
-    mixed = beside & seen.bright & (seen.z >= PARTIAL_Z) & (adc < PARTIAL_ADC)
+    very_bright = seen.bright & (seen.z >= cut_of(Measure.RESTRICTION_PARTIAL_Z))
+    mixed = beside & very_bright & (adc < cut_of(Measure.RESTRICTION_PARTIAL_ADC))
     sharp = _without_blur(core | mixed, seen.contrast, spacing_mm, rim)
-    return _large(sharp, anatomy, spacing_mm, LEAST_ML)
+    return _large(sharp, anatomy, spacing_mm, cut_of(Measure.RESTRICTION_LEAST))
 
 
 def _without_blur(mask: BoolArray, contrast: FloatArray, spacing_mm: Spacing, rim: float) -> BoolArray:
@@ -159,7 +148,8 @@ def _large(mask: BoolArray, anatomy: Anatomy, spacing_mm: Spacing, least_ml: flo
     clusters, count = ndimage.label(mask, EDGES)
     voxels = np.bincount(clusters.reshape(-1), minlength=count + 1)
     splenial = np.bincount(clusters[anatomy.region(Region.SPLENIUM)], minlength=count + 1)
-    least = np.where(2 * splenial >= voxels, least_ml * LEAST_SPLENIUM_ML / LEAST_ML, least_ml)
+    splenium, elsewhere = cut_of(Measure.RESTRICTION_LEAST_SPLENIUM), cut_of(Measure.RESTRICTION_LEAST)
+    least = np.where(2 * splenial >= voxels, least_ml * splenium / elsewhere, least_ml)
     keep = voxels * float(np.prod(spacing_mm)) / 1000.0 >= least - 1e-9
     keep[0] = False
     kept: BoolArray = keep[clusters]
@@ -196,13 +186,14 @@ def white_adc(
 def _cuts(anatomy: Anatomy, adc: FloatArray) -> FloatArray:
     """ADC below which each voxel is low: by its tissue, or against the other side."""
     share = np.clip(anatomy.grey.astype(np.float32), 0.0, 1.0)
-    cuts = WHITE_CUT + share * (CORTEX_CUT - WHITE_CUT)
-    cuts[_any(anatomy, DEEP_GREY)] = DEEP_GREY_CUT
-    cuts[_any(anatomy, HINDBRAIN)] = HINDBRAIN_CUT
-    cuts[anatomy.region(Region.SPLENIUM)] = SPLENIUM_CUT
+    white, cortex = cut_of(Measure.RESTRICTION_ADC_WHITE), cut_of(Measure.RESTRICTION_ADC_CORTEX)
+    cuts = white + share * (cortex - white)
+    cuts[_any(anatomy, DEEP_GREY)] = cut_of(Measure.RESTRICTION_ADC_DEEP_GREY)
+    cuts[_any(anatomy, HINDBRAIN)] = cut_of(Measure.RESTRICTION_ADC_HINDBRAIN)
+    cuts[anatomy.region(Region.SPLENIUM)] = cut_of(Measure.RESTRICTION_ADC_SPLENIUM)
     gain = np.clip(white_adc(anatomy, adc) / USUAL_WHITE_ADC, LOWEST_GAIN, 1.0)
     mirror = np.minimum(mirrored(anatomy, _tissue_adc(anatomy, adc)), MIRROR_HIGHEST)
-    return np.maximum(gain * cuts, MIRROR_RATIO * mirror).astype(np.float32)
+    return np.maximum(gain * cuts, cut_of(Measure.RESTRICTION_MIRROR_RATIO) * mirror).astype(np.float32)
 
 
 def _tissue_adc(anatomy: Anatomy, adc: FloatArray) -> FloatArray:

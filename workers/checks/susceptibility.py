@@ -11,13 +11,15 @@ from numpy.typing import NDArray
 
 from rules.anatomy import Region, Role, Side
 from rules.findings import UNITS, Finding, Lesion, Measured, NotAssessed, Quantity, Why
+from rules.measures import Measure
 from workers.checks.areas import Area, Values, evidence, joined, lesions, longest_mm
-from workers.checks.bleeds import KEPT, MAYBE, Bleeds, find_bleeds, find_large
+from workers.checks.bleeds import MAYBE, Bleeds, find_bleeds, find_large
 from workers.checks.check import Check, Inputs
 from workers.checks.haemorrhage import Haemorrhage
 from workers.checks.reported import uncovered
 from workers.checks.result import CheckResult
 from workers.errors import CannotAssess
+from workers.imaging.cuts import cut_of
 from workers.imaging.regions import parts_of, sides
 from workers.imaging.scan import Scan
 
@@ -87,7 +89,7 @@ def _counts(scan: Scan, bleeds: Bleeds) -> list[Finding]:
 def _count(scan: Scan, bleeds: Bleeds, place: Place) -> Measured:
     """Foci whose centre lies there; the uncertainty is that of independent doubtful calls."""
     there = [focus for focus in bleeds.foci if _lies(scan, focus.voxel, place)]
-    counted = [focus for focus in there if focus.score >= KEPT]
+    counted = [focus for focus in there if focus.score >= cut_of(Measure.BLEED_LEAST_SCORE)]
     doubt = 1.96 * float(
         np.sqrt(sum(focus.score * (1 - focus.score) for focus in there if focus.score >= MAYBE))
     )

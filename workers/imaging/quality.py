@@ -8,35 +8,24 @@ from numpy.typing import NDArray
 from scipy import ndimage
 
 from rules.anatomy import Region, Role
+from rules.measures import Measure
 from rules.messages import SeriesQuality
 from workers.imaging.anatomy import Anatomy
+from workers.imaging.cuts import cut_of
 from workers.imaging.registration import MIN_INFORMATION
 from workers.imaging.scan import Scan
 from workers.imaging.volume import Volume
 
-MIN_COVERED, WANTED_COVERED = 0.5, 0.9
-"""Share of the brain below which nothing can be said, and below which it is told. [P]"""
-MIN_SIGNAL_TO_NOISE, WANTED_SIGNAL_TO_NOISE = 3.0, 8.0
-"""Of white matter (of the brain, on diffusion images). [P]"""
-GHOSTS = 2.6
-"""Signal of the air along one axis of the image over the other: 1.0-1.8 in simulated health (SWI 2.5), 2.4-2.8 with ghosts of a
-tenth of the signal. [P]"""
 FAINT = 0.01
 """Share of the tissue's signal that air is taken to have at least: scanners blank it."""
-SEVERE_GHOSTS = 25.0
-"""The same where ghosts hide tissue: at least a quarter of its signal over blanked air. [P]"""
 AIR_FROM_MM = 25.0
 """Distance from the brain beyond which neither scalp nor skull reaches."""
 FEW_AIR = 2_000
 """Voxels of air below which it says nothing: stripped or tightly cut images."""
-THICK_MM = 6.0
-"""Slice spacing from which small lesions fall between the slices. [P]"""
 
 ECHO_PLANAR = (Role.DWI, Role.B0)
 DARK = 0.4
 """Signal over the median of tissue below which a place of tissue is dark. [P]"""
-MOST_DARK = 0.03
-"""Share of dark places from which it is told: below 0.001 in three simulated scans of usual distortion. [P]"""
 RIM_MM = (2.0, 15.0)
 """Depths at which tissue is looked for: the outermost rim is mixed with fluid and skull, the middle of the brain hardly bends."""
 
@@ -54,7 +43,7 @@ def quality_of(scan: Scan) -> SeriesQuality:
     ratio = signal / noise if signal is not None and noise else None
     problems, is_usable = _problems(volume, covered, ratio, ghosts)
     dark = _dark_tissue(volume, anatomy) if volume.role in ECHO_PLANAR else None
-    if dark is not None and dark > MOST_DARK:
+    if dark is not None and dark > cut_of(Measure.QUALITY_DARK_SHARE):
         problems.append(
             f"echo-planar distortion or signal loss ({100 * dark:.0f} % of the outer tissue is dark)"
         )
@@ -80,18 +69,18 @@ def _problems(
     """What is wrong, worst first, and whether the series can be measured all the same."""
     fatal: list[str] = []
     minor: list[str] = []
-    if covered < WANTED_COVERED:
+    if covered < cut_of(Measure.QUALITY_WANTED_COVER):
         clause = f"only {100 * covered:.0f} % of the brain lies within the slices"
-        (fatal if covered < MIN_COVERED else minor).append(clause)
-    if ratio is not None and ratio < WANTED_SIGNAL_TO_NOISE:
+        (fatal if covered < cut_of(Measure.QUALITY_LEAST_COVER) else minor).append(clause)
+    if ratio is not None and ratio < cut_of(Measure.QUALITY_WANTED_SIGNAL):
         clause = f"signal only {ratio:.1f} times the noise"
-        (fatal if ratio < MIN_SIGNAL_TO_NOISE else minor).append(clause)
-    if ghosts is not None and ghosts > GHOSTS:
+        (fatal if ratio < cut_of(Measure.QUALITY_LEAST_SIGNAL) else minor).append(clause)
+    if ghosts is not None and ghosts > cut_of(Measure.QUALITY_GHOSTS):
         clause = f"motion ghosts (air {ghosts:.1f} times as bright along one axis)"
-        (fatal if ghosts > SEVERE_GHOSTS else minor).append(clause)
+        (fatal if ghosts > cut_of(Measure.QUALITY_SEVERE_GHOSTS) else minor).append(clause)
     if volume.is_after_contrast and volume.role is Role.FLAIR:
         minor.append("taken after contrast agent")
-    if volume.spacing_mm[2] > THICK_MM:
+    if volume.spacing_mm[2] > cut_of(Measure.QUALITY_THICK):
         minor.append(f"slices {volume.spacing_mm[2]:.1f} mm apart")
     return fatal + minor, not fatal
 

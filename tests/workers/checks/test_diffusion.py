@@ -6,11 +6,14 @@ from scipy import ndimage
 
 from rules.anatomy import Region, Role, Side
 from rules.findings import UNITS, Measured, NotAssessed, Quantity, Why
+from rules.measures import Measure
+from rules.policy import load
 from tests.workers.imaging.heads import flat_anatomy
 from workers.checks import diffusion
 from workers.checks.check import Inputs, Lack
 from workers.checks.result import CheckResult
 from workers.errors import CannotAssess
+from workers.imaging.cuts import measuring_by
 from workers.imaging.motion import at_rest
 from workers.imaging.scan import Scan
 
@@ -266,6 +269,19 @@ def test_the_adc_of_flair_lesions_is_told():
     found = values(diffusion.measure(inputs))
     assert found[Quantity.LESION_ADC, Region.BRAIN, Side.WHOLE] == pytest.approx(1250, rel=0.1)
     assert (Quantity.LESION_ADC, Region.OCCIPITAL, Side.WHOLE) not in found
+
+
+def test_what_is_restricted_is_said_by_the_policy_in_force():
+    lesion = (ball(FRONTAL_RIGHT, 8), 1.8, 500.0)
+    held = load().measurements
+    lower = {
+        one: replace(cut, value=400.0) if one.name.startswith("RESTRICTION_ADC") else cut
+        for one, cut in held.items()
+    }
+    lower[Measure.RESTRICTION_MIRROR_RATIO] = replace(held[Measure.RESTRICTION_MIRROR_RATIO], value=0.4)
+    assert volume(values(diffusion.measure(inputs_of(lesion))), Region.BRAIN) > 0.5
+    with measuring_by(lower):
+        assert volume(values(diffusion.measure(inputs_of(lesion))), Region.BRAIN) == 0
 
 
 def refusal(inputs) -> CannotAssess:
