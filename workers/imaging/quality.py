@@ -10,6 +10,7 @@ from scipy import ndimage
 from rules.anatomy import Region, Role
 from rules.messages import SeriesQuality
 from workers.imaging.anatomy import Anatomy
+from workers.imaging.ghosts import MOST_GHOSTS, ghost_shares
 from workers.imaging.registration import MIN_INFORMATION
 from workers.imaging.scan import Scan
 from workers.imaging.volume import Volume
@@ -18,13 +19,8 @@ MIN_COVERED, WANTED_COVERED = 0.5, 0.9
 """Share of the brain below which nothing can be said, and below which it is told. [P]"""
 MIN_SIGNAL_TO_NOISE, WANTED_SIGNAL_TO_NOISE = 3.0, 8.0
 """Of white matter (of the brain, on diffusion images). [P]"""
-GHOSTS = 2.6
-"""Signal of the air along one axis of the image over the other: 1.0-1.8 in simulated health (SWI 2.5), 2.4-2.8 with ghosts of a
-tenth of the signal. [P]"""
-FAINT = 0.01
-"""Share of the tissue's signal that air is taken to have at least: scanners blank it."""
-SEVERE_GHOSTS = 25.0
-"""The same where ghosts hide tissue: at least a quarter of its signal over blanked air. [P]"""
+MOST_SPOILED = 0.4
+"""Share of the brain in slices with ghosts from which the rest is not trusted either. [P]"""
 AIR_FROM_MM = 25.0
 """Distance from the brain beyond which neither scalp nor skull reaches."""
 FEW_AIR = 2_000
@@ -43,16 +39,21 @@ RIM_MM = (2.0, 15.0)
 BoolArray = NDArray[np.bool_]
 
 
-def quality_of(scan: Scan) -> SeriesQuality:
-    """The quality of one series."""
+def quality_of(scan: Scan, left_out: BoolArray | None = None) -> SeriesQuality:
+    """The quality of one series.
+
+    left_out : (k,) slices that ghosts of motion keep from being measured, see ghosts.spoiled
+    """
     volume, anatomy = scan.volume, scan.anatomy
     covered = anatomy.covered[Region.BRAIN]
     signal = _tissue(volume, anatomy)
     # The air of computed maps is no air.
     is_measured = signal is not None and volume.role not in (Role.ADC, Role.PHASE)
-    noise, ghosts = _air(volume, anatomy, signal) if is_measured and signal else (None, None)
+    noise = _noise(volume, anatomy) if is_measured else None
+    shares = ghost_shares(volume, anatomy) if is_measured else None
+    ghosts = None if shares is None else float(np.median(shares[shares > 0])) if shares.any() else 0.0
     ratio = signal / noise if signal is not None and noise else None
-    problems, is_usable = _problems(volume, covered, ratio, ghosts)
+    problems, is_usable = _problems(volume, covered, ratio, _of_ghosts(anatomy, ghosts, left_out))
     dark = _dark_tissue(volume, anatomy) if volume.role in ECHO_PLANAR else None
     if dark is not None and dark > MOST_DARK:
         problems.append(
@@ -75,7 +76,7 @@ def quality_of(scan: Scan) -> SeriesQuality:
 
 
 def _problems(
-    volume: Volume, covered: float, ratio: float | None, ghosts: float | None
+    volume: Volume, covered: float, ratio: float | None, of_ghosts: tuple[str, bool]
 ) -> tuple[list[str], bool]:
     """What is wrong, worst first, and whether the series can be measured all the same."""
     fatal: list[str] = []
@@ -86,14 +87,27 @@ def _problems(
     if ratio is not None and ratio < WANTED_SIGNAL_TO_NOISE:
         clause = f"signal only {ratio:.1f} times the noise"
         (fatal if ratio < MIN_SIGNAL_TO_NOISE else minor).append(clause)
-    if ghosts is not None and ghosts > GHOSTS:
-        clause = f"motion ghosts (air {ghosts:.1f} times as bright along one axis)"
-        (fatal if ghosts > SEVERE_GHOSTS else minor).append(clause)
+    clause, is_fatal = of_ghosts
+    if clause:
+        (fatal if is_fatal else minor).append(clause)
     if volume.is_after_contrast and volume.role is Role.FLAIR:
         minor.append("taken after contrast agent")
     if volume.spacing_mm[2] > THICK_MM:
         minor.append(f"slices {volume.spacing_mm[2]:.1f} mm apart")
     return fatal + minor, not fatal
+
+
+def _of_ghosts(anatomy: Anatomy, share: float | None, left_out: BoolArray | None) -> tuple[str, bool]:
+    """What is said of ghosts, empty for nothing, and whether they forbid to measure."""
+    areas = anatomy.brain.sum(axis=(1, 2))
+    if left_out is not None and areas[left_out].any():
+        where = f"motion ghosts in {np.count_nonzero(areas[left_out])} of {np.count_nonzero(areas)} slices"
+        if areas[left_out].sum() > MOST_SPOILED * areas.sum():
+            return where, True
+        return f"{where}, which are left out", False
+    if share is not None and share > MOST_GHOSTS:
+        return f"motion ghosts ({100 * share:.0f} % of the brain's signal)", False
+    return "", False
 
 
 def _tissue(volume: Volume, anatomy: Anatomy) -> float | None:
@@ -102,22 +116,15 @@ def _tissue(volume: Volume, anatomy: Anatomy) -> float | None:
     return float(np.median(volume.array[inside])) if inside.any() else None
 
 
-def _air(volume: Volume, anatomy: Anatomy, signal: float) -> tuple[float | None, float | None]:
-    """Noise of the air (standard deviation of either channel), and how much brighter the air is along one image axis.
-
-    Ghosts repeat the head along the phase direction, so beside the head in one direction only; noise is the same all round.
-    """
-    beside = _beside(volume, anatomy)
-    levels = [float(np.mean(volume.array[one])) for one in beside if np.count_nonzero(one) >= FEW_AIR]
-    air = beside[0] | beside[1]
-    values = volume.array[air]
-    values = values[values > 0]
-    if values.size < max(FEW_AIR, 0.5 * np.count_nonzero(air)):
-        return None, None
+def _noise(volume: Volume, anatomy: Anatomy) -> float | None:
+    """Noise of the air, the standard deviation of either channel."""
+    along_j, along_i = _beside(volume, anatomy)
+    values = volume.array[along_j | along_i]
+    positive = values[values > 0]
+    if positive.size < max(FEW_AIR, 0.5 * values.size):
+        return None
     # The darker half: ghosts, flow and the couch are bright.
-    noise = float(np.quantile(values, 0.25)) / 0.7585
-    ghosts = max(levels) / max(min(levels), FAINT * signal) if len(levels) == 2 else None
-    return noise, ghosts
+    return float(np.quantile(positive, 0.25)) / 0.7585
 
 
 def _beside(volume: Volume, anatomy: Anatomy) -> tuple[BoolArray, BoolArray]:
