@@ -94,7 +94,7 @@ class Measure(StrEnum):
     QUALITY_LEAST_SIGNAL = "quality.least_signal_to_noise"
     QUALITY_WANTED_SIGNAL = "quality.wanted_signal_to_noise"
     QUALITY_GHOSTS = "quality.ghosts"
-    QUALITY_SEVERE_GHOSTS = "quality.severe_ghosts"
+    QUALITY_MOST_SPOILED = "quality.most_spoiled"
     QUALITY_THICK = "quality.thick_slices"
     QUALITY_DARK_SHARE = "quality.dark_share"
 

@@ -136,7 +136,7 @@ class SeriesQuality:
     signal_to_noise: float | None = None
     """Mean signal of white matter over the noise of the air."""
     ghosting: float | None = None
-    """Signal of the air along the phase direction over the air elsewhere; 1 is none."""
+    """Share of the brain's signal that ghosts of motion put into the air beside the head, 0 to 1; 0 is none."""
     dark_tissue: float | None = None
     """Of echo-planar images: share of the places of tissue, near the brain's surface, that are dark; distortion bends tissue away
     and air takes its signal."""

@@ -1,7 +1,10 @@
 """The images of one study during a walk: each role read, aligned and judged once, when a check first asks for it."""
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+
+import numpy as np
+from numpy.typing import NDArray
 
 from rules.anatomy import Role
 from rules.findings import Why
@@ -14,6 +17,7 @@ from workers.imaging.brain_map import BrainMap, map_brain
 from workers.imaging.contrast import CONTRASTS
 from workers.imaging.cuts import cuts_digest
 from workers.imaging.diffusion import same_grid
+from workers.imaging.ghosts import spoiled, without
 from workers.imaging.motion import Motion, at_rest
 from workers.imaging.quality import quality_of
 from workers.imaging.registration import Strewn, align, strewn
@@ -36,6 +40,8 @@ _INSTEAD = {
 
 _OF_DWI = (Role.B0, Role.ADC)
 """Acquired together with the diffusion-weighted images, or made from them."""
+_JUDGED_WITH = {Role.DWI: (Role.B0,)}
+"""Series whose slices count among those of a role: a map of diffusion is as bad as the worse of the images it is made from."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -53,6 +59,8 @@ class Placed:
     uids: tuple[str, ...]
     motion: Motion
     quality: SeriesQuality
+    left_out: tuple[int, ...] = ()
+    """Slices that ghosts of motion keep from being measured."""
 
 
 @dataclass(slots=True)
@@ -66,6 +74,9 @@ class Images:
     """For an earlier study: the images it is compared with, whose anatomy is laid onto it as well."""
     _volumes: dict[Role, tuple[Volume, tuple[str, ...]]] = field(default_factory=dict)
     _scans: dict[Role, Scan] = field(default_factory=dict)
+    """With all their slices."""
+    _kept: dict[Role, Scan] = field(default_factory=dict)
+    """Of those of which slices are left out, the rest."""
     _placed: dict[Role, Placed | Lack] = field(default_factory=dict)
     _mapped: Mapped | Lack | None = None
     _strewn: Strewn | None = None
@@ -89,7 +100,7 @@ class Images:
     def placed(self, role: Role) -> Placed | Lack:
         """How the series of a role lies and what it is worth, or why it is not measured."""
         if role not in self._placed:
-            digest = digest_of([role, self.digest((role,))])
+            digest = digest_of([role, self.digest((role, *_JUDGED_WITH.get(role, ())))])
             stage = f"{'earlier ' if self.origin else ''}align {role.value}"
             self._placed[role] = self.stages.recall(stage, digest, lambda: self._place(role))
         return self._placed[role]
@@ -103,7 +114,11 @@ class Images:
             raise CannotAssess(mapped.why, mapped.detail)
         if role not in self._scans:
             self._scans[role] = self._laid(role, mapped.brain, placed.motion)
-        return self._scans[role]
+        if placed.left_out and role not in self._kept:
+            whole = self._scans[role]
+            slices = np.isin(np.arange(len(whole.volume.array)), placed.left_out)
+            self._kept[role] = replace(whole, anatomy=without(whole.anatomy, slices))
+        return self._kept.get(role, self._scans[role])
 
     def _identity(self, roles: set[Role]) -> str:
         wanted = roles | {other for role in roles for other in RELATED.get(role, ())}
@@ -142,12 +157,38 @@ class Images:
             motion = self._motion(role, volume, mapped)
             # The reference may have been laid already, to align another series with it.
             scan = self._scans[role] = self._scans.get(role) or self._laid(role, mapped.brain, motion)
+            left_out = self._spoiled(role, scan)
         except CannotAssess as reason:
             return Lack(reason.why, _detail(role, mapped, reason))
-        quality = quality_of(scan)
+        quality = quality_of(scan, left_out)
         if not quality.is_usable:
             return Lack(Why.QUALITY, ", ".join(quality.problems))
-        return Placed(uids, motion, quality)
+        return Placed(uids, motion, quality, tuple(int(k) for k in np.flatnonzero(left_out)))
+
+    def _spoiled(self, role: Role, scan: Scan) -> NDArray[np.bool_]:
+        """Slices, (k,), that ghosts of motion keep from being measured; raises CannotAssess for a map of refused images."""
+        found = spoiled(scan.volume, scan.anatomy)
+        if role in _JUDGED_WITH:
+            for other in self._beside(scan.volume, _JUDGED_WITH[role]):
+                found |= spoiled(other, scan.anatomy)
+        weighted = self.placed(Role.DWI) if role in _OF_DWI else None
+        if weighted is None or not self._beside(scan.volume, (Role.DWI,)):
+            return found
+        if isinstance(weighted, Placed):
+            found[list(weighted.left_out)] = True
+        elif role is Role.ADC and weighted.why is Why.QUALITY:
+            raise CannotAssess(weighted.why, weighted.detail)
+        return found
+
+    def _beside(self, volume: Volume, roles: Iterable[Role]) -> list[Volume]:
+        """The volumes of some roles that are there, on the grid of another."""
+        found = []
+        for role in roles:
+            try:
+                found.append(self._volume(role)[0])
+            except CannotAssess:
+                continue  # its own place says so
+        return [one for one in found if same_grid(volume, one)]
 
     def _motion(self, role: Role, volume: Volume, mapped: Mapped) -> Motion:
         if role is mapped.role and not self.origin:

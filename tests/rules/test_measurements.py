@@ -73,9 +73,9 @@ def test_a_wrong_file_is_refused_with_file_and_line(folder: Path, old: str, new:
         (Measure.FLAIR_GROW_Z, 1.8, 1.7, False),
         (Measure.RESTRICTION_ADC_WHITE, 620, 600, True),
         (Measure.RESTRICTION_ADC_WHITE, 620, 640, False),
-        (Measure.QUALITY_GHOSTS, 2.6, 2.5, True),
-        (Measure.QUALITY_GHOSTS, 2.6, 2.7, True),
-        (Measure.QUALITY_GHOSTS, 2.6, 2.6, False),
+        (Measure.QUALITY_GHOSTS, 0.045, 0.04, True),
+        (Measure.QUALITY_GHOSTS, 0.045, 0.05, True),
+        (Measure.QUALITY_GHOSTS, 0.045, 0.045, False),
     ],
 )
 def test_which_change_may_find_less(measure: Measure, before: float, after: float, *, may: bool):

@@ -2,18 +2,22 @@
 
 from dataclasses import replace
 
+import numpy as np
 import pytest
 
-from rules.anatomy import Role
+from rules.anatomy import Region, Role
 from rules.findings import Why
 from rules.measures import Measure
 from rules.policy import load
+from tests.workers.imaging.heads import in_wide_air
 from tests.workers.imaging.phantoms import Phantom, store
 from workers.cache import Cache
 from workers.checks.check import Lack
-from workers.images import REFERENCES, Images, Mapped
+from workers.errors import CannotAssess
+from workers.images import REFERENCES, Images, Mapped, Placed
 from workers.imaging.brain_map import BrainMap
 from workers.imaging.cuts import measuring_by
+from workers.imaging.motion import at_rest
 from workers.imaging.series import read_study
 from workers.stages import Stages
 
@@ -72,3 +76,68 @@ def test_measuring_by_another_number_is_another_identity(tmp_path):
         assert images.digest((Role.SWI,)) != plain
     with measuring_by(held):
         assert images.digest((Role.SWI,)) == plain
+
+
+class Still(Images):
+    """Images of a patient who lay still in all series."""
+
+    def _motion(self, *_):
+        return at_rest()
+
+
+@pytest.fixture(scope="module")
+def diffusion():
+    """Weighted images, those without weighting and their map, on one grid, with a little noise."""
+    scan = in_wide_air()
+    noise = np.random.default_rng(0).normal(0, 10, (2, *scan.volume.array.shape))
+    array = np.hypot(scan.volume.array + noise[0], noise[1]).astype(np.float32)
+    return {
+        role: replace(scan, volume=replace(scan.volume, array=array, role=role))
+        for role in (Role.FLAIR, Role.DWI, Role.B0, Role.ADC)
+    }
+
+
+def study_of(scans):
+    """A study that has these scans already."""
+    images = Still((), (), Stages(Cache(None)), _mapped=Mapped(Role.FLAIR, BrainMap(*[None] * 6)))
+    for role, scan in scans.items():
+        images._volumes[role] = scan.volume, (f"1.2.{role.value}",)
+        images._scans[role] = scan
+    return images
+
+
+def with_ghosts(scan, slices):
+    array = scan.volume.array.copy()
+    array[slices] += 0.15 * (np.roll(array[slices], 60, axis=1) + np.roll(array[slices], -60, axis=1))
+    return replace(scan, volume=replace(scan.volume, array=array))
+
+
+def test_slices_with_ghosts_in_one_diffusion_series_are_left_out_of_all(diffusion):
+    ghosted = slice(46, 50)
+    images = study_of({**diffusion, Role.B0: with_ghosts(diffusion[Role.B0], ghosted)})
+    for role in (Role.DWI, Role.B0, Role.ADC):
+        placed = images.placed(role)
+        assert placed.left_out == (46, 47, 48, 49)
+        assert "which are left out" in placed.quality.problems[0]
+        anatomy = images.scan(role).anatomy
+        assert not anatomy.brain[ghosted].any()
+        assert anatomy.covered[Region.BRAIN] < 0.97
+    assert images.placed(Role.FLAIR).left_out == ()
+    assert images.scan(Role.FLAIR).anatomy.covered[Region.BRAIN] == 1
+
+
+def test_a_diffusion_map_of_refused_images_is_refused_with_them(diffusion):
+    images = study_of({**diffusion, Role.DWI: with_ghosts(diffusion[Role.DWI], slice(None))})
+    for role in (Role.DWI, Role.ADC):
+        lack = images.placed(role)
+        assert lack.why is Why.QUALITY
+        assert lack.detail.startswith("motion ghosts in")
+        with pytest.raises(CannotAssess, match="motion ghosts"):
+            images.scan(role)
+
+
+def test_the_places_of_a_reference_with_ghosts_are_those_of_all_its_slices(diffusion):
+    images = study_of({Role.FLAIR: with_ghosts(diffusion[Role.FLAIR], slice(46, 50))})
+    assert isinstance(images.placed(Role.FLAIR), Placed)
+    assert not images.scan(Role.FLAIR).anatomy.brain[46:50].any()
+    assert images.reference(images.mapped()).anatomy.brain[46:50].any()

@@ -107,8 +107,11 @@ def _lies(scan: Scan, voxel: tuple[int, int, int], place: Place) -> bool:
 
 
 def _large(scan: Scan, large: tuple[Haemorrhage, ...]) -> list[Finding]:
-    """Length of the longest, volume of all, and volumes of the regions that hold some."""
-    if detail := uncovered(scan.anatomy.covered[Region.BRAIN]):
+    """Length of the longest, volume of all, and volumes of the regions that hold some.
+
+    One that is seen is there however little of the brain is.
+    """
+    if not large and (detail := uncovered(scan.anatomy.covered[Region.BRAIN])):
         return [NotAssessed(one, Region.BRAIN, Side.WHOLE, Why.COVERAGE, detail) for one in _LARGE]
     volume, whole = scan.volume, (Region.BRAIN, Side.WHOLE)
     mask = joined(_longer(large), volume.array.shape)

@@ -12,12 +12,11 @@ from rules.measures import Measure
 from rules.messages import SeriesQuality
 from workers.imaging.anatomy import Anatomy
 from workers.imaging.cuts import cut_of
+from workers.imaging.ghosts import ghost_shares
 from workers.imaging.registration import MIN_INFORMATION
 from workers.imaging.scan import Scan
 from workers.imaging.volume import Volume
 
-FAINT = 0.01
-"""Share of the tissue's signal that air is taken to have at least: scanners blank it."""
 AIR_FROM_MM = 25.0
 """Distance from the brain beyond which neither scalp nor skull reaches."""
 FEW_AIR = 2_000
@@ -32,16 +31,21 @@ RIM_MM = (2.0, 15.0)
 BoolArray = NDArray[np.bool_]
 
 
-def quality_of(scan: Scan) -> SeriesQuality:
-    """The quality of one series."""
+def quality_of(scan: Scan, left_out: BoolArray | None = None) -> SeriesQuality:
+    """The quality of one series.
+
+    left_out : (k,) slices that ghosts of motion keep from being measured, see ghosts.spoiled
+    """
     volume, anatomy = scan.volume, scan.anatomy
     covered = anatomy.covered[Region.BRAIN]
     signal = _tissue(volume, anatomy)
     # The air of computed maps is no air.
     is_measured = signal is not None and volume.role not in (Role.ADC, Role.PHASE)
-    noise, ghosts = _air(volume, anatomy, signal) if is_measured and signal else (None, None)
+    noise = _noise(volume, anatomy) if is_measured else None
+    shares = ghost_shares(volume, anatomy) if is_measured else None
+    ghosts = None if shares is None else float(np.median(shares[shares > 0])) if shares.any() else 0.0
     ratio = signal / noise if signal is not None and noise else None
-    problems, is_usable = _problems(volume, covered, ratio, ghosts)
+    problems, is_usable = _problems(volume, covered, ratio, _of_ghosts(anatomy, ghosts, left_out))
     dark = _dark_tissue(volume, anatomy) if volume.role in ECHO_PLANAR else None
     if dark is not None and dark > cut_of(Measure.QUALITY_DARK_SHARE):
         problems.append(
@@ -64,7 +68,7 @@ def quality_of(scan: Scan) -> SeriesQuality:
 
 
 def _problems(
-    volume: Volume, covered: float, ratio: float | None, ghosts: float | None
+    volume: Volume, covered: float, ratio: float | None, of_ghosts: tuple[str, bool]
 ) -> tuple[list[str], bool]:
     """What is wrong, worst first, and whether the series can be measured all the same."""
     fatal: list[str] = []
@@ -75,14 +79,27 @@ def _problems(
     if ratio is not None and ratio < cut_of(Measure.QUALITY_WANTED_SIGNAL):
         clause = f"signal only {ratio:.1f} times the noise"
         (fatal if ratio < cut_of(Measure.QUALITY_LEAST_SIGNAL) else minor).append(clause)
-    if ghosts is not None and ghosts > cut_of(Measure.QUALITY_GHOSTS):
-        clause = f"motion ghosts (air {ghosts:.1f} times as bright along one axis)"
-        (fatal if ghosts > cut_of(Measure.QUALITY_SEVERE_GHOSTS) else minor).append(clause)
+    clause, is_fatal = of_ghosts
+    if clause:
+        (fatal if is_fatal else minor).append(clause)
     if volume.is_after_contrast and volume.role is Role.FLAIR:
         minor.append("taken after contrast agent")
     if volume.spacing_mm[2] > cut_of(Measure.QUALITY_THICK):
         minor.append(f"slices {volume.spacing_mm[2]:.1f} mm apart")
     return fatal + minor, not fatal
+
+
+def _of_ghosts(anatomy: Anatomy, share: float | None, left_out: BoolArray | None) -> tuple[str, bool]:
+    """What is said of ghosts, empty for nothing, and whether they forbid to measure."""
+    areas = anatomy.brain.sum(axis=(1, 2))
+    if left_out is not None and areas[left_out].any():
+        where = f"motion ghosts in {np.count_nonzero(areas[left_out])} of {np.count_nonzero(areas)} slices"
+        if areas[left_out].sum() > cut_of(Measure.QUALITY_MOST_SPOILED) * areas.sum():
+            return where, True
+        return f"{where}, which are left out", False
+    if share is not None and share > cut_of(Measure.QUALITY_GHOSTS):
+        return f"motion ghosts ({100 * share:.0f} % of the brain's signal)", False
+    return "", False
 
 
 def _tissue(volume: Volume, anatomy: Anatomy) -> float | None:
@@ -91,22 +108,15 @@ def _tissue(volume: Volume, anatomy: Anatomy) -> float | None:
     return float(np.median(volume.array[inside])) if inside.any() else None
 
 
-def _air(volume: Volume, anatomy: Anatomy, signal: float) -> tuple[float | None, float | None]:
-    """Noise of the air (standard deviation of either channel), and how much brighter the air is along one image axis.
-
-    Ghosts repeat the head along the phase direction, so beside the head in one direction only; noise is the same all round.
-    """
-    beside = _beside(volume, anatomy)
-    levels = [float(np.mean(volume.array[one])) for one in beside if np.count_nonzero(one) >= FEW_AIR]
-    air = beside[0] | beside[1]
-    values = volume.array[air]
-    values = values[values > 0]
-    if values.size < max(FEW_AIR, 0.5 * np.count_nonzero(air)):
-        return None, None
+def _noise(volume: Volume, anatomy: Anatomy) -> float | None:
+    """Noise of the air, the standard deviation of either channel."""
+    along_j, along_i = _beside(volume, anatomy)
+    values = volume.array[along_j | along_i]
+    positive = values[values > 0]
+    if positive.size < max(FEW_AIR, 0.5 * values.size):
+        return None
     # The darker half: ghosts, flow and the couch are bright.
-    noise = float(np.quantile(values, 0.25)) / 0.7585
-    ghosts = max(levels) / max(min(levels), FAINT * signal) if len(levels) == 2 else None
-    return noise, ghosts
+    return float(np.quantile(positive, 0.25)) / 0.7585
 
 
 def _beside(volume: Volume, anatomy: Anatomy) -> tuple[BoolArray, BoolArray]:

@@ -291,3 +291,11 @@ def test_everything_that_can_be_found_can_also_be_silent():
         (Quantity.MICROBLEED_COUNT, region, side) for region in REPORTED for side in sides(region)
     } <= silent
     assert len(silence(Why.CRASH, "x")) == len(silent)
+
+
+def test_a_haemorrhage_counts_though_only_a_part_of_the_brain_is_seen():
+    scan = Head().ball((0.0, -10.0, 20.0), 18).scan()
+    covered = {**scan.anatomy.covered, Region.BRAIN: 0.7}
+    found = result_of(replace(scan, anatomy=replace(scan.anatomy, covered=covered))).findings
+    assert one_of(found, Quantity.HAEMORRHAGE_DIAMETER, Region.BRAIN).value == pytest.approx(18, abs=2)
+    assert one_of(found, Quantity.MICROBLEED_COUNT, Region.BRAIN).why is Why.COVERAGE

@@ -1,6 +1,6 @@
 """A whole head made of the template: brain, fluid, skull and scalp, at a pose that is known."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from scipy import ndimage
@@ -87,6 +87,19 @@ def flat_anatomy(lesion: np.ndarray | float = 1.0, *, noise: float = 0.05) -> tu
         covered=dict.fromkeys(Region, 1.0),
     )
     return volume_of(signal, template.affine), anatomy
+
+
+def in_wide_air(voxels: int = 40) -> Scan:
+    """That without noise, white matter 300, in so many voxels (2 mm) of air: the template's grid ends at the brain."""
+    volume, anatomy = flat_anatomy(noise=0.0)
+    around = ((0, 0), (voxels, voxels), (voxels, voxels))
+    arrays = {
+        name: np.pad(getattr(anatomy, name), around)
+        for name in ("brain", "corrected", "parts", "is_left", "grey", "white", "depth_mm")
+    }
+    anatomy = replace(anatomy, **arrays, template_mm=np.pad(anatomy.template_mm, ((0, 0), *around)))
+    signal = np.where(anatomy.brain, 300 * anatomy.corrected, 0)
+    return Scan(replace(volume, array=signal.astype(np.float32)), anatomy, at_rest())
 
 
 def places_mm(template: Template) -> np.ndarray:

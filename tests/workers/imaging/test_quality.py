@@ -4,27 +4,14 @@ import numpy as np
 import pytest
 
 from rules.anatomy import Region, Role
-from tests.workers.imaging.heads import flat_anatomy
-from workers.imaging.motion import at_rest
+from tests.workers.imaging.heads import in_wide_air
 from workers.imaging.quality import quality_of
-from workers.imaging.scan import Scan
-
-WIDE = 40
-"""Voxels of air (2 mm) set around the template's grid: it ends at the brain."""
 
 
 @pytest.fixture(scope="module")
 def clean():
     """A brain in wide air, without noise: white matter 300."""
-    volume, anatomy = flat_anatomy(noise=0.0)
-    around = ((0, 0), (WIDE, WIDE), (WIDE, WIDE))
-    arrays = {
-        name: np.pad(getattr(anatomy, name), around)
-        for name in ("brain", "corrected", "parts", "is_left", "grey", "white", "depth_mm")
-    }
-    anatomy = replace(anatomy, **arrays, template_mm=np.pad(anatomy.template_mm, ((0, 0), *around)))
-    signal = np.where(anatomy.brain, 300 * anatomy.corrected, 0)
-    return Scan(replace(volume, array=signal.astype(np.float32)), anatomy, at_rest())
+    return in_wide_air()
 
 
 def seen_as(scan, signal, *, sigma=15.0, **changes):
@@ -37,7 +24,7 @@ def seen_as(scan, signal, *, sigma=15.0, **changes):
 def test_signal_to_noise_is_that_of_white_matter(clean):
     quality = seen_as(clean, clean.volume.array)
     assert quality.signal_to_noise == pytest.approx(20, rel=0.1)
-    assert quality.ghosting == pytest.approx(1.0, abs=0.1)
+    assert quality.ghosting == pytest.approx(0.0, abs=0.01)
     assert quality.is_usable
     assert not quality.problems
 
@@ -45,9 +32,20 @@ def test_signal_to_noise_is_that_of_white_matter(clean):
 def test_ghosts_along_one_axis_are_told(clean):
     signal = clean.volume.array
     ghosts = signal + 0.2 * (np.roll(signal, 60, axis=1) + np.roll(signal, -60, axis=1))
-    quality = seen_as(clean, ghosts, sigma=5.0)
+    quality = seen_as(clean, ghosts, sigma=5.0, role=Role.T2)
     assert quality.is_usable
-    assert quality.problems[0].startswith("motion ghosts")
+    assert quality.ghosting == pytest.approx(0.2, abs=0.05)
+    assert quality.problems[0].startswith("motion ghosts (")
+
+
+@pytest.mark.parametrize(("count", "is_usable"), [(4, True), (40, False)])
+def test_few_slices_with_ghosts_are_left_out_and_many_refuse_the_series(clean, count, is_usable):
+    slices = np.zeros(len(clean.volume.array), dtype=bool)
+    slices[30 : 30 + count] = True
+    quality = quality_of(clean, slices)
+    told = f"motion ghosts in {count} of {np.count_nonzero(clean.anatomy.brain.any(axis=(1, 2)))} slices"
+    assert quality.is_usable is is_usable
+    assert quality.problems == (told + (", which are left out" if is_usable else ""),)
 
 
 def test_a_series_drowned_in_noise_cannot_be_measured(clean):
@@ -59,7 +57,6 @@ def test_a_series_drowned_in_noise_cannot_be_measured(clean):
 def test_stripped_images_have_no_air_to_judge(clean):
     quality = quality_of(clean)
     assert quality.signal_to_noise is None
-    assert quality.ghosting is None
     assert quality.is_usable
 
 
