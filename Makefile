@@ -11,7 +11,7 @@ TESTS ?= tests
 JOBS ?= 2
 UPGRADE ?=
 
-.PHONY: demo test lint lock bench-analysis mutation clean
+.PHONY: demo test lint lock bench-analysis bench-ingest mutation clean
 
 demo: $(VENV)/.ready
 	$(BIN)/cartriage demo $(if $(STUDY),--study "$(STUDY)")
@@ -29,6 +29,12 @@ lint: $(VENV)/.ready
 # Not a test: seconds and memory of one whole study, as JSON, against the targets.
 bench-analysis: $(VENV)/.ready
 	$(BIN)/cartriage bench-analysis
+
+# Not a test: the same slices to this node, Orthanc and DCMTK, interleaved; instances a second, processor time, memory, ratios as JSON.
+# A smaller run: make bench-ingest BENCH="--count 100 --rounds 3"
+BENCH ?=
+bench-ingest: $(VENV)/.ready
+	$(BIN)/python -m tests.bench.ingest $(BENCH)
 
 # Not a test: does a test fail if the code that decides is changed? Hours on one core; see docs/mutation.md.
 # In a folder of its own: with its setproctitle in the virtual environment, Celery renames our processes.

@@ -22,20 +22,24 @@ def record(
 
     event : static name, such as `instance_stored`; actor : process, AE title or user; detail : as `to_plain` takes it
     """
+    append(session, line(event, study_instance_uid, actor, now, **detail))
+
+
+def line(
+    event: str, study_instance_uid: str | None, actor: str, now: datetime, **detail: Any
+) -> dict[str, Any]:
+    """The fields of an event that is not chained yet, for whoever writes many at once; see `record`."""
     plain = {key: to_plain(value) for key, value in detail.items()}
     policy = plain.get("policy")
-    append(
-        session,
-        {
-            "at": now,
-            "event": event,
-            "study_instance_uid": study_instance_uid,
-            "actor": actor[:64],
-            "policy_digest": str(policy.get("digest", ""))[:64] if isinstance(policy, dict) else "",
-            "input_digest": str(plain.get("input_digest") or "")[:64],
-            "detail": plain,
-        },
-    )
+    return {
+        "at": now,
+        "event": event,
+        "study_instance_uid": study_instance_uid,
+        "actor": actor[:64],
+        "policy_digest": str(policy.get("digest", ""))[:64] if isinstance(policy, dict) else "",
+        "input_digest": str(plain.get("input_digest") or "")[:64],
+        "detail": plain,
+    }
 
 
 @dataclass(frozen=True, slots=True)

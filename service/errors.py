@@ -25,8 +25,16 @@ class StoreUnavailableError(RetryableError):
     """The database did not answer in time."""
 
 
+class CollisionError(RetryableError):
+    """Another process wrote the same row at the same moment."""
+
+
 class ForeignPathError(ServiceError):
     """A path leads out of the file store."""
+
+
+class MalformedError(ServiceError):
+    """Bytes are not the dataset that they should be."""
 
 
 class Refusal(Enum):
@@ -35,9 +43,9 @@ class Refusal(Enum):
     OUT_OF_RESOURCES = 0xA700
     """The disk is nearly full, or the database does not answer: send it again later."""
     CLASS_MISMATCH = 0xA900
-    """The dataset names another SOP Class or SOP Instance than the request."""
+    """The dataset names another SOP Class or SOP Instance than the request, or lacks what its class must have."""
     UNREADABLE = 0xC000
-    """The dataset is not DICOM in the transfer syntax that was agreed."""
+    """The dataset is not DICOM in the transfer syntax that was agreed, or is cut off."""
     UNEXPECTED = 0xC001
     """An error of ours."""
     UID_MISSING = 0xC010

@@ -2,24 +2,21 @@
 
 import re
 import struct
-import zlib
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import date, datetime
-from io import BytesIO
-from typing import Any
 
-from pydicom import FileDataset, dcmread
 from pydicom.charset import decode_bytes, python_encoding
-from pydicom.datadict import keyword_for_tag, tag_for_keyword
-from pydicom.errors import BytesLengthException, InvalidDicomError
+from pydicom.tag import Tag
 
-from service.errors import Refusal, RefusedError
+from service.elements import PIXEL_DATA, Buffer, find_elements
+from service.errors import MalformedError, Refusal, RefusedError
 
 _IMPLEMENTATION_CLASS_UID = "2.25.191349598565253519821850212079007699276"
 """Ours (a version 5 UUID of `cartriage.node`), fixed for ever: it is part of the stored bytes, and so of their digest."""
 _IMPLEMENTATION_VERSION_NAME = "CARTRIAGE"
 """Without a number, for the same reason."""
+
 _UID = re.compile(r"[0-9]+(\.[0-9]+)*")
 """PS3.5 9.1, but for components with a leading zero, which real devices send and nothing here parses."""
 _UID_LENGTH = 64
@@ -39,22 +36,12 @@ _TEXT_KEYWORDS = {
 _UID_KEYWORDS = ("SOPClassUID", "SOPInstanceUID", "StudyInstanceUID", "SeriesInstanceUID")
 _DATE_KEYWORDS = ("PatientBirthDate", "StudyDate")
 _KEYWORDS = (*_TEXT_KEYWORDS, *_UID_KEYWORDS, *_DATE_KEYWORDS, "SpecificCharacterSet")
-_UNREADABLE = (
-    AttributeError,
-    BytesLengthException,
-    EOFError,
-    InvalidDicomError,
-    KeyError,
-    NotImplementedError,
-    OSError,
-    OverflowError,
-    RecursionError,
-    TypeError,
-    ValueError,
-    struct.error,
-    zlib.error,
+_KEYWORD_OF = {int(Tag(keyword)): keyword for keyword in _KEYWORDS}
+_WANTED = frozenset(_KEYWORD_OF)
+PIXEL_CLASSES = frozenset(
+    f"1.2.840.10008.5.1.4.1.1.{suffix}" for suffix in ("2", "2.1", "2.2", "4", "4.1", "4.3", "4.4")
 )
-"""What pydicom raises on bytes that are no dataset."""
+"""CT and MR images: without pixel data they do not match their SOP Class."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,14 +66,23 @@ class Header:
     manufacturer: str
 
 
-def read_header(dataset: bytes | memoryview, transfer_syntax_uid: str) -> Header:
+def read_header(dataset: Buffer, transfer_syntax_uid: str) -> Header:
     """The header of an encoded dataset.
 
     Raises RefusedError if it is no dataset, or if a UID is missing or malformed.
     """
-    values = _raw_values(dataset, transfer_syntax_uid)
+    try:
+        found, tags = find_elements(dataset, transfer_syntax_uid, _WANTED)
+    except MalformedError as error:
+        raise RefusedError(Refusal.UNREADABLE, error.detail) from error
+    values = {_KEYWORD_OF[tag]: value for tag, value in found.items()}
     if not values.keys() & set(_UID_KEYWORDS):
         raise RefusedError(Refusal.UNREADABLE, "no identifying element")
+    if (
+        values.get("SOPClassUID", b"").strip(b"\x00 ").decode("latin-1") in PIXEL_CLASSES
+        and not tags & PIXEL_DATA
+    ):
+        raise RefusedError(Refusal.CLASS_MISMATCH, "an image without pixel data")
     decode = _decoder(values.get("SpecificCharacterSet", b""))
     uids = {keyword: _uid(values.get(keyword, b"")) for keyword in _UID_KEYWORDS}
     text = {key: _text(values.get(key, b""), decode, length) for key, length in _TEXT_KEYWORDS.items()}
@@ -134,39 +130,6 @@ def _short(element: int, vr: bytes, value: str) -> bytes:
     if len(encoded) % 2:
         encoded += b"\x00" if vr == b"UI" else b" "
     return struct.pack("<HH2sH", 2, element, vr, len(encoded)) + encoded
-
-
-def _raw_values(dataset: bytes | memoryview, transfer_syntax_uid: str) -> dict[str, bytes]:
-    """The undecoded values by keyword: odd character sets and malformed values cannot fail here."""
-    content = BytesIO()
-    content.write(file_meta("1", "1", transfer_syntax_uid))
-    content.write(dataset)
-    content.seek(0)
-    try:
-        ds: FileDataset = dcmread(
-            content, stop_before_pixels=True, specific_tags=[_tag(keyword) for keyword in _KEYWORDS]
-        )
-        found = {keyword_for_tag(tag): ds.get_item(tag) for tag in ds.keys()}  # noqa: SIM118 - iterating decodes
-    except _UNREADABLE as error:
-        raise RefusedError(Refusal.UNREADABLE, type(error).__name__) from error
-    return {key: _bytes(item.value) for key, item in found.items() if item is not None}
-
-
-def _tag(keyword: str) -> int:
-    tag = tag_for_keyword(keyword)
-    if tag is None:
-        raise LookupError(keyword)
-    return tag
-
-
-def _bytes(value: Any) -> bytes:
-    """Raw bytes; pydicom decodes the character set itself while it reads."""
-    if isinstance(value, bytes):
-        return value
-    if value is None:
-        return b""
-    parts = [value] if isinstance(value, str) else list(value)
-    return "\\".join(str(part) for part in parts).encode("ascii", "replace")
 
 
 def _uid(value: bytes) -> str:

@@ -1,37 +1,110 @@
 """Intake: one received object becomes a durable file, a row and a line in the trail - in this order, or nothing at all."""
 
-from dataclasses import dataclass
-from datetime import datetime
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
 
 from sqlalchemy import select
-from sqlalchemy.exc import IntegrityError
-from sqlalchemy.orm import Session
 
-from rules.own import is_own
 from service import audit
 from service.errors import Refusal, RefusedError, StorageFullError, StoreUnavailableError
 from service.headers import Header, file_meta, read_header
+from service.rows import Entry, RowWriter, withdraw
 from service.settings import Settings
-from service.store.files import FileStore, StoredFile
+from service.store.files import FileStore, Incoming, is_whole
 from service.store.session import Store
-from service.store.tables import Instance, Report, Study
+from service.store.tables import Instance
 
-_INSERT_TRIES = 3
-"""Two senders may bring the first object of a study, or the same object, at the same moment."""
+_CHECK_SPACE_EVERY = 64 << 20
+"""A large object is measured against the disk's watermark again after this many bytes."""
+_REPAIRED_ROWS = 500
+"""So many rows may have been on their way to the disk at most: one for each association."""
 
 
 @dataclass(frozen=True, slots=True)
 class Received:
     """A C-STORE request as it came (PS3.7 9.1.1)."""
 
-    dataset: bytes | memoryview
-    """Encoded as sent, without file meta information."""
     transfer_syntax_uid: str
     sop_class_uid: str
     """Affected SOP Class UID of the request."""
     sop_instance_uid: str
     """Affected SOP Instance UID of the request."""
     calling_ae_title: str
+    dataset: bytes | memoryview = b""
+    """What is there of the dataset already, encoded as sent, without file meta information."""
+
+
+@dataclass(slots=True)
+class Arrival:
+    """One object that is arriving. It ends with `finish` or `drop`, or with the first RefusedError."""
+
+    intake: "Intake"
+    received: Received
+    started_at: datetime
+    incoming: Incoming
+    _unchecked: int = field(default=0, init=False)
+
+    def write(self, data: bytes | memoryview) -> None:
+        """Add bytes of the dataset.
+
+        Raises RefusedError if there is no space for them, or if the object is larger than allowed.
+        """
+        try:
+            self._expect_room(len(data))
+            self.incoming.write(data)
+        except (RefusedError, StorageFullError) as error:
+            self.drop()
+            raise self.intake.refuse(error, None, self.received, self.started_at) from error
+
+    def finish(self, now: datetime) -> Header:
+        """Keep the object; when this returns, bytes and row are durable.
+
+        The same object again with the same bytes changes nothing. With other bytes it is kept beside the first, flagged.
+
+        Raises RefusedError if the object cannot be taken; then nothing of it is left in the database.
+        """
+        header: Header | None = None
+        try:
+            with self.incoming.content() as dataset:
+                header = read_header(dataset, self.received.transfer_syntax_uid)
+            _agree(header, self.received)
+            self._enter(header, now)
+        except (RefusedError, StorageFullError, StoreUnavailableError) as error:
+            raise self.intake.refuse(error, header, self.received, now) from error
+        finally:
+            self.drop()
+        return header
+
+    def drop(self) -> None:
+        """Forget what has come; after `finish` this changes nothing."""
+        self.incoming.discard()
+
+    def _expect_room(self, length: int) -> None:
+        if self.incoming.size_bytes + length > self.intake.object_limit_bytes:
+            raise RefusedError(Refusal.OUT_OF_RESOURCES, "larger than allowed")
+        self._unchecked += length
+        if self._unchecked > _CHECK_SPACE_EVERY:
+            self._unchecked = 0
+            self.intake.expect_space()
+
+    def _enter(self, header: Header, now: datetime) -> None:
+        """File and row become durable side by side, which is half the wait; the sender is told after both.
+
+        A power cut in between may leave a row without its file, of an object that was never acknowledged: `repair` withdraws it.
+        """
+        stored = self.incoming.keep(header.study_instance_uid)
+        request = self.received
+        entry = Entry(header, stored, request.transfer_syntax_uid, request.calling_ae_title, now)
+        self.intake.rows.enter(entry)
+        try:
+            self.incoming.sync(stored)
+        except Exception:
+            entry.wait()
+            self.intake.rows.withdraw(entry)
+            raise
+        entry.wait()
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,52 +114,43 @@ class Intake:
     store: Store
     files: FileStore
     disk_watermark_mb: int
+    object_limit_bytes: int
+    rows: RowWriter
+
+    def begin(self, received: Received, now: datetime) -> Arrival:
+        """Begin to take an object.
+
+        Raises RefusedError if there is no space for it.
+        """
+        try:
+            self.expect_space()
+            meta = file_meta(received.sop_class_uid, received.sop_instance_uid, received.transfer_syntax_uid)
+            arrival = Arrival(self, received, now, self.files.begin(meta))
+        except (RefusedError, StorageFullError) as error:
+            raise self.refuse(error, None, received, now) from error
+        arrival.write(received.dataset)
+        return arrival
 
     def take(self, received: Received, now: datetime) -> Header:
-        """Store an object as received; when this returns, bytes and row are durable.
+        """Store an object that is there as a whole, as `begin` and `finish` do."""
+        return self.begin(received, now).finish(now)
 
-        The same object again with the same bytes changes nothing. With other bytes it is kept beside the first, flagged.
-
-        Raises RefusedError if the object cannot be taken; then nothing of it is left in the database.
-        """
-        header: Header | None = None
-        try:
-            self._expect_space()
-            header = read_header(received.dataset, received.transfer_syntax_uid)
-            _agree(header, received)
-            self._keep(header, received, now)
-        except StorageFullError as error:
-            refused = RefusedError(Refusal.OUT_OF_RESOURCES, "disk full")
-            self._refused(refused, header, received, now)
-            raise refused from error
-        except StoreUnavailableError as error:
-            raise RefusedError(Refusal.OUT_OF_RESOURCES, "database unavailable") from error
-        except RefusedError as refused:
-            self._refused(refused, header, received, now)
-            raise
-        return header
-
-    def _expect_space(self) -> None:
+    def expect_space(self) -> None:
+        """Raises RefusedError if the disk is nearly full."""
         if self.files.free_mb() < self.disk_watermark_mb:
             raise RefusedError(Refusal.OUT_OF_RESOURCES, "disk nearly full")
 
-    def _keep(self, header: Header, received: Received, now: datetime) -> None:
-        meta = file_meta(header.sop_class_uid, header.sop_instance_uid, received.transfer_syntax_uid)
-        stored = self.files.put(meta, received.dataset)
-        for attempt in range(1, _INSERT_TRIES + 1):
-            try:
-                with self.store.session() as session:
-                    _enter(session, header, stored, received, now)
-            except IntegrityError:
-                if attempt == _INSERT_TRIES:
-                    raise
-            else:
-                return
-
-    def _refused(
-        self, refused: RefusedError, header: Header | None, received: Received, now: datetime
-    ) -> None:
-        """Write the refusal into the trail if the database can; the sender is told in any case."""
+    def refuse(
+        self, error: Exception, header: Header | None, received: Received, now: datetime
+    ) -> RefusedError:
+        """The refusal that an error means; it stands in the trail, if the database can take it. The sender is told in any case."""
+        match error:
+            case RefusedError():
+                refused = error
+            case StorageFullError():
+                refused = RefusedError(Refusal.OUT_OF_RESOURCES, "disk full")
+            case _:
+                return RefusedError(Refusal.OUT_OF_RESOURCES, "database unavailable")
         try:
             with self.store.session() as session:
                 audit.record(
@@ -101,7 +165,8 @@ class Intake:
                     sop_instance_uid=received.sop_instance_uid[:64],
                 )
         except StoreUnavailableError:
-            return
+            return refused
+        return refused
 
 
 def _agree(header: Header, received: Received) -> None:
@@ -112,105 +177,39 @@ def _agree(header: Header, received: Received) -> None:
         raise RefusedError(Refusal.CLASS_MISMATCH, "SOP Instance differs from the request")
 
 
-def _enter(session: Session, header: Header, stored: StoredFile, received: Received, now: datetime) -> None:
-    # The study's row first: its lock makes two senders of the same object take turns.
-    study = _study(session, header, now)
-    known = select(Instance).where(Instance.sop_instance_uid == header.sop_instance_uid)
-    twins = session.scalars(known).all()
-    twin = next((twin for twin in twins if twin.sha256 == stored.sha256), None)
-    if twin is not None:
-        _tell(session, "instance_repeated", twin, received.calling_ae_title, now)
-        return
-    is_ours = session.get(Report, header.sop_instance_uid) is not None or is_own(
-        header.study_instance_uid, header.series_instance_uid, header.manufacturer
-    )
-    instance = _instance(header, stored, received, now)
-    instance.is_own = is_ours
-    instance.is_conflict = bool(twins)
-    session.add(instance)
-    conflict_or_not = "instance_conflict" if instance.is_conflict else "instance_stored"
-    event = "own_report_received" if is_ours else conflict_or_not
-    _tell(session, event, instance, received.calling_ae_title, now)
-    if not is_ours:  # our own result, sent back by the PACS, is no news about the patient
-        study.last_received_at = now
-        study.is_open = True
-        _compare_patient(session, study, header, received, now)
-
-
-def _instance(header: Header, stored: StoredFile, received: Received, now: datetime) -> Instance:
-    return Instance(
-        study_instance_uid=header.study_instance_uid,
-        series_instance_uid=header.series_instance_uid,
-        sop_instance_uid=header.sop_instance_uid,
-        sop_class_uid=header.sop_class_uid,
-        transfer_syntax_uid=received.transfer_syntax_uid,
-        modality=header.modality,
-        body_part=header.body_part,
-        series_description=header.series_description,
-        path=stored.path,
-        sha256=stored.sha256,
-        size_bytes=stored.size_bytes,
-        calling_ae_title=received.calling_ae_title,
-        received_at=now,
-    )
-
-
-def _study(session: Session, header: Header, now: datetime) -> Study:
-    """The study's row, locked until the transaction ends: the assembly never snapshots between row and row."""
-    study = session.get(Study, header.study_instance_uid, with_for_update=True)
-    if study is None:
-        study = Study(
-            study_instance_uid=header.study_instance_uid,
-            patient_id=header.patient_id,
-            issuer=header.issuer,
-            patient_name=header.patient_name,
-            birth_date=header.birth_date,
-            accession_number=header.accession_number,
-            description=header.study_description,
-            study_date=header.study_date,
-            order_priority=header.order_priority,
-            received_at=now,
-            last_received_at=now,
-            is_open=False,
-        )
-        session.add(study)
-        session.flush()
-    return study
-
-
-def _tell(session: Session, event: str, instance: Instance, actor: str, now: datetime) -> None:
-    audit.record(
-        session,
-        event,
-        instance.study_instance_uid,
-        actor,
-        now,
-        sop_instance_uid=instance.sop_instance_uid,
-        series_instance_uid=instance.series_instance_uid,
-        sha256=instance.sha256,
-    )
-
-
-def _compare_patient(
-    session: Session, study: Study, header: Header, received: Received, now: datetime
-) -> None:
-    """A study whose objects name two patients is never fused with anybody's context.
-
-    Derived objects often lack an issuer or a birth date: what is missing contradicts nothing, and is filled in.
-    """
-    for name in ("patient_id", "issuer", "birth_date"):
-        known, said = getattr(study, name), getattr(header, name)
-        if said and not known:
-            setattr(study, name, said)
-        elif said and known != said and not study.has_identity_conflict:
-            study.has_identity_conflict = True
-            uid = study.study_instance_uid
-            detail = {"sop_instance_uid": header.sop_instance_uid, "differs": name}
-            audit.record(session, "identity_conflict", uid, received.calling_ae_title, now, **detail)
-
-
-def open_intake(store: Store, settings: Settings) -> Intake:
-    """The intake of the settings; clears what a killed process left half-written."""
+@contextmanager
+def open_intake(store: Store, settings: Settings) -> Iterator[Intake]:
+    """The intake of the settings; clears first what a killed process or a power cut left half-done."""
     files = FileStore(settings.files)
     files.clean()
-    return Intake(store=store, files=files, disk_watermark_mb=settings.disk_watermark_mb)
+    repair(store, files, datetime.now(UTC))
+    rows = RowWriter(store)
+    rows.start()
+    try:
+        yield Intake(
+            store=store,
+            files=files,
+            disk_watermark_mb=settings.disk_watermark_mb,
+            object_limit_bytes=settings.object_limit_mb * 1_000_000,
+            rows=rows,
+        )
+    finally:
+        rows.stop()
+
+
+def repair(store: Store, files: FileStore, now: datetime) -> int:
+    """Withdraw rows of the last objects whose files a power cut took; returns how many. Their senders were never told `stored`.
+
+    Raises StoreUnavailableError if the database does not answer.
+    """
+    with store.reading() as session:
+        last = session.scalars(select(Instance).order_by(Instance.id.desc()).limit(_REPAIRED_ROWS)).all()
+    lost = [row for row in last if not is_whole(files.resolve(row.path), row.sha256, row.size_bytes)]
+    if not lost:
+        return 0
+    with store.session() as session:
+        for row in lost:
+            withdraw(session, row.sop_instance_uid, row.sha256)
+            detail = {"sop_instance_uid": row.sop_instance_uid, "sha256": row.sha256}
+            audit.record(session, "instance_withdrawn", row.study_instance_uid, "node", now, **detail)
+    return len(lost)

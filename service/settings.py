@@ -36,6 +36,13 @@ class Settings(BaseSettings):
     and none as soon as it listens elsewhere."""
     maximum_associations: int = Field(default=10, ge=1)
     network_timeout_s: float = Field(default=60.0, gt=0)
+    """A sender that is silent for so long is aborted."""
+    message_timeout_s: float = Field(default=600.0, gt=0)
+    """Longest time from the first to the last byte of one message, however steadily they trickle in."""
+    association_timeout_s: float = Field(default=14400.0, gt=0)
+    """Longest life of an association; it ends between two messages."""
+    object_limit_mb: int = Field(default=4096, ge=1)
+    """Larger objects are refused with 0xA700."""
     disk_watermark_mb: int = Field(default=1024, ge=0)
     """Below this free space the node answers 0xA700 (out of resources)."""
 

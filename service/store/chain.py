@@ -6,7 +6,7 @@ transaction, so that two writers cannot wait for each other, and the chain is he
 
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from functools import cache
 from importlib.metadata import version
@@ -27,8 +27,8 @@ HASHED = (
 
 _PENDING = "cartriage_audit_pending"
 _MARKS = "cartriage_audit_marks"
-_LOCK_LIMIT = "20s"
-"""Longest wait for the end of the chain on PostgreSQL; SQLite has its own (session.py)."""
+LIMIT_THE_WAIT = "SET LOCAL lock_timeout = '20s'"
+"""For the end of the chain, on PostgreSQL; SQLite has its own limit (session.py)."""
 
 
 def append(session: Session, fields: dict[str, Any]) -> None:
@@ -43,17 +43,26 @@ def seal(session: Session) -> None:
         return
     session.flush()
     if session.get_bind().dialect.name == "postgresql":
-        session.execute(text(f"SET LOCAL lock_timeout = '{_LOCK_LIMIT}'"))
+        session.execute(text(LIMIT_THE_WAIT))
     head = select(AuditHead.sequence, AuditHead.hash).where(AuditHead.id == 1).with_for_update()
     sequence, last = session.execute(head).one()
+    rows = chained(pending, sequence, last)
+    session.execute(insert(AuditEvent), rows)
+    end = {"sequence": rows[-1]["sequence"], "hash": rows[-1]["hash"]}
+    session.execute(update(AuditHead).where(AuditHead.id == 1).values(**end))
+
+
+def chained(pending: Sequence[Mapping[str, Any]], sequence: int, last: str) -> list[dict[str, Any]]:
+    """The rows of waiting events, in their order.
+
+    sequence, last : of the event before them, which the caller holds locked
+    """
     rows = []
-    for fields in pending:
-        sequence += 1
-        row = {"software": _software(), **fields, "sequence": sequence, "previous_hash": last}
+    for number, fields in enumerate(pending, start=sequence + 1):
+        row = {"software": _software(), **fields, "sequence": number, "previous_hash": last}
         row["hash"] = last = hash_of(row)
         rows.append(row)
-    session.execute(insert(AuditEvent), rows)
-    session.execute(update(AuditHead).where(AuditHead.id == 1).values(sequence=sequence, hash=last))
+    return rows
 
 
 def hash_of(fields: Mapping[str, Any]) -> str:

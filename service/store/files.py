@@ -1,14 +1,16 @@
-"""The file store: bytes under the name of their own digest, durable before anybody is told."""
+"""The file store: bytes under the name of their own digest, a folder for each study, durable before anybody is told."""
 
 import errno
 import hashlib
+import mmap
 import os
 import secrets
 import shutil
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from functools import cache
 from pathlib import Path
 
 from service.errors import ForeignPathError, StorageFullError
@@ -17,8 +19,11 @@ INSTANCES = "instances"
 """Folder of what was received."""
 _TEMPORARY = "incoming"
 """Folder of what is being written: in the same file system, so that a rename is atomic."""
+_NEW_FILE = os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC
+_GROUP_DIGITS = 32
 _LEFT_OVER_AFTER_S = 3600.0
 """A temporary file older than this has lost its writer: no object takes an hour to write."""
+_JOURNALS = frozenset({"ext4", "xfs", "btrfs"})
 _FULL = (errno.ENOSPC, errno.EDQUOT)
 
 
@@ -38,26 +43,22 @@ class FileStore:
 
     root: Path
 
-    def put(self, *parts: bytes | memoryview, folder: str = INSTANCES, suffix: str = ".dcm") -> StoredFile:
-        """Store the parts as one file, under its SHA-256; the same bytes again are the same file.
-
-        When this returns, the bytes and their name survive a power cut (fsync of the file, then of its folder).
+    def begin(self, head: bytes = b"") -> "Incoming":
+        """A new file to write to, beginning with `head`.
 
         Raises StorageFullError if there is no space left.
         """
-        digest = hashlib.sha256()
-        for part in parts:
-            digest.update(part)
-        sha256 = digest.hexdigest()
-        size = sum(len(part) for part in parts)
-        path = f"{folder}/{sha256[:2]}/{sha256[2:4]}/{sha256}{suffix}"
-        target = self.root / path
+        temporary = self.root / _TEMPORARY / f"{os.getpid()}-{secrets.token_hex(8)}.part"
         with _full_disk_named():
-            _make_folder(target.parent, self.root)
-            if not (target.exists() and target.stat().st_size == size):
-                self._write(target, parts)
-            _sync_folder(target.parent)
-        return StoredFile(path=path, sha256=sha256, size_bytes=size)
+            try:
+                descriptor = os.open(temporary, _NEW_FILE, 0o640)
+            except FileNotFoundError:
+                temporary.parent.mkdir(parents=True, exist_ok=True)
+                descriptor = os.open(temporary, _NEW_FILE, 0o640)
+            incoming = Incoming(self.root, temporary, descriptor, syncs_names=_syncs_names(self.root))
+        incoming.write(head)
+        incoming.head_bytes = len(head)
+        return incoming
 
     def resolve(self, path: str) -> Path:
         """The absolute place of a stored path.
@@ -91,20 +92,96 @@ class FileStore:
                 continue
         return count
 
-    def _write(self, target: Path, parts: tuple[bytes | memoryview, ...]) -> None:
-        folder = self.root / _TEMPORARY
-        folder.mkdir(parents=True, exist_ok=True)
-        temporary = folder / f"{os.getpid()}-{secrets.token_hex(8)}.part"
-        try:
-            with temporary.open("wb") as file:
-                for part in parts:
-                    file.write(part)
-                file.flush()
-                os.fsync(file.fileno())
-            temporary.replace(target)
-        except BaseException:
-            temporary.unlink(missing_ok=True)
-            raise
+
+@dataclass(slots=True)
+class Incoming:
+    """A file that is being written; its bytes go to the disk as they come, so its size costs no memory."""
+
+    root: Path
+    temporary: Path
+    descriptor: int
+    syncs_names: bool
+    """Whether the file system makes a file's name durable with the file."""
+    head_bytes: int = 0
+    size_bytes: int = 0
+    _digest: "hashlib._Hash" = field(default_factory=hashlib.sha256)
+
+    def write(self, data: bytes | memoryview) -> None:
+        """Add bytes.
+
+        Raises StorageFullError if there is no space left.
+        """
+        self._digest.update(data)
+        self.size_bytes += len(data)
+        view = memoryview(data)
+        with _full_disk_named():
+            while view:
+                view = view[os.write(self.descriptor, view) :]
+
+    @contextmanager
+    def content(self) -> Iterator[memoryview]:
+        """What was written behind the head, mapped and not copied."""
+        if self.size_bytes == self.head_bytes:
+            yield memoryview(b"")
+            return
+        with (
+            mmap.mmap(self.descriptor, self.size_bytes, access=mmap.ACCESS_READ) as mapped,
+            memoryview(mapped) as whole,
+            whole[self.head_bytes :] as view,
+        ):
+            yield view
+
+    def keep(self, group: str, suffix: str = ".dcm") -> StoredFile:
+        """Give the file its lasting name, its SHA-256, in the folder of its group; the same bytes again are the same file.
+
+        group : what lies together, such as a study's UID; any text, only its digest becomes a path
+
+        Bytes and name survive a power cut after `sync`.
+
+        Raises StorageFullError if there is no space left.
+        """
+        sha256 = self._digest.hexdigest()
+        key = hashlib.sha256(group.encode()).hexdigest()[:_GROUP_DIGITS]
+        path = f"{INSTANCES}/{key[:2]}/{key}/{sha256}{suffix}"
+        target = self.root / path
+        with _full_disk_named():
+            _make_folder(target.parent, self.root)
+            if not is_whole(target, sha256, self.size_bytes):
+                self.temporary.replace(target)
+        return StoredFile(path=path, sha256=sha256, size_bytes=self.size_bytes)
+
+    def sync(self, stored: StoredFile) -> None:
+        """Make a kept file and its name survive a power cut.
+
+        Raises StorageFullError, or OSError if the disk fails.
+        """
+        target = self.root / stored.path
+        with _full_disk_named():
+            # First the name was given, then it is synced: on the usual file systems one commit of their journal holds both.
+            if os.path.samestat(target.stat(), os.fstat(self.descriptor)):
+                os.fsync(self.descriptor)
+            else:
+                _sync(target)
+            if not self.syncs_names:
+                _sync(target.parent)
+
+    def discard(self) -> None:
+        """Let go of the file; one that was not kept disappears."""
+        if self.descriptor >= 0:
+            os.close(self.descriptor)
+            self.descriptor = -1
+            self.temporary.unlink(missing_ok=True)
+
+
+def is_whole(target: Path, sha256: str, size_bytes: int) -> bool:
+    """Whether the file is there with these bytes. A crash may have left it torn."""
+    try:
+        with target.open("rb") as file:
+            if os.fstat(file.fileno()).st_size != size_bytes:
+                return False
+            return hashlib.file_digest(file, "sha256").hexdigest() == sha256
+    except FileNotFoundError:
+        return False
 
 
 @contextmanager
@@ -124,11 +201,26 @@ def _make_folder(folder: Path, root: Path) -> None:
     if folder != root:
         _make_folder(folder.parent, root)
     folder.mkdir(parents=True, exist_ok=True)
-    _sync_folder(folder.parent)
+    _sync(folder.parent)
 
 
-def _sync_folder(folder: Path) -> None:
-    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+@cache
+def _syncs_names(root: Path) -> bool:
+    """Whether fsync of a file that was just renamed makes its new name durable too (POSIX does not promise it).
+
+    The journals of these file systems do: the rename changes the file's inode (its ctime) in the transaction that fsync commits.
+    """
+    try:
+        lines = Path("/proc/self/mountinfo").read_text().splitlines()
+    except OSError:
+        return False
+    mounts = [(Path(line.split()[4]), line.partition(" - ")[2].split()[0]) for line in lines]
+    there = [(len(place.parts), kind) for place, kind in mounts if root.resolve().is_relative_to(place)]
+    return bool(there) and max(there)[1] in _JOURNALS
+
+
+def _sync(path: Path) -> None:
+    descriptor = os.open(path, os.O_RDONLY)
     try:
         os.fsync(descriptor)
     finally:

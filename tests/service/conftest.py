@@ -89,8 +89,9 @@ def store(settings: Settings) -> Iterator[Store]:
 
 
 @pytest.fixture
-def intake(store: Store, settings: Settings) -> Intake:
-    return open_intake(store, settings)
+def intake(store: Store, settings: Settings) -> Iterator[Intake]:
+    with open_intake(store, settings) as opened:
+        yield opened
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,17 +1,22 @@
+import errno
 from datetime import timedelta
 
 import pytest
 from pydicom import dcmread
+from pydicom.uid import ExplicitVRLittleEndian
 from sqlalchemy import event, select, text
 
 from service.errors import Refusal, RefusedError
-from service.intake import Intake, Received
+from service.headers import read_header
+from service.intake import Intake, Received, open_intake
+from service.rows import Entry
 from service.settings import Settings
-from service.store.files import FileStore
+from service.store.files import FileStore, Incoming, StoredFile
 from service.store.session import Store, open_store
 from service.store.tables import AuditEvent, Instance, Job, Report, Study
 from tests.service.conftest import NOON, STUDY, encoded, mr_slice, received
 
+COMPREHENSIVE_3D_SR = "1.2.840.10008.5.1.4.1.1.88.34"
 LATER = NOON + timedelta(minutes=5)
 
 
@@ -100,7 +105,7 @@ def _remember_report(store: Store, sop_instance_uid: str) -> None:
 
 def test_our_own_report_coming_back_is_stored_but_reopens_nothing(intake: Intake, store: Store):
     intake.take(received(mr_slice(1)), NOON)
-    report = mr_slice(9, series=8, Modality="SR", PatientBirthDate=None)
+    report = mr_slice(9, series=8, Modality="SR", PatientBirthDate=None, SOPClassUID=COMPREHENSIVE_3D_SR)
     _remember_report(store, report.SOPInstanceUID)
     intake.take(received(report), LATER)
     (study,) = rows(store, Study)
@@ -158,8 +163,8 @@ def test_what_is_refused_leaves_a_line_in_the_trail_and_nothing_else(
 
 
 def test_a_nearly_full_disk_refuses(store: Store, settings: Settings):
-    intake = Intake(store=store, files=FileStore(settings.files), disk_watermark_mb=10**9)
-    with pytest.raises(RefusedError) as caught:
+    full = settings.model_copy(update={"disk_watermark_mb": 10**9})
+    with open_intake(store, full) as intake, pytest.raises(RefusedError) as caught:
         intake.take(received(mr_slice()), NOON)
     assert caught.value.refusal is Refusal.OUT_OF_RESOURCES
     assert rows(store, Instance) == []
@@ -172,14 +177,14 @@ def test_a_locked_database_refuses_and_the_re_send_completes(
     event.listen(
         impatient.engine, "connect", lambda connection, _: connection.execute("PRAGMA busy_timeout=50")
     )
-    hurried = Intake(store=impatient, files=intake.files, disk_watermark_mb=0)
-    with store.session() as holder:
-        holder.execute(text("SELECT 1"))
-        with pytest.raises(RefusedError) as caught:
-            hurried.take(received(mr_slice()), NOON)
-    assert caught.value.refusal is Refusal.OUT_OF_RESOURCES
-    assert rows(store, Instance) == []
-    hurried.take(received(mr_slice()), NOON)
+    with open_intake(impatient, settings) as hurried:
+        with store.session() as holder:
+            holder.execute(text("SELECT 1"))
+            with pytest.raises(RefusedError) as caught:
+                hurried.take(received(mr_slice()), NOON)
+        assert caught.value.refusal is Refusal.OUT_OF_RESOURCES
+        assert rows(store, Instance) == []
+        hurried.take(received(mr_slice()), NOON)
     assert len(rows(store, Instance)) == files_in(intake.files) == 1
     impatient.close()
 
@@ -191,6 +196,49 @@ def test_a_file_without_a_row_is_harmless_and_the_re_send_completes(intake: Inta
         session.execute(text("DELETE FROM instance"))
     intake.take(received(mr_slice()), LATER)
     assert len(rows(store, Instance)) == files_in(intake.files) == 1
+
+
+def test_a_row_whose_file_a_power_cut_took_is_withdrawn_at_the_next_start(
+    intake: Intake, store: Store, settings
+):
+    for number in (1, 2, 3):
+        intake.take(received(mr_slice(number)), NOON)
+    first, second, third = rows(store, Instance)
+    intake.files.resolve(first.path).unlink()
+    torn = intake.files.resolve(second.path)
+    torn.write_bytes(bytes(second.size_bytes))
+    with open_intake(store, settings) as again:
+        assert [row.sop_instance_uid for row in rows(store, Instance)] == [third.sop_instance_uid]
+        assert events(store).count("instance_withdrawn") == 2
+        again.take(received(mr_slice(2)), LATER)
+    assert len(rows(store, Instance)) == 2
+    assert dcmread(torn).SOPInstanceUID == second.sop_instance_uid
+
+
+def test_a_disk_that_fails_after_the_row_takes_the_row_back(intake: Intake, store: Store, monkeypatch):
+    def broken(*_: object) -> None:
+        raise OSError(errno.EIO, "disk")
+
+    monkeypatch.setattr(Incoming, "sync", broken)
+    with pytest.raises(OSError, match="disk"):
+        intake.take(received(mr_slice()), NOON)
+    assert rows(store, Instance) == []
+
+
+def test_many_senders_share_transactions_and_one_bad_entry_fails_alone(intake: Intake, store: Store):
+    stored = StoredFile(path="x", sha256="0", size_bytes=1)
+    headers = [read_header(encoded(mr_slice(number)), str(ExplicitVRLittleEndian)) for number in range(20)]
+    entries = [Entry(header, stored, "1.2", "SCANNER", NOON) for header in headers]
+    entries[7].received_at = NOON.replace(tzinfo=None)  # no column takes it
+    for entry in entries:
+        intake.rows.enter(entry)
+    for entry in entries:
+        if entry is entries[7]:
+            with pytest.raises(ValueError, match="time zone"):
+                entry.wait()
+        else:
+            entry.wait()
+    assert len(rows(store, Instance)) == 19
 
 
 def test_a_compressed_object_is_kept_compressed(intake: Intake, store: Store):

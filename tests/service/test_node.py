@@ -253,6 +253,23 @@ def _node_process(settings: Settings) -> Iterator[tuple[subprocess.Popen, int]]:
         process.wait(20)
 
 
+def test_a_large_object_costs_no_memory(settings: Settings, store: Store):
+    """60 MB here; `make bench-ingest` tells of 500 MB."""
+    ds = mr_slice(PixelData=bytes(60_000_000))
+    with _node_process(settings) as (process, port):
+        before = _resident_mb(process.pid)
+        with associated(port) as assoc:
+            assert assoc.send_c_store(with_meta(ds)).Status == 0x0000
+        assert _resident_mb(process.pid) - before < 20
+    assert stored(store) == [ds.SOPInstanceUID]
+
+
+def _resident_mb(pid: int) -> float:
+    """Its peak."""
+    status = Path(f"/proc/{pid}/status").read_text()
+    return int(status.split("VmHWM:")[1].split()[0]) / 1000
+
+
 def test_a_node_killed_in_mid_association_loses_and_doubles_nothing(settings: Settings, store: Store):
     acknowledged = []
     with _node_process(settings) as (process, port), associated(port) as assoc:

@@ -65,7 +65,8 @@ def test_a_study_is_handed_over_under_the_overlay(store: Store, with_site: Setti
     with store.session() as session:
         entry = entry_of({"patient_id": "P1"}, source="test", now=NOON, is_observation=True)
         cohort.add(session, entry, with_site, "tester", NOON)
-    open_intake(store, with_site).take(received(mr_slice()), NOON)
+    with open_intake(store, with_site) as intake:
+        intake.take(received(mr_slice()), NOON)
     with store.session() as session:
         settle(session, with_site, NOON + timedelta(seconds=31))
     with store.reading() as session:

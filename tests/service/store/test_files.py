@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from service.errors import ForeignPathError, StorageFullError
-from service.store.files import FileStore
+from service.store.files import FileStore, StoredFile
 
 
 @pytest.fixture
@@ -18,33 +18,45 @@ def files(tmp_path: Path) -> FileStore:
     return FileStore(tmp_path / "files")
 
 
+def put(files: FileStore, *parts: bytes) -> StoredFile:
+    incoming = files.begin()
+    for part in parts:
+        incoming.write(part)
+    stored = incoming.keep("1.2.3")
+    incoming.sync(stored)
+    incoming.discard()
+    return stored
+
+
 def test_a_file_lies_under_its_own_digest(files: FileStore):
-    stored = files.put(b"head", b"body")
+    stored = put(files, b"head", b"body")
     digest = hashlib.sha256(b"headbody").hexdigest()
-    assert stored.path == f"instances/{digest[:2]}/{digest[2:4]}/{digest}.dcm"
+    group = hashlib.sha256(b"1.2.3").hexdigest()[:32]
+    assert stored.path == f"instances/{group[:2]}/{group}/{digest}.dcm"
     assert (stored.sha256, stored.size_bytes) == (digest, 8)
     assert files.resolve(stored.path).read_bytes() == b"headbody"
 
 
 def test_the_same_bytes_again_are_the_same_file(files: FileStore):
-    first = files.put(b"x")
+    first = put(files, b"x")
     inode = files.resolve(first.path).stat().st_ino
-    assert files.put(b"x") == first
+    assert put(files, b"x") == first
     assert files.resolve(first.path).stat().st_ino == inode
 
 
 def test_a_torn_file_of_the_same_name_is_replaced(files: FileStore):
-    stored = files.put(b"whole")
-    files.resolve(stored.path).write_bytes(b"wh")
-    files.put(b"whole")
-    assert files.resolve(stored.path).read_bytes() == b"whole"
+    stored = put(files, b"whole")
+    for torn in (b"wh", b"\0" * 5):
+        files.resolve(stored.path).write_bytes(torn)
+        put(files, b"whole")
+        assert files.resolve(stored.path).read_bytes() == b"whole"
 
 
 @given(content=st.binary(max_size=200), cut=st.integers(0, 200))
 @settings(max_examples=25, deadline=None)
 def test_the_digest_does_not_depend_on_the_parts(tmp_path_factory, content: bytes, cut: int):
     files = FileStore(tmp_path_factory.mktemp("files"))
-    assert files.put(content[:cut], content[cut:]) == files.put(content)
+    assert put(files, content[:cut], content[cut:]) == put(files, content)
 
 
 @pytest.mark.parametrize("path", ["../outside", "/etc/passwd", "instances/../../x"])
@@ -72,8 +84,9 @@ def test_a_full_disk_has_a_name_and_leaves_nothing_half_written(tmp_path: Path):
         "signal.signal(signal.SIGXFSZ, signal.SIG_IGN)\n"
         "resource.setrlimit(resource.RLIMIT_FSIZE, (4096, 4096))\n"
         "f._FULL = (errno.EFBIG,)\n"
-        "try:\n    f.FileStore(Path(sys.argv[1])).put(b'x' * 10000)\n"
-        "except f.StorageFullError:\n    sys.exit(7)\n"
+        "incoming = f.FileStore(Path(sys.argv[1])).begin()\n"
+        "try:\n    incoming.write(b'x' * 10000)\n"
+        "except f.StorageFullError:\n    incoming.discard(); sys.exit(7)\n"
     )
     ended = subprocess.run([sys.executable, "-c", script, str(tmp_path)], check=False, timeout=60)
     assert ended.returncode == 7
@@ -84,6 +97,6 @@ def test_other_trouble_with_the_disk_keeps_its_name(files: FileStore):
     files.root.mkdir()
     (files.root / "instances").write_text("a file where a folder should be")
     with pytest.raises(OSError) as caught:
-        files.put(b"x")
+        put(files, b"x")
     assert not isinstance(caught.value, StorageFullError)
     assert caught.value.errno in (errno.ENOTDIR, errno.EEXIST)

@@ -101,8 +101,9 @@ def store(settings: Settings) -> Iterator[Store]:
 
 
 @pytest.fixture
-def intake(store: Store, settings: Settings) -> Intake:
-    return open_intake(store, settings)
+def intake(store: Store, settings: Settings) -> Iterator[Intake]:
+    with open_intake(store, settings) as opened:
+        yield opened
 
 
 def test_migrations_make_exactly_the_models(store: Store):

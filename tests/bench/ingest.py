@@ -1,0 +1,97 @@
+"""make bench-ingest: the same MR slices from DCMTK storescu to this node, Orthanc and DCMTK storescp, interleaved in one run.
+
+Prints JSON: instances a second, processor time for each instance, peak memory, and our ratio to the others, for each size of
+slice and number of senders. The median of the rounds counts: other work on the machine hits all listeners alike.
+"""
+
+import argparse
+import json
+import platform
+import shutil
+import statistics
+import tempfile
+from collections import defaultdict
+from pathlib import Path
+from typing import Any
+
+from tests.bench.peers import Listener, listeners, send
+from tests.bench.slices import write_slices
+
+_ROOT = "1.2.826.0.1.3680043.8.498.7"
+
+
+def run(counts: dict[int, int], senders: tuple[int, ...], rounds: int, folder: Path) -> dict[str, Any]:
+    """counts : number of slices of each size (pixels along a side)"""
+    figures: dict[tuple[int, int], dict[str, list[dict[str, float]]]] = defaultdict(lambda: defaultdict(list))
+    with listeners(folder) as peers:
+        for turn in range(rounds):
+            for size, count in counts.items():
+                for number in senders:
+                    order = peers[turn % len(peers) :] + peers[: turn % len(peers)]
+                    sets = _sets(folder / "slices", f"{_ROOT}.{turn}.{size}.{number}", size, count, number)
+                    for peer in order:
+                        figures[size, number][peer.name].append(_measured(peer, sets, count))
+                    shutil.rmtree(folder / "slices")
+        return {
+            "machine": f"{platform.machine()}, {platform.system()} {platform.release()}",
+            "rounds": rounds,
+            "durable": {peer.name: peer.syncs for peer in peers},
+            "peak_mb": {peer.name: round(peer.peak_mb()) for peer in peers},
+            "runs": [_summary(size, number, counts[size], by) for (size, number), by in figures.items()],
+        }
+
+
+def _sets(folder: Path, root: str, size: int, count: int, senders: int) -> list[Path]:
+    """What each sender sends: a series of one study, together `count` slices."""
+    return [
+        write_slices(folder / str(number), count // senders, size, root, series=number)
+        for number in range(1, senders + 1)
+    ]
+
+
+def _measured(peer: Listener, sets: list[Path], count: int) -> dict[str, float]:
+    before = peer.cpu_s()
+    seconds = send(peer, sets)
+    return {"per_s": count / seconds, "cpu_ms": (peer.cpu_s() - before) / count * 1000}
+
+
+def _summary(
+    size: int, senders: int, count: int, by_peer: dict[str, list[dict[str, float]]]
+) -> dict[str, Any]:
+    middle = {
+        name: {key: statistics.median(one[key] for one in runs) for key in ("per_s", "cpu_ms")}
+        for name, runs in by_peer.items()
+    }
+    ours = by_peer["cartriage"]
+    return {
+        "slice": f"{size}x{size}",
+        "senders": senders,
+        "instances": count,
+        "per_s": {name: round(one["per_s"], 1) for name, one in middle.items()},
+        "server_cpu_ms": {name: round(one["cpu_ms"], 2) for name, one in middle.items()},
+        "ratio": {
+            name: round(
+                statistics.median(a["per_s"] / b["per_s"] for a, b in zip(ours, runs, strict=True)), 2
+            )
+            for name, runs in by_peer.items()
+            if name != "cartriage"
+        },
+    }
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument(
+        "--count", type=int, default=400, help="slices of 256x256 in a run; of 512x512 half as many"
+    )
+    parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--senders", type=int, nargs="+", default=[1, 4])
+    arguments = parser.parse_args()
+    with tempfile.TemporaryDirectory(prefix="bench-ingest-") as folder:
+        counts = {256: arguments.count, 512: arguments.count // 2}
+        result = run(counts, tuple(arguments.senders), arguments.rounds, Path(folder))
+    print(json.dumps(result, indent=2))  # noqa: T201 - the figures are what it is for
+
+
+if __name__ == "__main__":
+    main()
