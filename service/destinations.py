@@ -11,14 +11,14 @@ OBJECTS = frozenset({Cargo.ORIGINALS, Cargo.SR, Cargo.SC, Cargo.SEG, Cargo.KOS})
 NOTICES = frozenset({Cargo.NOTICE})
 
 
-def _ae_title(value: str) -> str:
+def checked_ae_title(value: str) -> str:
     """An application entity title (PS3.5 6.2, VR AE): 1-16 printable characters, no backslash, not only spaces."""
     if not 1 <= len(value.strip()) <= 16 or "\\" in value or not value.isascii() or not value.isprintable():
         raise ValueError("an AE title has 1 to 16 printable ASCII characters and no backslash")
     return value.strip()
 
 
-AETitle = Annotated[str, AfterValidator(_ae_title)]
+AETitle = Annotated[str, AfterValidator(checked_ae_title)]
 Port = Annotated[int, Field(ge=1, le=65535)]
 Url = Annotated[str, Field(pattern=r"^https?://[^\s]+$")]
 

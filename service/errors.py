@@ -40,6 +40,10 @@ class MalformedError(ServiceError):
 class Refusal(Enum):
     """Why an object is not taken, as the status of its C-STORE response (PS3.4 B.2.3, PS3.7 C.5)."""
 
+    INVALID_INSTANCE = 0x0117
+    """The request's SOP Instance UID is no UID."""
+    CLASS_NOT_SUPPORTED = 0x0122
+    """The request names another SOP Class than the presentation context that it came in."""
     OUT_OF_RESOURCES = 0xA700
     """The disk is nearly full, or the database does not answer: send it again later."""
     CLASS_MISMATCH = 0xA900

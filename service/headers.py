@@ -106,6 +106,11 @@ def read_header(dataset: Buffer, transfer_syntax_uid: str) -> Header:
     )
 
 
+def is_uid(text: str) -> bool:
+    """Whether a text is a UID (PS3.5 9.1)."""
+    return len(text) <= _UID_LENGTH and bool(_UID.fullmatch(text))
+
+
 def file_meta(sop_class_uid: str, sop_instance_uid: str, transfer_syntax_uid: str) -> bytes:
     """Preamble and file meta information (PS3.10 7.1), the same bytes for the same object for ever.
 
@@ -136,7 +141,7 @@ def _uid(value: bytes) -> str:
     text = value.decode("latin-1").rstrip("\x00 ").lstrip(" ")
     if not text:
         raise RefusedError(Refusal.UID_MISSING)
-    if len(text) > _UID_LENGTH or not _UID.fullmatch(text):
+    if not is_uid(text):
         raise RefusedError(Refusal.UID_INVALID)
     return text
 

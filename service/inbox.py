@@ -51,8 +51,8 @@ class Inbox:
         self._encoded = bytearray()
         self._command: Command | None = None
         self._context_id = 0
-        self._syntax = ""
-        self._accepted: dict[int, str] = {}
+        self._context = ("", "")
+        self._accepted: dict[int, tuple[str, str]] = {}
         self._arrival: Arrival | None = None
         self._refusal: int | None = None
         self._other = bytearray()
@@ -79,8 +79,8 @@ class Inbox:
         if not is_last:
             return
         command, self._context_id = read_command(self._encoded), context_id
-        self._syntax = self._syntaxes().get(context_id, "")
-        if not self._syntax:
+        self._context = self._contexts().get(context_id, ("", ""))
+        if not self._context[0]:
             raise MalformedError("presentation context that was not accepted")
         if command.field == C_STORE_RQ and command.has_dataset:
             self._command = command
@@ -107,14 +107,19 @@ class Inbox:
             self._finish(command)
 
     def _begin(self, command: Command) -> None:
+        sop_class_uid, syntax = self._context
         received = Received(
-            transfer_syntax_uid=self._syntax,
+            transfer_syntax_uid=syntax,
             sop_class_uid=command.sop_class_uid,
             sop_instance_uid=command.sop_instance_uid,
             calling_ae_title=self._assoc.requestor.ae_title.strip(),
         )
+        now = datetime.now(UTC)
         with self._refusing():
-            self._arrival = self._intake.begin(received, datetime.now(UTC))
+            if command.sop_class_uid != sop_class_uid:
+                refused = RefusedError(Refusal.CLASS_NOT_SUPPORTED, "not of its presentation context")
+                raise self._intake.refuse(refused, None, received, now)
+            self._arrival = self._intake.begin(received, now)
 
     def _write(self, data: memoryview) -> None:
         with self._refusing():
@@ -150,11 +155,13 @@ class Inbox:
             self._arrival.drop()
         self._arrival, self._refusal = None, refusal.value
 
-    def _syntaxes(self) -> dict[int, str]:
-        """Transfer syntax of each accepted context; they stand once the association does."""
+    def _contexts(self) -> dict[int, tuple[str, str]]:
+        """SOP Class and transfer syntax of each accepted context; they stand once the association does."""
         if not self._accepted:
-            contexts = self._assoc.accepted_contexts
-            self._accepted = {one.context_id: str(one.transfer_syntax[0]) for one in contexts}
+            self._accepted = {
+                one.context_id: (str(one.abstract_syntax), str(one.transfer_syntax[0]))
+                for one in self._assoc.accepted_contexts
+            }
         return self._accepted
 
     def _hand_over(self) -> None:

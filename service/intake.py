@@ -9,9 +9,10 @@ from sqlalchemy import select
 
 from service import audit
 from service.errors import Refusal, RefusedError, StorageFullError, StoreUnavailableError
-from service.headers import Header, file_meta, read_header
+from service.headers import Header, file_meta, is_uid, read_header
 from service.rows import Entry, RowWriter, withdraw
 from service.settings import Settings
+from service.space import DiskWatch
 from service.store.files import FileStore, Incoming, is_whole
 from service.store.session import Store
 from service.store.tables import Instance
@@ -87,7 +88,7 @@ class Arrival:
         self._unchecked += length
         if self._unchecked > _CHECK_SPACE_EVERY:
             self._unchecked = 0
-            self.intake.expect_space()
+            self.intake.disk.expect_space(self.started_at)
 
     def _enter(self, header: Header, now: datetime) -> None:
         """File and row become durable side by side, which is half the wait; the sender is told after both.
@@ -113,7 +114,7 @@ class Intake:
 
     store: Store
     files: FileStore
-    disk_watermark_mb: int
+    disk: DiskWatch
     object_limit_bytes: int
     rows: RowWriter
 
@@ -123,7 +124,8 @@ class Intake:
         Raises RefusedError if there is no space for it.
         """
         try:
-            self.expect_space()
+            _expect_uid(received)
+            self.disk.expect_space(now)
             meta = file_meta(received.sop_class_uid, received.sop_instance_uid, received.transfer_syntax_uid)
             arrival = Arrival(self, received, now, self.files.begin(meta))
         except (RefusedError, StorageFullError) as error:
@@ -134,11 +136,6 @@ class Intake:
     def take(self, received: Received, now: datetime) -> Header:
         """Store an object that is there as a whole, as `begin` and `finish` do."""
         return self.begin(received, now).finish(now)
-
-    def expect_space(self) -> None:
-        """Raises RefusedError if the disk is nearly full."""
-        if self.files.free_mb() < self.disk_watermark_mb:
-            raise RefusedError(Refusal.OUT_OF_RESOURCES, "disk nearly full")
 
     def refuse(
         self, error: Exception, header: Header | None, received: Received, now: datetime
@@ -169,6 +166,11 @@ class Intake:
         return refused
 
 
+def _expect_uid(received: Received) -> None:
+    if not is_uid(received.sop_instance_uid):
+        raise RefusedError(Refusal.INVALID_INSTANCE, "SOP Instance UID of the request")
+
+
 def _agree(header: Header, received: Received) -> None:
     """Request and dataset name the same object (PS3.4 B.2.3, status A9xx)."""
     if header.sop_class_uid != received.sop_class_uid:
@@ -189,7 +191,7 @@ def open_intake(store: Store, settings: Settings) -> Iterator[Intake]:
         yield Intake(
             store=store,
             files=files,
-            disk_watermark_mb=settings.disk_watermark_mb,
+            disk=DiskWatch(store, files, settings.disk_watermark_mb),
             object_limit_bytes=settings.object_limit_mb * 1_000_000,
             rows=rows,
         )

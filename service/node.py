@@ -1,19 +1,18 @@
 """The node: a C-STORE and C-ECHO SCP that answers 0x0000 only when bytes and row are durable."""
 
-import ipaddress
 import json
 import os
-import secrets
 import threading
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import structlog
-from pynetdicom import AE, ALL_TRANSFER_SYNTAXES, AllStoragePresentationContexts, _config, evt
+from pynetdicom import AE, _config, evt
 from pynetdicom.sop_class import Verification
 
 from service import audit, commitment
+from service.accepted import storage_contexts, tls_context, why_refused
 from service.errors import StoreUnavailableError
 from service.intake import Intake, open_intake
 from service.receiving import MAXIMUM_PDU_BYTES, Limits, Server, listen
@@ -23,6 +22,8 @@ from service.store.session import Store, open_store, upgrade
 SUCCESS = 0x0000
 NODE_FILE = "node.json"
 """Written to the data folder once the node listens: process id, host and port."""
+_PERMANENT, _BY_SERVICE_USER, _CALLING_TITLE = 1, 1, 3
+"""Result, source and reason of a rejection: calling AE title not recognised (PS3.8 9.3.4)."""
 _CONNECTION_TIMEOUT_S = 30.0
 
 _log = structlog.get_logger(__name__)
@@ -56,18 +57,6 @@ def _serve(intake: Intake, settings: Settings, stop: threading.Event) -> None:
         _log.info("node_stopped")
 
 
-def accepts_any_caller(settings: Settings) -> bool:
-    """Whether no list of callers is needed: only while nobody outside this machine can call."""
-    if settings.peers:
-        return False
-    if settings.host == "localhost":
-        return True
-    try:
-        return ipaddress.ip_address(settings.host).is_loopback
-    except ValueError:
-        return False
-
-
 def _entity(settings: Settings) -> Any:
     # Its debug handlers print whole datasets; they stay unbound whatever the log level.
     _config.LOG_HANDLER_LEVEL = "none"
@@ -78,11 +67,7 @@ def _entity(settings: Settings) -> Any:
     ae.acse_timeout = min(settings.network_timeout_s, _CONNECTION_TIMEOUT_S)
     ae.dimse_timeout = settings.network_timeout_s
     ae.require_called_aet = True
-    if not accepts_any_caller(settings):
-        # An empty list would mean "anybody" to pynetdicom: a title that nobody can know stands for nobody.
-        ae.require_calling_aet = list(settings.peers) or [secrets.token_hex(8)]
-    for context in AllStoragePresentationContexts:
-        ae.add_supported_context(context.abstract_syntax, ALL_TRANSFER_SYNTAXES)
+    ae.supported_contexts = storage_contexts(settings)
     ae.add_supported_context(Verification)
     ae.add_supported_context(commitment.CONTEXT, scu_role=True, scp_role=True)
     return ae
@@ -91,20 +76,31 @@ def _entity(settings: Settings) -> Any:
 def _listen(ae: Any, intake: Intake, settings: Settings) -> Server:
     handlers = [
         (evt.EVT_C_ECHO, _on_echo),
+        (evt.EVT_REQUESTED, _on_requested, [settings]),
         *commitment.handlers(intake.store),
         (evt.EVT_REJECTED, _on_rejected, [intake.store, settings]),
     ]
     limits = Limits(settings.network_timeout_s, settings.message_timeout_s, settings.association_timeout_s)
-    return listen(ae, (settings.host, settings.port), handlers, intake, limits)
+    address = (settings.host, settings.port)
+    return listen(ae, address, handlers, intake, limits, tls_context(settings))
 
 
 def _on_echo(_event: Any) -> int:
     return SUCCESS
 
 
+def _on_requested(event: Any, settings: Settings) -> None:
+    """Turn a caller away that is not on the list; pynetdicom's own list knows titles only, no addresses."""
+    requestor = event.assoc.requestor
+    if why_refused(requestor.primitive.calling_ae_title.strip(), requestor.address, settings):
+        event.assoc.acse.send_reject(_PERMANENT, _BY_SERVICE_USER, _CALLING_TITLE)
+        evt.trigger(event.assoc, evt.EVT_REJECTED, {})
+        event.assoc.kill()
+
+
 def _on_rejected(event: Any, store: Store, settings: Settings) -> None:
     request = event.assoc.requestor.primitive
-    reason = _why_rejected(request, settings)
+    reason = _why_rejected(request, event.assoc.requestor.address, settings)
     _log.warning("association_rejected", reason=reason, address=event.assoc.requestor.address)
     try:
         with store.session() as session:
@@ -122,12 +118,11 @@ def _on_rejected(event: Any, store: Store, settings: Settings) -> None:
         _log.error("audit_failed", audit_event="association_rejected", error=error.detail)
 
 
-def _why_rejected(request: Any, settings: Settings) -> str:
+def _why_rejected(request: Any, address: str, settings: Settings) -> str:
     if request.called_ae_title.strip() != settings.ae_title:
         return "called AE title not recognised"
-    if not accepts_any_caller(settings) and request.calling_ae_title.strip() not in settings.peers:
-        return "calling AE title not recognised"
-    return "too many associations"
+    refused = why_refused(request.calling_ae_title.strip(), address, settings)
+    return refused or "too many associations"
 
 
 def _announce(place: Path, host: str, port: int) -> None:

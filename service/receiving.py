@@ -86,11 +86,16 @@ class Server(ThreadedAssociationServer):
 
 
 def listen(
-    ae: ApplicationEntity, address: tuple[str, int], handlers: list[Any], intake: Intake, limits: Limits
+    ae: ApplicationEntity,
+    address: tuple[str, int],
+    handlers: list[Any],
+    intake: Intake,
+    limits: Limits,
+    tls: ssl.SSLContext | None,
 ) -> Server:
     """Listen in a thread of its own, until `ae.shutdown()`. Raises OSError if the port is taken."""
     server: Server = ae.make_server(
-        address, evt_handlers=handlers, server_class=Server, intake=intake, limits=limits
+        address, evt_handlers=handlers, server_class=Server, ssl_context=tls, intake=intake, limits=limits
     )
     ae._servers.append(server)
     threading.Thread(target=server.serve_forever, name="listener", daemon=True).start()

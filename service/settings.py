@@ -1,14 +1,27 @@
 """Settings of the service, from the environment (prefix CARTRIAGE_); embedded defaults need none."""
 
+import ipaddress
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Literal, Self
 
-from pydantic import BeforeValidator, Field
+from pydantic import AfterValidator, BeforeValidator, Field, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
-from service.destinations import AETitle, AnyDestination, Destination
+from service.destinations import AETitle, AnyDestination, Destination, checked_ae_title
 
 __all__ = ["AETitle", "Destination", "Settings"]
+
+
+def _peer(value: str) -> str:
+    """An AE title, alone or with the address or network that it calls from."""
+    title, at, network = value.partition("@")
+    if at:
+        ipaddress.ip_network(network.strip(), strict=False)
+    return checked_ae_title(title) + (f"@{network.strip()}" if at else "")
+
+
+OptionalPath = Annotated[Path | None, BeforeValidator(lambda value: value or None)]
+Peer = Annotated[str, AfterValidator(_peer)]
 
 
 class Settings(BaseSettings):
@@ -31,9 +44,16 @@ class Settings(BaseSettings):
     host: str = "127.0.0.1"
     """Address the node listens on."""
     port: int = Field(default=11112, ge=0, le=65535)
-    peers: tuple[str, ...] = ()
-    """Calling AE titles the node accepts; empty accepts any caller while the node listens on loopback only,
-    and none as soon as it listens elsewhere."""
+    peers: tuple[Peer, ...] = ()
+    """Calling AE titles the node accepts, each with the address or network that it must call from, if one is named (`MR1@10.1.2.0/24`).
+    Empty accepts any caller while the node listens on loopback only, and none as soon as it listens elsewhere."""
+    storage_classes: tuple[str, ...] = ("MR", "SC", "SR", "PR", "SEG")
+    """Storage classes the node accepts: groups (MR, CT, PET, SC, SR, PR, SEG, RAW, ALL) and single UIDs."""
+    tls_certificate: OptionalPath = None
+    """Our certificate (PEM, with its chain). With it the node speaks mutual TLS only."""
+    tls_key: OptionalPath = None
+    tls_authorities: OptionalPath = None
+    """Certificates of the authorities that sign our peers' certificates (PEM)."""
     maximum_associations: int = Field(default=10, ge=1)
     network_timeout_s: float = Field(default=60.0, gt=0)
     """A sender that is silent for so long is aborted."""
@@ -66,10 +86,17 @@ class Settings(BaseSettings):
     maximum_unanalysed_rings: int = Field(default=3, ge=1)
     """After so many further rings the job is marked failed and shown to a person."""
 
-    site_policy: Annotated[Path | None, BeforeValidator(lambda value: value or None)] = None
+    site_policy: OptionalPath = None
     """Folder of the site's overlay on the policy (docs/policy.md); the workers need the same."""
 
     log_format: Literal["json", "console"] = "json"
+
+    @model_validator(mode="after")
+    def _tls_is_whole(self) -> Self:
+        given = (self.tls_certificate, self.tls_key, self.tls_authorities)
+        if any(given) and not all(given):
+            raise ValueError("TLS needs a certificate, its key and the authorities of the peers")
+        return self
 
     @property
     def database(self) -> str:

@@ -1,5 +1,6 @@
 """A service on a temporary folder, and a scanner that speaks real C-STORE."""
 
+import gc
 import json
 import threading
 from collections.abc import Callable, Iterator
@@ -92,6 +93,16 @@ def store(settings: Settings) -> Iterator[Store]:
 def intake(store: Store, settings: Settings) -> Iterator[Intake]:
     with open_intake(store, settings) as opened:
         yield opened
+
+
+@pytest.fixture
+def swept() -> Iterator[None]:
+    """Collects here, and not in a later test, what pynetdicom's client side leaves of peers that turned it away."""
+    before = set(threading.enumerate())
+    yield
+    for thread in set(threading.enumerate()) - before:
+        thread.join(5)
+    gc.collect()
 
 
 @dataclass(frozen=True, slots=True)

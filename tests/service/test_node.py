@@ -1,4 +1,3 @@
-import gc
 import json
 import logging
 import os
@@ -20,28 +19,22 @@ from pynetdicom import AE
 from pynetdicom.sop_class import Verification
 from sqlalchemy import select
 
+from service.accepted import accepts_any_caller
 from service.headers import file_meta
 from service.logs import configure_logs
-from service.node import NODE_FILE, accepts_any_caller
+from service.node import NODE_FILE
 from service.settings import Settings
 from service.store.session import Store
 from service.store.tables import AuditEvent, Instance
 from tests.peers import need
 from tests.service.conftest import MR_IMAGE_STORAGE, SENTINEL, encoded, mr_slice
 
-# pynetdicom leaves the socket of a peer that died to the garbage collector; `_swept` collects it here and not in a later test.
-pytestmark = pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
+pytestmark = [
+    pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning"),
+    pytest.mark.usefixtures("swept"),
+]
 
-CONTEXTS = (MR_IMAGE_STORAGE, "1.2.840.10008.5.1.4.1.1.4.1", "1.2.840.10008.5.1.4.1.1.2")
-
-
-@pytest.fixture(autouse=True)
-def _swept() -> Iterator[None]:
-    before = set(threading.enumerate())
-    yield
-    for thread in set(threading.enumerate()) - before:
-        thread.join(5)
-    gc.collect()
+CONTEXTS = (MR_IMAGE_STORAGE, "1.2.840.10008.5.1.4.1.1.4.1")
 
 
 @contextmanager
@@ -202,7 +195,7 @@ def test_no_log_line_names_the_patient(listen, settings: Settings):
     assert all(json.loads(line)["process"] == "node" for line in written.splitlines())
 
 
-def _write(folder: Path, slices: list[Dataset]) -> list[str]:
+def write_files(folder: Path, slices: list[Dataset]) -> list[str]:
     paths = []
     for ds in slices:
         path = folder / f"{ds.SOPInstanceUID}.dcm"
@@ -221,7 +214,7 @@ def _storescu(port: int, paths: list[str]) -> subprocess.CompletedProcess[bytes]
 
 
 def test_dcmtk_stores_here(listen, settings: Settings, store: Store, tmp_path: Path):
-    paths = _write(tmp_path, [mr_slice(n) for n in range(1, 21)])
+    paths = write_files(tmp_path, [mr_slice(n) for n in range(1, 21)])
     with listen(settings) as node:
         for _ in range(2):
             assert _storescu(node.port, paths).returncode == 0
