@@ -41,6 +41,9 @@ class ResultState(StrEnum):
 class ReportKind(StrEnum):
     SR = "SR"
     SC = "SC"
+    """One page."""
+    SCM = "SCM"
+    """The page and the key slices, multi-frame; instead of SC where a destination takes it."""
     SEG = "SEG"
     KOS = "KOS"
 

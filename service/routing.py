@@ -76,7 +76,7 @@ def owe_result(session: Session, triaged: StudyTriaged, settings: Settings, now:
     """Owe the reports of a result, the study's originals and the notice, wherever a route says so."""
     for destination, cargo in routed(settings, occasion_of_result(session, triaged, now)):
         for file in triaged.reports:
-            if _is_wanted(file.kind, cargo):
+            if _is_wanted(file, triaged, destination, cargo):
                 _owe(session, _of_report(triaged, file), destination.name, triaged.decision.priority, now)
         if Cargo.NOTICE in cargo:
             _owe(session, _of_notice(triaged), destination.name, triaged.decision.priority, now)
@@ -93,8 +93,15 @@ def owe_originals(session: Session, study_instance_uid: str, settings: Settings,
             _owe_originals(session, study_instance_uid, destination.name, Priority.P4, now)
 
 
-def _is_wanted(kind: ReportKind, cargo: frozenset[Cargo]) -> bool:
-    return Cargo(kind.value) in cargo
+def _is_wanted(
+    file: ReportFile, triaged: StudyTriaged, destination: AnyDestination, cargo: frozenset[Cargo]
+) -> bool:
+    """The secondary capture goes as one page or with the key slices, never as both."""
+    if file.kind not in (ReportKind.SC, ReportKind.SCM):
+        return Cargo(file.kind.value) in cargo
+    has_frames = any(one.kind is ReportKind.SCM for one in triaged.reports)
+    takes_frames = has_frames and getattr(destination, "is_multiframe", True)
+    return Cargo.SC in cargo and (file.kind is ReportKind.SCM) == takes_frames
 
 
 def _owe_originals(
@@ -128,7 +135,7 @@ def _of_report(triaged: StudyTriaged, file: ReportFile) -> Delivery:
     return Delivery(
         study_instance_uid=triaged.study_instance_uid,
         job_id=triaged.job_id,
-        cargo=Cargo(file.kind.value).value,
+        cargo=Cargo.SC.value if file.kind is ReportKind.SCM else Cargo(file.kind.value).value,
         sop_instance_uid=file.sop_instance_uid,
         sop_class_uid=file.sop_class_uid,
         series_instance_uid=file.series_instance_uid,

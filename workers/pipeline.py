@@ -26,6 +26,7 @@ from workers.errors import CannotAssess
 from workers.images import Images, Placed
 from workers.imaging.cuts import measuring_by
 from workers.imaging.series import Series, Unreadable, read_study
+from workers.key_slices import key_slices
 from workers.reports.content import ReportContent
 from workers.reports.involvement import amount, check_name, in_turn
 from workers.reports.writing import write_reports
@@ -44,6 +45,8 @@ class Places:
     """Folder below `root` for the reports of this job."""
     models: Path | None = None
     """Folder of plug-in models."""
+    has_contours: bool = False
+    """Whether the site asked for contours on the key slices (docs/adr/0010)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,9 +92,13 @@ def triage(
         decision = decide(policy, case_of(ready, headers, result))
     uses = _uses(series, result)
     with stages.timed("report"):
-        # Another content needs another identity: a PACS may keep the first object it has of a UID.
-        identity = digest_of([ready.job_id, "without analysis"]) if failure else ready.job_id
-        content = _content(ready, identity, decision, _Measured(result.findings, uses, headers, unread))
+        identity = _identity(ready, places, failed=failure is not None)
+        content = replace(
+            _content(ready, identity, decision, _Measured(result.findings, uses, headers, unread)),
+            target_minutes=policy.target_minutes.get(decision.priority),
+            key_slices=() if failure else key_slices(images, result),
+            has_contours=places.has_contours,
+        )
         reports = write_reports(content, places.reports / ("unanalysed" if failure else ""), places.root)
     return StudyTriaged(
         job_id=ready.job_id,
@@ -108,6 +115,12 @@ def triage(
         failure=failure[1] if failure else "",
         state=ready.state,
     )
+
+
+def _identity(ready: StudyReady, places: Places, *, failed: bool) -> str:
+    """Another content needs another identity: a PACS may keep the first object it has of a UID."""
+    differences = [*(["without analysis"] if failed else []), *(["contours"] if places.has_contours else [])]
+    return digest_of([ready.job_id, *differences]) if differences else ready.job_id
 
 
 def _analysed(ready: StudyReady, places: Places, images: Images, headers: Sequence[Dataset]) -> Analysis:
@@ -160,6 +173,8 @@ def _content(
         decided_at=ready.requested_at,
         device=device(),
         versions=versions(),
+        state=ready.state,
+        predecessor=ready.predecessor,
     )
 
 

@@ -1,6 +1,7 @@
 """Settings of a worker, from the environment (prefix CARTRIAGE_)."""
 
 from pathlib import Path
+from typing import Literal
 
 from pydantic import Field
 from pydantic_settings import BaseSettings, SettingsConfigDict
@@ -25,6 +26,8 @@ class WorkerSettings(BaseSettings):
     """Folder of plug-in models, each with its card; never fetched from anywhere."""
     site_policy: Path | None = None
     """Folder of the site's overlay on the policy; the service needs the same, or its jobs are refused."""
+    overlay: Literal["none", "contour"] = "none"
+    """`contour` outlines on the key slices where the checks measured: another class of device (docs/adr/0010)."""
     cache_limit_mb: int = Field(default=4096, ge=0)
     log_format: str = "json"
 

@@ -67,7 +67,10 @@ def run(ready: StudyReady, settings: WorkerSettings, policy: Policy) -> StudyTri
         raise PolicyMismatchError(ready.policy_digest[:12], policy.digest[:12])
     # Job identities are hexadecimal digests made by the service, never received UIDs.
     places = Places(
-        settings.files, settings.files / "reports" / ready.job_id[:2] / ready.job_id, settings.models
+        settings.files,
+        settings.files / "reports" / ready.job_id[:2] / ready.job_id,
+        settings.models,
+        has_contours=settings.overlay == "contour",
     )
     cache = Cache(settings.cache, settings.cache_limit_mb << 20)
     if not ready.is_analysis_allowed:

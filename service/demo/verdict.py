@@ -5,7 +5,12 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from pydicom import Dataset
-from pydicom.uid import Comprehensive3DSRStorage, SecondaryCaptureImageStorage
+from pydicom.uid import (
+    Comprehensive3DSRStorage,
+    KeyObjectSelectionDocumentStorage,
+    MultiFrameTrueColorSecondaryCaptureImageStorage,
+    SecondaryCaptureImageStorage,
+)
 
 from rules.decision import Decision, Status
 from rules.messages import ReportKind, StudyTriaged
@@ -14,9 +19,11 @@ from service.demo.study import SourceStudy
 from service.store.tables import Report
 
 _SOP_CLASSES = {
-    ReportKind.SR: str(Comprehensive3DSRStorage),
-    ReportKind.SC: str(SecondaryCaptureImageStorage),
+    ReportKind.SR: (Comprehensive3DSRStorage,),
+    ReportKind.SC: (SecondaryCaptureImageStorage, MultiFrameTrueColorSecondaryCaptureImageStorage),
+    ReportKind.KOS: (KeyObjectSelectionDocumentStorage,),
 }
+"""What the PACS must hold one of each; the secondary capture as one page or with the key slices."""
 _PRIORITY = ("260870009", "SCT")
 """Concept of the priority in the SR; its value is coded as P1 to P4."""
 _STATUSES = {Status.PRESENT: "52101004", Status.ABSENT: "272519000", Status.OPEN: "373068000"}
@@ -32,11 +39,12 @@ class Evidence:
     study: SourceStudy
     triaged: StudyTriaged
     reports: Sequence[Report]
+    """Those that were sent."""
     objects: Sequence[Dataset]
 
     def of_kind(self, kind: ReportKind) -> Dataset | None:
         """The object of a kind in the PACS."""
-        return next((ds for ds in self.objects if ds.SOPClassUID == _SOP_CLASSES[kind]), None)
+        return next((ds for ds in self.objects if ds.SOPClassUID in _SOP_CLASSES[kind]), None)
 
 
 def faults(evidence: Evidence) -> list[str]:
@@ -46,8 +54,8 @@ def faults(evidence: Evidence) -> list[str]:
 
 def _of_objects(evidence: Evidence) -> Iterator[str]:
     kinds = Counter(str(ds.SOPClassUID) for ds in evidence.objects)
-    for kind, sop_class in _SOP_CLASSES.items():
-        if kinds.pop(sop_class, 0) != 1:
+    for kind, sop_classes in _SOP_CLASSES.items():
+        if sum(kinds.pop(str(one), 0) for one in sop_classes) != 1:
             yield f"the PACS does not hold exactly one {kind}"
     if kinds:
         yield f"the PACS holds other objects too: {sorted(kinds)}"

@@ -207,7 +207,8 @@ class Demo:
     def _check(self, study: SourceStudy, job: Job, store: Store, objects: Sequence[Dataset]) -> bool:
         triaged: StudyTriaged = from_plain(StudyTriaged, job.triaged)
         with store.reading() as session:
-            reports = session.scalars(select(Report)).all()
+            sent = select(Report).join(Delivery, Delivery.sop_instance_uid == Report.sop_instance_uid)
+            reports = session.scalars(sent).all()
             row = session.get_one(Study, study.study_instance_uid)
             moments = [Moment("received", row.last_received_at, f"{len(study.files)} images")]
             events = {one.event: one.at for one in trail(session, study.study_instance_uid)}

@@ -12,7 +12,12 @@ import pytest
 from PIL import Image
 from pydicom import Dataset, dcmwrite
 from pydicom.dataset import FileMetaDataset
-from pydicom.uid import Comprehensive3DSRStorage, ExplicitVRLittleEndian, SecondaryCaptureImageStorage
+from pydicom.uid import (
+    Comprehensive3DSRStorage,
+    ExplicitVRLittleEndian,
+    KeyObjectSelectionDocumentStorage,
+    SecondaryCaptureImageStorage,
+)
 from rich.console import Console
 
 from rules.decision import Pattern, Status
@@ -86,8 +91,12 @@ def evidence():
     return Evidence(
         study=SourceStudy(STUDY, "P1", "", None, None, (), is_simulated=True),
         triaged=triaged,
-        reports=[Report(sop_instance_uid="1.2.3.1"), Report(sop_instance_uid="1.2.3.2")],
-        objects=[structured_report(texts=texts), identified(SecondaryCaptureImageStorage, "1.2.3.2")],
+        reports=[Report(sop_instance_uid=f"1.2.3.{number}") for number in (1, 2, 3)],
+        objects=[
+            structured_report(texts=texts),
+            identified(SecondaryCaptureImageStorage, "1.2.3.2"),
+            identified(KeyObjectSelectionDocumentStorage, "1.2.3.3"),
+        ],
     )
 
 
@@ -98,20 +107,24 @@ def test_a_pacs_that_holds_what_was_decided_is_right(evidence):
 @pytest.mark.parametrize(
     ("objects", "fault"),
     [
-        (lambda right: right[:1], "does not hold exactly one SC"),
+        (lambda right: [right[0], right[2]], "does not hold exactly one SC"),
         (lambda right: [*right, right[0]], "does not hold exactly one SR"),
         (
-            lambda right: [right[0], identified(SecondaryCaptureImageStorage, "1.2.3.9")],
+            lambda right: [right[0], identified(SecondaryCaptureImageStorage, "1.2.3.9"), right[2]],
             "not those of the rows",
         ),
-        (lambda right: [structured_report(priority="P4"), right[1]], "priority in the SR"),
-        (lambda right: [structured_report(status="272519000"), right[1]], "R03 is present in the database"),
+        (lambda right: [structured_report(priority="P4"), *right[1:]], "priority in the SR"),
+        (lambda right: [structured_report(status="272519000"), *right[1:]], "R03 is present in the database"),
         (
-            lambda right: [structured_report(texts=()), right[1]],
+            lambda right: [structured_report(texts=()), *right[1:]],
             "3 sentences of the decision are not in the SR",
         ),
         (
-            lambda right: [right[0], identified(SecondaryCaptureImageStorage, "1.2.3.2", PatientID="P2")],
+            lambda right: [
+                right[0],
+                identified(SecondaryCaptureImageStorage, "1.2.3.2", PatientID="P2"),
+                right[2],
+            ],
             "of another study or patient",
         ),
     ],

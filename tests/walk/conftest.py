@@ -20,7 +20,8 @@ def pacs(tmp_path_factory):
 
 @pytest.fixture(scope="session")
 def house(tmp_path_factory, pacs: Orthanc):
-    destination = {"name": "pacs", "ae_title": "ORTHANC", "host": "127.0.0.1", "port": pacs.dicom_port}
+    destination = {"name": "pacs", "ae_title": "ORTHANC", "host": "127.0.0.1", "port": pacs.dicom_port,
+                   "proof": "read_back"}  # fmt: skip
     data = tmp_path_factory.mktemp("house")
     with running_house(data, CARTRIAGE_DESTINATIONS=json.dumps([destination])) as up:
         yield up

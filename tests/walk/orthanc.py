@@ -82,6 +82,8 @@ def running_orthanc(folder: Path, **more: Any) -> Iterator[Orthanc]:
         "AuthenticationEnabled": False,
         "DicomAlwaysAllowStore": True,
         "OverwriteInstances": False,
+        # Who may ask what it holds (C-FIND).
+        "DicomModalities": {"cartriage": ["CARTRIAGE", "127.0.0.1", 104]},
         **more,
     }
     path = folder / "orthanc.json"

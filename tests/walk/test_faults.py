@@ -35,13 +35,13 @@ def test_a_worker_killed_in_mid_task_costs_no_result_and_makes_none_twice(house,
         with contextlib.suppress(psutil.NoSuchProcess):
             process.send_signal(signal.SIGKILL)
 
-    wait_for(lambda: len(pacs.instances(study)) >= 2, 240, "SR and SC in the PACS")
+    wait_for(lambda: len(pacs.instances(study)) >= 3, 240, "SR, SC and KOS in the PACS")
     time.sleep(3)  # a second result would come now
     held = {found["MainDicomTags"]["SOPInstanceUID"] for found in pacs.instances(study)}
-    assert len(held) == 2
+    assert len(held) == 3
     assert house.events(study).count("study_triaged") == 1
     reported = [event for event in house.trail(study) if event["event"] == "study_triaged"]
-    assert set(reported[0]["detail"]["reports"]) == held
+    assert held <= set(reported[0]["detail"]["reports"])
 
 
 def _files(house) -> int:
@@ -93,8 +93,10 @@ def test_a_node_killed_in_mid_association_tells_the_sender_and_loses_nothing(hou
 
     # What had arrived before the kill may have settled by itself; the last snapshot is the whole study.
     wait_for(lambda: _settled(house, study)[-1:] == [len(headers)], 60, "the whole study to settle")
-    expected = 2 * len(_settled(house, study))
-    wait_for(lambda: len(pacs.instances(study)) >= expected, 180, "SR and SC of every snapshot in the PACS")
+    expected = 3 * len(_settled(house, study))
+    wait_for(
+        lambda: len(pacs.instances(study)) >= expected, 180, "SR, SC and KOS of every snapshot in the PACS"
+    )
     assert len(pacs.instances(study)) == expected
     events = house.trail(study)
     stored = [event["detail"]["sop_instance_uid"] for event in events if event["event"] == "instance_stored"]

@@ -30,16 +30,17 @@ def pres(house, pacs, simulate, scanner, tmp_path_factory):
     sent = scanner(folder)
     assert sent.returncode == 0, sent.stderr
     study = _study_uid(folder)
-    wait_for(lambda: len(pacs.instances(study)) >= 2, 180, "SR and SC in the PACS")
+    wait_for(lambda: len(pacs.instances(study)) >= 3, 180, "SR, SC and KOS in the PACS")
     return study, {
         str(dcmread(path).Modality): path for path in pacs.download(study, tmp_path_factory.mktemp("back"))
     }
 
 
-def test_a_flagged_study_comes_back_as_one_sr_and_one_secondary_capture(pres, pacs):
+def test_a_flagged_study_comes_back_as_one_sr_one_secondary_capture_and_its_key_images(pres, pacs):
     study, results = pres
-    assert len(pacs.instances(study)) == 2
-    assert set(results) == {"SR", "OT"}
+    assert len(pacs.instances(study)) == 3
+    assert set(results) == {"SR", "OT", "KO"}
+    assert dcmread(results["OT"]).NumberOfFrames > 1, "the page and the key slices"
     assert {str(dcmread(path).StudyInstanceUID) for path in results.values()} == {study}
 
 
@@ -52,7 +53,9 @@ def test_the_worklist_shows_it_as_urgent_with_its_reason(pres, house):
 
 def test_the_trail_tells_the_whole_walk(pres, house):
     study, _ = pres
-    wait_for(lambda: house.events(study).count("report_stored") == 2, 20, "both deliveries in the trail")
+    wait_for(
+        lambda: house.events(study).count("report_proven") == 3, 20, "all deliveries proven in the trail"
+    )
     events = house.events(study)
     walk = [
         "instance_stored",
@@ -61,6 +64,7 @@ def test_the_trail_tells_the_whole_walk(pres, house):
         "study_handed_over",
         "study_triaged",
         "report_stored",
+        "report_proven",
     ]
     positions = [events.index(event) for event in walk]
     assert positions == sorted(positions)
@@ -128,7 +132,7 @@ def test_a_study_without_flair_is_visibly_not_assessed_and_keeps_its_floor(
     study = _study_uid(folder)
     house.run("cohort", "add", "NOFLAIR", "--infusion-date", "2026-02-20", "--icans-grade", "3")
     assert scanner(folder).returncode == 0
-    wait_for(lambda: len(pacs.instances(study)) == 2, 120, "SR and SC in the PACS")
+    wait_for(lambda: len(pacs.instances(study)) == 3, 120, "SR, SC and KOS in the PACS")
     (row,) = [row for row in house.worklist() if row["study_instance_uid"] == study]
     assert row["priority"] == "P2"
     report = next(path for path in pacs.download(study, tmp_path) if dcmread(path).Modality == "SR")

@@ -84,7 +84,7 @@ def test_every_input_is_named_with_its_digest(pres, simulate):
 
 def test_the_reports_lie_where_the_result_says(pres):
     _, _, result, out = pres
-    assert {report["kind"] for report in result["reports"]} == {"SR", "SC"}
+    assert {report["kind"] for report in result["reports"]} == {"SR", "SC", "SCM", "KOS"}
     for report in result["reports"]:
         assert str(dcmread(report["path"]).SOPInstanceUID) == report["sop_instance_uid"]
     assert (out / "secondary_capture.png").read_bytes().startswith(b"\x89PNG")

@@ -74,7 +74,7 @@ def test_a_failed_analysis_is_reported_as_not_assessed_with_its_floor(
     assert {one.why for one in triaged.findings if isinstance(one, NotAssessed)} == {why}
     assert not triaged.decision.is_assessed
     assert triaged.decision.priority is Priority.P2
-    assert len(triaged.reports) == 2
+    assert {one.kind for one in triaged.reports} >= {ReportKind.SR, ReportKind.SC, ReportKind.KOS}
     assert "secret" not in str(to_plain(triaged))
 
 
@@ -129,7 +129,7 @@ def test_the_result_travels_as_plain_data(ready, settings):
 def test_running_a_job_twice_gives_the_same_reports(ready, settings):
     first, second = (run(ready, settings, load()) for _ in range(2))
     assert first.reports == second.reports
-    assert len(list(Path(settings.files).glob("reports/*/*/*"))) == 2
+    assert len(list(Path(settings.files).glob("reports/*/*/*"))) == len(first.reports)
 
 
 def test_a_result_without_analysis_never_shares_its_identity_with_an_analysed_one(

@@ -9,6 +9,7 @@ from dataclasses import replace
 from PIL import Image, ImageDraw
 
 from rules.decision import Decision
+from rules.messages import ResultState
 from rules.urgency import Priority
 from workers.reports.content import ReportContent
 from workers.reports.page_design import (
@@ -44,6 +45,13 @@ _SMALLEST = 0.8
 _NOT_ASSESSED = "IMAGES NOT ASSESSED"
 _SAID_BELOW = "Not assessed"
 """How the sentences begin that stand in a section of their own."""
+_SAID_ABOVE = "Flagged for earlier reading"
+"""How the sentence begins that band and strip have said already."""
+_STATES = {
+    ResultState.PROVISIONAL: "PROVISIONAL",
+    ResultState.CONFIRMED: "",
+    ResultState.CORRECTED: "CORRECTED",
+}
 _DIGEST_DIGITS = 16
 
 
@@ -63,7 +71,7 @@ def render_banner(content: ReportContent) -> Image.Image:
 def page_lines(content: ReportContent) -> list[Line]:
     """Every line of text on the page, at its place."""
     return [
-        *_band_lines(content.decision),
+        *_band_lines(content),
         *_strip_lines(content.decision),
         *flow(_body(content), Column(_MARGIN, _STRIP_BOTTOM + 24, SIZE - _MARGIN, _FOOTER_TOP)),
         *flow(_footer(content), Column(_MARGIN, _FOOTER_TOP + 12, SIZE - _MARGIN, SIZE - 8)),
@@ -76,12 +84,23 @@ def _draw_band(page: Image.Image, decision: Decision) -> None:
     page.paste(sign((124, _BAND_BOTTOM - 2 * _SIGN_TOP), band), (_MARGIN, _SIGN_TOP))
 
 
-def _band_lines(decision: Decision) -> Iterable[Line]:
+def _band_lines(content: ReportContent) -> Iterable[Line]:
+    decision = content.decision
     band = BANDS[decision.priority]
     style = Style(92, band.ink, band.fill, is_bold=True)
     title = f"{decision.priority.value} {decision.priority.words.upper()}"
     yield Line(title, _TEXT_LEFT, 32, largest(title, style, SIZE - _TEXT_LEFT - _MARGIN))
-    yield Line(band.note, _TEXT_LEFT + 4, 144, Style(32, band.ink, band.fill))
+    note = " · ".join(part for part in (band.note, _target(content), _STATES[content.state]) if part)
+    plain = Style(32, band.ink, band.fill)
+    yield Line(note, _TEXT_LEFT + 4, 144, largest(note, plain, SIZE - _TEXT_LEFT - 4 - _MARGIN))
+
+
+def _target(content: ReportContent) -> str:
+    """Only where something is flagged: routine keeps the site's own times."""
+    if content.target_minutes is None or content.decision.priority is Priority.P4:
+        return ""
+    hours, minutes = divmod(content.target_minutes, 60)
+    return f"start within {f'{hours} h' if hours and not minutes else f'{content.target_minutes} min'}"
 
 
 def _draw_strip(page: Image.Image, decision: Decision) -> None:
@@ -146,7 +165,7 @@ def _body(content: ReportContent) -> list[Section]:
     text = Style(24, INK, PAGE)
     title = Style(21, SOFT_INK, PAGE, is_bold=True)
     context = _capital("  ·  ".join(content.context_lines))
-    why = tuple(text for text in decision.sentences if not text.startswith(_SAID_BELOW))
+    why = tuple(text for text in decision.sentences if not text.startswith((_SAID_BELOW, _SAID_ABOVE)))
     gaps = _capital("; ".join(decision.not_assessed))
     return [
         Section((context,) if context else (), replace(text, is_bold=True)),

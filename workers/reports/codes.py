@@ -9,9 +9,10 @@ from pydicom.sr.coding import Code
 from rules.anatomy import Region, Side
 from rules.decision import Status
 from rules.findings import Quantity, Unit
+from rules.messages import ResultState
 from rules.urgency import Priority
+from rules.urgency_codes import ENCODINGS, PRIVATE_SCHEME, code_of
 
-PRIVATE_SCHEME = "99CARTRIAGE"
 PRIVATE_SCHEME_NAME = "Cartriage local codes"
 
 
@@ -24,6 +25,7 @@ def private(value: str, meaning: str) -> Code:
 REPORT_TITLE = Code("126000", "DCM", "Imaging Measurement Report")  # CID 7021
 ENGLISH = Code("en", "RFC5646", "English")  # RFC 5646
 MRI_PROCEDURE = Code("25056-3", "LN", "MRI unspecified body region")  # CID 100
+OF_INTEREST = Code("113000", "DCM", "Of Interest")  # CID 7010
 DEVICE = Code("121007", "DCM", "Device")  # CID 270
 PROCESSING_EQUIPMENT = Code("109102", "DCM", "Processing Equipment")  # CID 7005
 IMAGE_LIBRARY = Code("111028", "DCM", "Image Library")  # TID 1600
@@ -57,13 +59,22 @@ NOT_ASSESSED = private("not-assessed", "Not assessed")
 COMPLETENESS = private("completeness", "Completeness of the study")
 SERIES = private("series", "Series")
 
-PRIORITIES = {
-    priority: private(priority.value, f"{priority.value} {priority.words}") for priority in Priority
+STATE = private("state", "Result state")
+STATES = {
+    ResultState.PROVISIONAL: private("provisional", "Provisional, the study is still arriving"),
+    ResultState.CONFIRMED: private("confirmed", "Confirmed on the whole study"),
+    ResultState.CORRECTED: private("corrected", "Corrected, supersedes an earlier result"),
 }
+TARGET = private("read-target", "Start of reading asked for")
+STUDY_QUALITY = Code("130549", "DCM", "Imaging Study Quality")
+DIAGNOSTIC_QUALITY = Code("RID12", "RADLEX", "Diagnostic quality")  # CID 7036
+LIMITED_QUALITY = Code("RID13", "RADLEX", "Limited quality")  # CID 7036
+NON_DIAGNOSTIC_QUALITY = Code("RID14", "RADLEX", "Non-diagnostic quality")  # CID 7036
+
+PRIORITIES = {priority: private(*code_of(priority)) for priority in Priority}
 ACTIONABLE = {
-    Priority.P1: Code("RID49480", "RADLEX", "ACR Category 1 Actionable Finding"),  # CID 7035
-    Priority.P2: Code("RID49481", "RADLEX", "ACR Category 2 Actionable Finding"),  # CID 7035
-    Priority.P3: Code("RID49482", "RADLEX", "ACR Category 3 Actionable Finding"),  # CID 7035
+    priority: Code(encoding.acr_code, "RADLEX", encoding.acr_meaning)  # CID 7035
+    for priority, encoding in ENCODINGS.items()
 }
 """Our priorities as ACR categories (minutes, hours, days); P4 asks for no action and has none."""
 

@@ -3,11 +3,13 @@
 from dataclasses import dataclass
 from datetime import datetime
 
+import numpy as np
+from numpy.typing import NDArray
 from pydicom import Dataset
 
 from rules.decision import Decision
 from rules.findings import Finding
-from rules.messages import SeriesUse
+from rules.messages import ReportFile, ResultState, SeriesUse
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -18,6 +20,22 @@ class Device:
     version: str
     name: str = "Cartriage"
     manufacturer: str = "Cartriage"
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class KeySlice:
+    """One slice as the secondary capture shows it."""
+
+    picture: NDArray[np.uint8]
+    """(rows, columns), grey, with true proportions."""
+    marked: NDArray[np.bool_]
+    """The same shape: where the check measured; drawn only if the site asks for contours."""
+    letters: tuple[str, str]
+    """The patient's sides at the left and right edge."""
+    check: str
+    series: str
+    place: str
+    """As in `axial slice 14 of 24`."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -41,3 +59,11 @@ class ReportContent:
     """Aware; content date and time of the reports."""
     device: Device
     versions: dict[str, str]
+    state: ResultState = ResultState.CONFIRMED
+    predecessor: ReportFile | None = None
+    """The structured report that this result supersedes."""
+    key_slices: tuple[KeySlice, ...] = ()
+    has_contours: bool = False
+    """The site asked for contours on the key slices (docs/adr/0010)."""
+    target_minutes: int | None = None
+    """From the study complete to the start of reading, as the policy asks; None leaves the site's own."""

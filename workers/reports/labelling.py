@@ -7,14 +7,24 @@ from pydicom import Dataset
 
 from rules.identity import derived_uid
 from rules.messages import ReportKind
+from rules.own import series_uid_of
 from workers.reports import codes
 from workers.reports.content import Device, ReportContent
 
-SERIES_NUMBERS = {ReportKind.SC: 9002, ReportKind.SR: 9003}
+SERIES_NUMBERS = {
+    ReportKind.SEG: 9001,
+    ReportKind.SC: 9002,
+    ReportKind.SCM: 9002,
+    ReportKind.SR: 9003,
+    ReportKind.KOS: 9004,
+}
 """High, so that the reports stand behind the acquired series in every viewer."""
 SERIES_DESCRIPTIONS = {
     ReportKind.SC: "Cartriage triage page - NOT DIAGNOSTIC",
+    ReportKind.SCM: "Cartriage triage page - NOT DIAGNOSTIC",
     ReportKind.SR: "Cartriage triage report - NOT DIAGNOSTIC",
+    ReportKind.SEG: "Cartriage lesion masks - NOT DIAGNOSTIC",
+    ReportKind.KOS: "Cartriage key images - NOT DIAGNOSTIC",
 }
 
 
@@ -25,7 +35,7 @@ def instance_uid(content: ReportContent, kind: ReportKind) -> str:
 
 def series_uid(study_instance_uid: str, kind: ReportKind) -> str:
     """Series Instance UID: later results of a study join the series of the earlier ones."""
-    return derived_uid({"study": study_instance_uid, "kind": kind.value})
+    return series_uid_of(study_instance_uid, kind)
 
 
 def processing_equipment(device: Device) -> ContributingEquipment:

@@ -1,10 +1,11 @@
-"""The page as a DICOM object: Secondary Capture Image (PS3.3 A.8.1), one frame, true colour."""
+"""The page as a DICOM object: Secondary Capture Image (PS3.3 A.8.1), one frame or several, true colour."""
 
 import numpy as np
 from highdicom.sc import SCImage
 from pydicom import Dataset
 from pydicom.sr.coding import Code
-from pydicom.uid import ExplicitVRLittleEndian
+from pydicom.tag import Tag
+from pydicom.uid import ExplicitVRLittleEndian, MultiFrameTrueColorSecondaryCaptureImageStorage
 
 from rules.messages import ReportKind
 from workers.reports import codes
@@ -19,6 +20,7 @@ from workers.reports.labelling import (
     series_uid,
     stamp_times,
 )
+from workers.reports.slice_page import render_slice
 from workers.reports.study_attributes import (
     anchor_header,
     inherit_study,
@@ -58,6 +60,25 @@ def secondary_capture(content: ReportContent) -> Dataset:
     if requests := request_attributes(header):
         image.RequestAttributesSequence = requests
     _stamp(image, content, header)
+    return image
+
+
+def multi_frame_capture(content: ReportContent) -> Dataset | None:
+    """The page and the key slices as Multi-frame True Color Secondary Capture (A.8.5); None without key slices."""
+    if not content.key_slices:
+        return None
+    image = secondary_capture(content)
+    frames = [render_banner(content), *(render_slice(content, n) for n in range(len(content.key_slices)))]
+    labels = ["triage page", *(f"key slice {n + 1}" for n in range(len(content.key_slices)))]
+    image.SOPClassUID = MultiFrameTrueColorSecondaryCaptureImageStorage
+    image.SOPInstanceUID = instance_uid(content, ReportKind.SCM)
+    image.file_meta.MediaStorageSOPClassUID = image.SOPClassUID
+    image.file_meta.MediaStorageSOPInstanceUID = image.SOPInstanceUID
+    image.NumberOfFrames = len(frames)
+    image.FrameIncrementPointer = Tag("FrameLabelVector")
+    image.FrameLabelVector = labels
+    image.DerivationDescription = "Triage page, and windowed slices of the source images"
+    image.PixelData = b"".join(np.asarray(frame).tobytes() for frame in frames)
     return image
 
 

@@ -1,7 +1,5 @@
 """The structured report: Comprehensive 3D SR (PS3.3 A.35.13) after TID 1500, preliminary and unverified."""
 
-from collections.abc import Iterable
-
 from highdicom.coding_schemes import CodingSchemeIdentificationItem
 from highdicom.sr import (
     AlgorithmIdentification,
@@ -15,11 +13,12 @@ from highdicom.sr import (
 )
 from highdicom.sr.coding import CodedConcept
 from pydicom import Dataset
-from pydicom.uid import MRImageStorage
 
-from rules.messages import ReportKind
+from rules.messages import ReportFile, ReportKind
+from rules.urgency_codes import PRIVATE_SCHEME
 from workers.reports import codes
 from workers.reports.content import Device, ReportContent
+from workers.reports.evidence import correct_evidence, stand_ins
 from workers.reports.image_library import image_library, key_headers
 from workers.reports.labelling import (
     SERIES_DESCRIPTIONS,
@@ -38,15 +37,13 @@ from workers.reports.study_attributes import (
     referenced_requests,
 )
 
-_EQUIPMENT = ("Manufacturer", "ManufacturerModelName", "InstitutionName", "StationName", "SoftwareVersions")
-
 
 def structured_report(content: ReportContent) -> Dataset:
     """The SR of one decision, ready to be written."""
     header = anchor_header(content)
     device = content.device
     report = Comprehensive3DSR(
-        evidence=_evidence(content, header),
+        evidence=stand_ins(header, content.headers),
         content=_tree(content, header),
         series_instance_uid=series_uid(header.StudyInstanceUID, ReportKind.SR),
         series_number=SERIES_NUMBERS[ReportKind.SR],
@@ -60,15 +57,29 @@ def structured_report(content: ReportContent) -> Dataset:
         is_complete=True,
         is_final=False,
         contributing_equipment=[processing_equipment(device)],
-        coding_schemes=[CodingSchemeIdentificationItem(codes.PRIVATE_SCHEME, name=codes.PRIVATE_SCHEME_NAME)],
+        coding_schemes=[CodingSchemeIdentificationItem(PRIVATE_SCHEME, name=codes.PRIVATE_SCHEME_NAME)],
     )
-    _correct_evidence(report, content.headers)
+    correct_evidence(report, content.headers)
     _separate(report)
     inherit_study(report, header)
     if requests := referenced_requests(header):
         report.ReferencedRequestSequence = requests
+    if content.predecessor:
+        report.PredecessorDocumentsSequence = [_superseded(content.predecessor, header.StudyInstanceUID)]
     stamp_times(report, local_time(content, header))
     return report
+
+
+def _superseded(earlier: ReportFile, study_instance_uid: str) -> Dataset:
+    """A Hierarchical SOP Instance Reference (PS3.3 C.17.2.1) to the report that this one replaces."""
+    instance, series, study = Dataset(), Dataset(), Dataset()
+    instance.ReferencedSOPClassUID = earlier.sop_class_uid
+    instance.ReferencedSOPInstanceUID = earlier.sop_instance_uid
+    series.SeriesInstanceUID = earlier.series_instance_uid
+    series.ReferencedSOPSequence = [instance]
+    study.StudyInstanceUID = study_instance_uid
+    study.ReferencedSeriesSequence = [series]
+    return study
 
 
 def _tree(content: ReportContent, header: Dataset) -> Dataset:
@@ -112,47 +123,6 @@ def _algorithm(content: ReportContent) -> AlgorithmIdentification:
         *(f"{name} {version}" for name, version in content.versions.items()),
     ]
     return AlgorithmIdentification(content.device.name, content.device.version, parameters)
-
-
-def _evidence(content: ReportContent, header: Dataset) -> list[Dataset]:
-    """Stand-ins for the source instances: highdicom reads many attributes that a sloppy header lacks or gets wrong.
-
-    The first one carries an SOP class that highdicom knows; `_correct_evidence` puts the true one back.
-    """
-    first = _stand_in(header)
-    first.SOPClassUID = MRImageStorage
-    for keyword in (
-        "PatientID",
-        "PatientName",
-        "PatientBirthDate",
-        "PatientSex",
-        "AccessionNumber",
-        "StudyID",
-    ):
-        setattr(first, keyword, "")
-    first.StudyDate = first.StudyTime = None
-    for keyword in _EQUIPMENT:
-        if header.get(keyword):
-            setattr(first, keyword, header[keyword].value)
-    others = (h for h in content.headers if h.SOPInstanceUID != header.SOPInstanceUID)
-    return [first, *(_stand_in(h) for h in others)]
-
-
-def _stand_in(header: Dataset) -> Dataset:
-    stand_in = Dataset()
-    stand_in.SOPClassUID = header.SOPClassUID
-    stand_in.SOPInstanceUID = header.SOPInstanceUID
-    stand_in.SeriesInstanceUID = header.SeriesInstanceUID
-    stand_in.StudyInstanceUID = header.StudyInstanceUID
-    return stand_in
-
-
-def _correct_evidence(report: Dataset, headers: Iterable[Dataset]) -> None:
-    classes = {header.SOPInstanceUID: header.SOPClassUID for header in headers}
-    for study in report.CurrentRequestedProcedureEvidenceSequence:
-        for series in study.ReferencedSeriesSequence:
-            for item in series.ReferencedSOPSequence:
-                item.ReferencedSOPClassUID = classes[item.ReferencedSOPInstanceUID]
 
 
 def _separate(item: Dataset) -> None:

@@ -12,13 +12,17 @@ from pydicom.config import disable_value_validation
 
 from rules.messages import ReportFile, ReportKind
 from workers.reports.content import ReportContent
-from workers.reports.secondary_capture import secondary_capture
+from workers.reports.key_objects import key_objects
+from workers.reports.secondary_capture import multi_frame_capture, secondary_capture
 from workers.reports.structured_report import structured_report
 
-_KINDS: dict[ReportKind, Callable[[ReportContent], Dataset]] = {
+_KINDS: dict[ReportKind, Callable[[ReportContent], Dataset | None]] = {
     ReportKind.SR: structured_report,
     ReportKind.SC: secondary_capture,
+    ReportKind.SCM: multi_frame_capture,
+    ReportKind.KOS: key_objects,
 }
+"""Kind to what makes it; None says that there is nothing to make it from."""
 
 
 def write_reports(content: ReportContent, folder: Path, root: Path) -> tuple[ReportFile, ...]:
@@ -32,13 +36,15 @@ def write_reports(content: ReportContent, folder: Path, root: Path) -> tuple[Rep
     folder.resolve().relative_to(root.resolve())
     folder.mkdir(parents=True, exist_ok=True)
     # All are made before the first is written: a result with half of its reports is never seen.
-    made = [(kind, *_bytes(content, make)) for kind, make in _KINDS.items()]
+    made = [(kind, *one) for kind, make in _KINDS.items() if (one := _bytes(content, make))]
     return tuple(
         _write(kind, report, data, (folder / f"{kind.value}.dcm", root)) for kind, report, data in made
     )
 
 
-def _bytes(content: ReportContent, make: Callable[[ReportContent], Dataset]) -> tuple[Dataset, bytes]:
+def _bytes(
+    content: ReportContent, make: Callable[[ReportContent], Dataset | None]
+) -> tuple[Dataset, bytes] | None:
     """The report and its file. What the study's headers hold against the rules of its representation stays as it is.
 
     pydicom would refuse to write such values, and its warnings about them would carry them into the log.
@@ -46,6 +52,8 @@ def _bytes(content: ReportContent, make: Callable[[ReportContent], Dataset]) -> 
     buffer = BytesIO()
     with disable_value_validation():
         report = make(content)
+        if report is None:
+            return None
         report.save_as(buffer, enforce_file_format=True)
     return report, buffer.getvalue()
 

@@ -3,6 +3,7 @@
 from dataclasses import replace
 from datetime import UTC, datetime
 
+import numpy as np
 from pydicom import Dataset
 from pydicom.sequence import Sequence
 from pydicom.uid import CTImageStorage, MRImageStorage
@@ -10,9 +11,9 @@ from pydicom.uid import CTImageStorage, MRImageStorage
 from rules.anatomy import Region, Role, Side
 from rules.decision import Decision, Floor, Pattern, PolicyIdentity, Status
 from rules.findings import UNITS, Evidence, Finding, Measured, NotAssessed, Quantity, Why
-from rules.messages import SeriesUse
+from rules.messages import ReportFile, ReportKind, ResultState, SeriesUse
 from rules.urgency import Priority
-from workers.reports.content import Device, ReportContent
+from workers.reports.content import Device, KeySlice, ReportContent
 
 STUDY = "1.2.826.0.1.3680043.10.1.7"
 FLAIR = f"{STUDY}.1"
@@ -211,3 +212,29 @@ def unassessed_content(of_headers: tuple[Dataset, ...] | None = None) -> ReportC
         Quantity.FLAIR_VOLUME, Region.BRAIN, Side.WHOLE, Why.SERIES_MISSING, "no FLAIR series"
     )
     return replace(content(not_assessed(), (nothing,), of_headers), key_sop_instance_uids=())
+
+
+def sliced_content() -> ReportContent:
+    """A result with two key slices: a grey ramp, with a square where the check measured."""
+    ramp = np.tile(np.linspace(40, 200, 600).astype(np.uint8), (760, 1))
+    marked = np.zeros(ramp.shape, dtype=bool)
+    marked[300:400, 200:300] = True
+    slices = tuple(
+        KeySlice(ramp, marked, ("R", "L"), "flair_hyperintensity", "FLAIR", f"axial slice {n} of 24")
+        for n in (13, 15)
+    )
+    return replace(content(), key_slices=slices)
+
+
+def corrected_content() -> ReportContent:
+    """A result that supersedes an earlier one."""
+    earlier = ReportFile(
+        ReportKind.SR,
+        "1.2.840.10008.5.1.4.1.1.88.34",
+        f"{STUDY}.77",
+        f"{STUDY}.78",
+        "1.2.840.10008.1.2.1",
+        "x",
+        "0",
+    )
+    return replace(content(), state=ResultState.CORRECTED, predecessor=earlier, target_minutes=60)

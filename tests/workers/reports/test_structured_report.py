@@ -124,6 +124,50 @@ def test_the_priority_is_given_as_ours_and_as_acr_category(priority, category):
     assert [coded(item) for item in items(report, "Overall Assessment")] == category
 
 
+def test_a_corrected_report_names_what_it_supersedes_and_stays_preliminary():
+    report = structured_report(studies.corrected_content())
+    (study,) = report.PredecessorDocumentsSequence
+    (series,) = study.ReferencedSeriesSequence
+    assert study.StudyInstanceUID == studies.STUDY
+    assert series.ReferencedSOPSequence[0].ReferencedSOPInstanceUID == f"{studies.STUDY}.77"
+    assert coded(only(report, "Result state")) == "99CARTRIAGE corrected"
+    assert (report.PreliminaryFlag, report.VerificationFlag) == ("PRELIMINARY", "UNVERIFIED")
+    assert "within 60 minutes" in only(report, "Start of reading asked for").TextValue
+    assert "PredecessorDocumentsSequence" not in structured_report(studies.content())
+
+
+@pytest.mark.parametrize(
+    ("content", "quality"),
+    [
+        (studies.content(), "RADLEX RID13"),
+        (studies.content(replace(studies.decision(), not_assessed=())), "RADLEX RID12"),
+        (studies.unassessed_content(), "RADLEX RID14"),
+    ],
+)
+def test_the_quality_of_the_study_is_coded(content, quality):
+    assert coded(only(structured_report(content), "Imaging Study Quality")) == quality
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_what_ohif_takes_without_asking_is_there(name):
+    """Its SR extension reads these unguarded: root 126000, library groups, one tracking UID and a label for each group."""
+    report = structured_report(CASES[name]())
+    assert report.ConceptNameCodeSequence[0].CodeValue == "126000"
+    assert report.ContentTemplateSequence[0].TemplateIdentifier == "1500"
+    by_code = {item.ConceptNameCodeSequence[0].CodeValue: item for item in report.ContentSequence}
+    for image in by_code["111028"].ContentSequence[0].ContentSequence:
+        assert image.ValueType != "IMAGE" or image.ReferencedSOPSequence[0].ReferencedSOPInstanceUID
+    groups = [
+        g for g in by_code["126010"].ContentSequence if g.ConceptNameCodeSequence[0].CodeValue == "125007"
+    ]
+    assert groups
+    for group in groups:
+        codes_of_group = [item.ConceptNameCodeSequence[0].CodeValue for item in group.ContentSequence]
+        assert codes_of_group.count("112040") == 1
+        numbers = [item for item in group.ContentSequence if item.ValueType == "NUM"]
+        assert all(one.MeasuredValueSequence[0].MeasurementUnitsCodeSequence for one in numbers)
+
+
 def test_every_sentence_stands_in_its_order():
     content = studies.content()
     conclusions = [item.TextValue for item in items(structured_report(content), "Conclusion")]

@@ -5,7 +5,12 @@ from dataclasses import replace
 
 import pytest
 from pydicom import dcmread
-from pydicom.uid import Comprehensive3DSRStorage, ExplicitVRLittleEndian, SecondaryCaptureImageStorage
+from pydicom.uid import (
+    Comprehensive3DSRStorage,
+    ExplicitVRLittleEndian,
+    KeyObjectSelectionDocumentStorage,
+    SecondaryCaptureImageStorage,
+)
 
 from rules.messages import ReportKind
 from tests.workers.reports import studies
@@ -24,6 +29,7 @@ def test_the_files_are_what_the_message_says(tmp_path):
     assert [(file.kind, file.sop_class_uid) for file in files] == [
         (ReportKind.SR, Comprehensive3DSRStorage),
         (ReportKind.SC, SecondaryCaptureImageStorage),
+        (ReportKind.KOS, KeyObjectSelectionDocumentStorage),
     ]
     for file in files:
         path = tmp_path / file.path
@@ -44,7 +50,7 @@ def test_another_job_is_another_object(tmp_path):
 
 def test_nothing_else_is_left_in_the_folder(tmp_path):
     write_reports(studies.content(), tmp_path, tmp_path)
-    assert sorted(path.name for path in tmp_path.iterdir()) == ["SC.dcm", "SR.dcm"]
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["KOS.dcm", "SC.dcm", "SR.dcm"]
 
 
 def test_a_folder_outside_the_file_store_is_refused(tmp_path):
