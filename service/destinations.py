@@ -103,6 +103,93 @@ class FolderDestination(_Destination):
         return str(self.folder)
 
 
+class _NoticeDestination(_Destination):
+    """Takes decisions as messages; their acknowledgement is their proof."""
+
+    @property
+    def takes(self) -> frozenset[Cargo]:
+        return NOTICES
+
+    @property
+    def proof(self) -> Literal["response"]:
+        return "response"
+
+
+class Hl7Destination(_NoticeDestination):
+    """An HL7 v2 receiver over MLLP: RIS or interface engine."""
+
+    kind: Literal["hl7"]
+    host: str
+    port: Port
+    tls: Tls | None = None
+    application: str = ""
+    """Receiving application and facility, MSH-5 and MSH-6."""
+    facility: str = ""
+
+    @property
+    def address(self) -> str:
+        return f"{self.host}:{self.port}{' TLS' if self.tls else ''}"
+
+
+class FhirDestination(_NoticeDestination):
+    """A FHIR R4 server."""
+
+    kind: Literal["fhir"]
+    url: Url
+    """Base of the server."""
+    token: SecretStr | None = None
+    tls: Tls | None = None
+
+    @property
+    def address(self) -> str:
+        return self.url
+
+
+class UpsDestination(_NoticeDestination):
+    """A UPS SCP that keeps the readers' worklist."""
+
+    kind: Literal["ups"]
+    ae_title: AETitle
+    host: str
+    port: Port
+    tls: Tls | None = None
+
+    @property
+    def address(self) -> str:
+        return f"{self.ae_title}@{self.host}:{self.port}{' TLS' if self.tls else ''}"
+
+
+class WebhookDestination(_NoticeDestination):
+    """An address that is told that there is something to look at; never whom it is about."""
+
+    kind: Literal["webhook"]
+    url: Url
+    token: SecretStr | None = None
+    tls: Tls | None = None
+
+    @property
+    def address(self) -> str:
+        return self.url
+
+
+class MailDestination(_NoticeDestination):
+    """People who are told by e-mail that there is something to look at; never whom it is about."""
+
+    kind: Literal["mail"]
+    host: str
+    port: Port = 587
+    tls: Tls | None = Tls()
+    """STARTTLS; null only for a relay on this machine."""
+    user: str = ""
+    password: SecretStr | None = None
+    sender: str
+    recipients: tuple[str, ...] = Field(min_length=1)
+
+    @property
+    def address(self) -> str:
+        return f"{', '.join(self.recipients)} by {self.host}:{self.port}"
+
+
 def _kind(value: Any) -> str:
     return value.get("kind", "dimse") if isinstance(value, dict) else getattr(value, "kind", "dimse")
 
@@ -110,6 +197,11 @@ def _kind(value: Any) -> str:
 AnyDestination = Annotated[
     Annotated[Destination, Tag("dimse")]
     | Annotated[StowDestination, Tag("stow")]
-    | Annotated[FolderDestination, Tag("folder")],
+    | Annotated[FolderDestination, Tag("folder")]
+    | Annotated[Hl7Destination, Tag("hl7")]
+    | Annotated[FhirDestination, Tag("fhir")]
+    | Annotated[UpsDestination, Tag("ups")]
+    | Annotated[WebhookDestination, Tag("webhook")]
+    | Annotated[MailDestination, Tag("mail")],
     Discriminator(_kind),
 ]

@@ -5,6 +5,7 @@ from datetime import datetime, timedelta
 
 import structlog
 from sqlalchemy import select
+from sqlalchemy.orm import Session
 
 from service import commitment, read_back
 from service.destinations import AnyDestination, Destination, StowDestination
@@ -73,6 +74,8 @@ def _read_back(
                 note_proven(session, delivery, "read_back", now)
             elif is_there is False and _is_overdue(outbox, delivery, now):
                 note_lost(session, delivery, Trouble.LOST, "", now)
+            elif is_there is None:
+                _note_unanswered(session, delivery, "", now)
             else:
                 _ask_later(delivery, now)
 
@@ -92,12 +95,15 @@ def _ask_later(delivery: Delivery, now: datetime) -> None:
 def _postpone(outbox: Outbox, rows: Sequence[Delivery], trouble: Trouble, now: datetime) -> None:
     for row in rows:
         with outbox.store.session() as session:
-            delivery = session.get_one(Delivery, row.id)
-            _ask_later(delivery, now)
-            delivery.last_error = f"{Trouble.UNPROVEN.value}: {trouble.value}"
-            if delivery.asks % _UNANSWERED_EVERY == 0:
-                tell(session, "proof_not_given", delivery, now, outcome=delivery.last_error)
+            _note_unanswered(session, session.get_one(Delivery, row.id), trouble.value, now)
     _log.warning("proof_not_given", error=trouble.value, objects=len(rows))
+
+
+def _note_unanswered(session: Session, delivery: Delivery, why: str, now: datetime) -> None:
+    _ask_later(delivery, now)
+    delivery.last_error = f"{Trouble.UNPROVEN.value}: {why}" if why else Trouble.UNPROVEN.value
+    if delivery.asks % _UNANSWERED_EVERY == 0:
+        tell(session, "proof_not_given", delivery, now, outcome=delivery.last_error)
 
 
 def _prove_by_response(outbox: Outbox, rows: Sequence[Delivery], now: datetime) -> int:

@@ -148,6 +148,17 @@ def test_what_can_be_read_back_is_proven_and_what_cannot_is_sent_again(orthanc, 
     assert "report_lost" in events(store)
 
 
+def test_an_archive_that_refuses_to_be_asked_leaves_the_object_visibly_unproven(outbox, owe, store):
+    with archive() as pacs:
+        destination = pacs.destination.model_copy(update={"proof": "read_back"})
+        uid = owe(destination, "1.2.3.111")
+        start = datetime.now(UTC)
+        for seconds in range(0, 30, 5):
+            serve(outbox, destination, start + timedelta(seconds=seconds))
+    assert (row(store, uid).state, row(store, uid).last_error) == ("stored", "stored, but no proof in time")
+    assert "proof_not_given" in events(store)
+
+
 def test_stow_tells_each_refusal_and_a_wrong_address(orthanc, outbox, owe, store):
     base = f"http://127.0.0.1:{orthanc.http_port}"
     uid = owe(StowDestination(name="pacs", kind="stow", url=f"{base}/nothing"), "1.2.3.105")
