@@ -4,7 +4,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime, timedelta
 
 import httpx
@@ -21,7 +21,7 @@ from rules.case_images import undiseased
 from rules.codec import from_plain
 from rules.decide import decide
 from rules.facts import Case
-from rules.findings import Quantity
+from rules.findings import Evidence, Quantity
 from rules.messages import ReportFile, ReportKind, StudyReady, StudyTriaged
 from rules.policy import load
 from service import accounts
@@ -80,7 +80,17 @@ class Hospital:
         self.follow()
         return uid
 
-    def decide(self, uid: str, values: dict[tuple[Quantity, Region], float]) -> StudyTriaged:
+    def decide_again(
+        self, uid: str, values: dict[tuple[Quantity, Region], float], slices: tuple[str, ...]
+    ) -> StudyTriaged:
+        """A newer snapshot's result, whose findings rest on some slices."""
+        with self.store.session() as session:
+            settle(session, self.settings, self.now + timedelta(seconds=31))
+        return self.decide(uid, values, slices)
+
+    def decide(
+        self, uid: str, values: dict[tuple[Quantity, Region], float], slices: tuple[str, ...] = ()
+    ) -> StudyTriaged:
         """The result of a brain that is undiseased but for some values, by the real rules, taken home by the courier."""
         with self.store.reading() as session:
             job = session.scalars(
@@ -89,9 +99,12 @@ class Hospital:
         assert job is not None
         ready = from_plain(StudyReady, job.ready)
         findings = tuple(
-            measured(
-                subject,
-                values.get((subject.quantity, subject.region), undiseased().get(subject.quantity, 0.0)),
+            replace(
+                measured(
+                    subject,
+                    values.get((subject.quantity, subject.region), undiseased().get(subject.quantity, 0.0)),
+                ),
+                evidence=Evidence("flair_hyperintensity 1", "1.2", slices),
             )
             for subject in sorted(load().needed_findings())
         )
