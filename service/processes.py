@@ -14,12 +14,15 @@ from service.settings import Settings
 
 BROKER = "broker"
 WORKER = "worker"
+WEB = "web"
 RUNNERS = {
     "courier": "service.courier:run_courier",
     "delivery": "service.delivery:run_delivery",
     "bell": "service.bell:run_bell",
     "assembly": "service.assembly:run_assembly",
     "node": "service.node:run_node",
+    "desk": "service.desk:run_desk",
+    WEB: "service.web.server:run_web",
 }
 """Name of a process of the service to the function that runs it, `run(settings, stop)`."""
 
@@ -59,6 +62,8 @@ PROCESSES = (
     Process("bell", _ours("bell"), wave=1, grace_s=10.0),
     Process("assembly", _ours("assembly"), wave=1, grace_s=10.0),
     Process("node", _ours("node"), wave=1, grace_s=10.0),
+    Process("desk", _ours("desk"), wave=1, grace_s=10.0),
+    Process(WEB, _ours(WEB), wave=0, grace_s=10.0),
 )
 """In order of starting: whoever hands on starts after whoever takes."""
 

@@ -4,12 +4,34 @@ import ipaddress
 from pathlib import Path
 from typing import Annotated, Literal, Self
 
-from pydantic import AfterValidator, BeforeValidator, Field, model_validator
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from service.destinations import AETitle, AnyDestination, Destination, checked_ae_title
 
 __all__ = ["AETitle", "Destination", "Settings"]
+
+WEB_FILE = "web.json"
+"""Where the web pages listen, in the data folder, while they do."""
+
+
+class Step(BaseModel):
+    """One step of the ladder: whom to tell of an urgent alert that nobody acknowledged."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    priority: Literal["P1", "P2"]
+    after_min: float = Field(gt=0)
+    """Minutes since the result was there."""
+    tell: str = Field(min_length=1, max_length=64)
+    """As in `neuroradiologist on call`."""
+
+
+def _loopback(host: str) -> bool:
+    try:
+        return host == "localhost" or ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False
 
 
 def _peer(value: str) -> str:
@@ -86,6 +108,23 @@ class Settings(BaseSettings):
     maximum_unanalysed_rings: int = Field(default=3, ge=1)
     """After so many further rings the job is marked failed and shown to a person."""
 
+    web_host: str = "127.0.0.1"
+    """Address the web pages listen on."""
+    web_port: int = Field(default=11180, ge=0, le=65535)
+    web_url: str = Field(default="", pattern=r"^$|^https?://[^/]+$")
+    """What people type, if it is not the address itself: `https://…` of a proxy in front."""
+    web_certificate: OptionalPath = None
+    web_key: OptionalPath = None
+    """PEM files of our own TLS."""
+    web_idle_min: float = Field(default=30.0, gt=0)
+    """A person who does nothing for this long has to sign in again; after 12 h in any case."""
+    viewer_url: str = Field(default="", pattern=r"^$|^https?://.*\{study\}")
+    """The site's own viewer, as in https://pacs/ohif/viewer?StudyInstanceUIDs={study}; empty shows no link."""
+    escalation: tuple[Step, ...] = ()
+    """The ladder for alerts that nobody acknowledges; empty escalates nothing."""
+    audit_anchors: OptionalPath = None
+    """File, on a medium that the database's owner cannot change, that the end of the trail is written to each hour."""
+
     site_policy: OptionalPath = None
     """Folder of the site's overlay on the policy (docs/policy.md); the workers need the same."""
 
@@ -97,6 +136,21 @@ class Settings(BaseSettings):
         if any(given) and not all(given):
             raise ValueError("TLS needs a certificate, its key and the authorities of the peers")
         return self
+
+    @model_validator(mode="after")
+    def _web_is_protected(self) -> Self:
+        if bool(self.web_certificate) != bool(self.web_key):
+            raise ValueError("web_certificate and web_key belong together")
+        if not _loopback(self.web_host) and not self.is_web_secure:
+            raise ValueError(
+                "off loopback the web pages need web_certificate and web_key, or a proxy with TLS (web_url=https://…)"
+            )
+        return self
+
+    @property
+    def is_web_secure(self) -> bool:
+        """Whether people reach the web pages over TLS."""
+        return self.web_certificate is not None or self.web_url.startswith("https://")
 
     @property
     def database(self) -> str:

@@ -5,9 +5,11 @@ import json
 import time
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from typing import IO, Any
 
 from rules.policy import PolicyError
+from service.accounts import create_first
 from service.broker import clear_socket, is_answering
 from service.children import Popen, ask_to_end, end, kill_group, spawn, words_of
 from service.courier import make_app
@@ -15,12 +17,13 @@ from service.errors import ServiceError
 from service.gate import policy_in_force
 from service.log_lines import LogFollower
 from service.node import NODE_FILE
-from service.processes import BROKER, Process, embedded, environment_of, has_workers, log_of, planned
-from service.settings import Settings
+from service.processes import BROKER, WEB, Process, embedded, environment_of, has_workers, log_of, planned
+from service.settings import WEB_FILE, Settings
 from service.store.session import open_store, upgrade
 
 _LOCK = "up.lock"
 _START_LIMIT_S = 60.0
+_WEB_LIMIT_S = 20.0
 _POLL_S = 0.05
 _FIRST_WAIT_S = 0.5
 _LONGEST_WAIT_S = 30.0
@@ -56,6 +59,8 @@ class Supervisor:
     children: list[_Child] = field(default_factory=list)
     followers: list[LogFollower] = field(default_factory=list)
     lock: IO[str] | None = None
+    first_password: str | None = None
+    """Of the account `admin`, made at the very first start; to be shown once and kept nowhere."""
     is_stopping: bool = False
     """Ends a start that is under way."""
     is_hurried: bool = False
@@ -73,9 +78,13 @@ class Supervisor:
         self._take_lock()
         store = open_store(self.settings)
         upgrade(store)
+        with store.session() as session:
+            self.first_password = create_first(session, datetime.now(UTC))
         store.close()
         node_file = self.settings.data / NODE_FILE
-        node_file.unlink(missing_ok=True)
+        web_file = self.settings.data / WEB_FILE
+        for file in (node_file, web_file):
+            file.unlink(missing_ok=True)
         app = make_app(self.settings)
         for process in planned(self.settings, has_worker=self.has_worker):
             child = _Child(process)
@@ -85,6 +94,11 @@ class Supervisor:
             if process.name == BROKER:
                 self._await("the broker", lambda: is_answering(app))
         self._await("the node", node_file.exists)
+        # Pages that do not come up must not keep the node from receiving.
+        limit = time.monotonic() + _WEB_LIMIT_S
+        while not web_file.exists() and time.monotonic() < limit and not self.is_stopping:
+            self.tend()
+            time.sleep(_POLL_S)
 
     def tend(self) -> None:
         """One round: restart what died, show what the logs say. To be called a few times a second."""
@@ -109,6 +123,20 @@ class Supervisor:
         """Host and port that the node listens on."""
         found: dict[str, Any] = json.loads((self.settings.data / NODE_FILE).read_text())
         return found["host"], found["port"]
+
+    @property
+    def web_address(self) -> str:
+        """What people type to see the pages."""
+        settings = self.settings
+        if settings.web_url:
+            return settings.web_url
+        place = settings.data / WEB_FILE
+        if not place.exists():
+            return f"are not up yet, see {log_of(settings, WEB)}"
+        found: dict[str, Any] = json.loads(place.read_text())
+        scheme = "https" if settings.web_certificate else "http"
+        host = f"[{found['host']}]" if ":" in found["host"] else found["host"]
+        return f"{scheme}://{host}:{found['port']}"
 
     def _take_lock(self) -> None:
         self.settings.data.mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -145,7 +173,7 @@ class Supervisor:
     def _await(self, what: str, is_there: Callable[[], bool]) -> None:
         limit = time.monotonic() + _START_LIMIT_S
         while not is_there():
-            dead = next((child for child in self.children if _has_ended(child)), None)
+            dead = next((one for one in self.children if one.process.name != WEB and _has_ended(one)), None)
             if dead is not None:
                 raise StartError(f"{dead.process.name} ended, see {log_of(self.settings, dead.process.name)}")
             if self.is_stopping:

@@ -93,9 +93,22 @@ def worklist(
     return sorted(rows, key=_rank)
 
 
-def _rank(row: Row) -> tuple[bool, int, bool, datetime]:
-    priority, is_raised = row.shown.place if row.shown else (None, False)
-    return row.status is Status.NOT_FLAGGED, _ORDER.index(priority), is_raised, row.received_at
+def row_of(session: Session, study: Study, place: Shown | None) -> Row:
+    """One study of the list, flagged or not.
+
+    place : what `service.ageing.shown` says of its jobs
+    """
+    return _row(session, study, place, _deliveries(session, [job.job_id for job in study.jobs]))
+
+
+def rank_of(place: Shown | None) -> int:
+    """Where a study stands in the list, 0 first; without a result anything is still possible."""
+    priority, is_raised = place.place if place else (None, False)
+    return 2 * _ORDER.index(priority) + is_raised
+
+
+def _rank(row: Row) -> tuple[bool, int, datetime]:
+    return row.status is Status.NOT_FLAGGED, rank_of(row.shown), row.received_at
 
 
 def _row(session: Session, study: Study, place: Shown | None, sent: dict[str, tuple[int, int]]) -> Row:
@@ -168,8 +181,8 @@ def _day(study: Study, context: PatientContext, decision: Decision | None) -> in
     return (study.study_date - context.infusion_date).days
 
 
-def _deliveries(session: Session) -> dict[str, tuple[int, int]]:
-    """Job to (arrived, all) of the deliveries of its reports and notices."""
+def _deliveries(session: Session, jobs: Sequence[str] | None = None) -> dict[str, tuple[int, int]]:
+    """Job to (arrived, all) of the deliveries of its reports and notices; of some jobs, or of all."""
     counted = (
         select(
             Delivery.job_id,
@@ -179,4 +192,6 @@ def _deliveries(session: Session) -> dict[str, tuple[int, int]]:
         .where(Delivery.job_id.is_not(None), Delivery.state != "dropped")
         .group_by(Delivery.job_id)
     )
+    if jobs is not None:
+        counted = counted.where(Delivery.job_id.in_(jobs))
     return {job_id: (stored, owed) for job_id, stored, owed in session.execute(counted) if job_id}

@@ -7,6 +7,7 @@ from typing import Any
 import click
 
 _COMMANDS = {
+    "accounts": ("service.cli.accounts:accounts", "Who may sign in to the web pages."),
     "audit": ("service.cli.audit:audit", "Show, search, check and write out the trail."),
     "cohort": ("service.cli.cohort:cohort", "Flag patients as CAR-T recipients, with their context."),
     "demo": ("service.cli.demo:demo", "Run the main job on a simulated patient, on this machine."),

@@ -26,15 +26,28 @@ _ROUND_S = 0.2
 @click.option("--host", help="Address to listen on.")
 @click.option("--port", type=click.IntRange(0, 65535), help="Port to listen on; 0 takes a free one.")
 @click.option("--ae-title", help="Our AE title.")
+@click.option("--web-port", type=click.IntRange(0, 65535), help="Port of the web pages; 0 takes a free one.")
 @click.option("--no-worker", is_flag=True, help="Start no worker here; they run on other machines.")
 def up(
-    data: Path | None, host: str | None, port: int | None, ae_title: str | None, *, no_worker: bool
+    data: Path | None,
+    host: str | None,
+    port: int | None,
+    ae_title: str | None,
+    web_port: int | None,
+    *,
+    no_worker: bool,
 ) -> None:
     """Run the whole service until stopped.
 
     Settings come from the environment (CARTRIAGE_..., see deploy/env.example); options override them.
     """
-    given: dict[str, Any] = {"data": data, "host": host, "port": port, "ae_title": ae_title}
+    given: dict[str, Any] = {
+        "data": data,
+        "host": host,
+        "port": port,
+        "ae_title": ae_title,
+        "web_port": web_port,
+    }
     try:
         settings = Settings(**{name: value for name, value in given.items() if value is not None})
     except ValidationError as error:
@@ -82,6 +95,9 @@ def _summary(supervisor: Supervisor, *, wants_worker: bool) -> Table:
     table.add_row("receives", f"{settings.ae_title} at {host}:{port} (C-STORE, C-ECHO)")
     table.add_row("from", _senders(settings))
     table.add_row("sends to", _destinations(settings))
+    table.add_row("pages", supervisor.web_address)
+    if supervisor.first_password:
+        table.add_row("", f"first sign-in: admin, {supervisor.first_password} (works once, shown only now)")
     table.add_row("settles", f"a study after {settings.quiet_time_s:g} s without a new image")
     table.add_row("worker", _worker(supervisor, wants_worker=wants_worker))
     table.add_row("data", str(settings.data))

@@ -120,6 +120,7 @@ class Demo:
             redis_url="",
             host="127.0.0.1",
             port=0,
+            web_port=0,
             ae_title="CARTRIAGE",
             peers=(),
             destinations=(pacs.destination,),

@@ -16,7 +16,7 @@ from service.processes import BROKER, WORKER, embedded, environment_of, planned
 from service.settings import Settings
 from workers.settings import WorkerSettings
 
-OURS = {"courier", "delivery", "bell", "assembly", "node", "redis-server"}
+OURS = {"courier", "delivery", "bell", "assembly", "node", "desk", "web", "redis-server"}
 
 
 def processes_of(data: Path) -> dict[str, int]:
@@ -58,6 +58,8 @@ class Up:
                     "up",
                     "--data",
                     str(data),
+                    "--web-port",
+                    "0",
                     "--port",
                     "0",
                     "--no-worker",

@@ -74,6 +74,7 @@ def running_house(data: Path, **settings: str) -> Iterator[House]:
         **os.environ,
         "CARTRIAGE_DATA": str(data),
         "CARTRIAGE_PORT": "0",
+        "CARTRIAGE_WEB_PORT": "0",
         "CARTRIAGE_QUIET_TIME_S": "2",
         "CARTRIAGE_RING_AGAIN_S": "5",
         "CARTRIAGE_DELIVERY_BACKOFF_S": "1",

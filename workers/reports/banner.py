@@ -100,7 +100,7 @@ def _target(content: ReportContent) -> str:
     if content.target_minutes is None or content.decision.priority is Priority.P4:
         return ""
     hours, minutes = divmod(content.target_minutes, 60)
-    return f"start within {f'{hours} h' if hours and not minutes else f'{content.target_minutes} min'}"
+    return f"start within {f'{hours:g} h' if hours and not minutes else f'{content.target_minutes:g} min'}"
 
 
 def _draw_strip(page: Image.Image, decision: Decision) -> None:

@@ -65,5 +65,5 @@ class ReportContent:
     key_slices: tuple[KeySlice, ...] = ()
     has_contours: bool = False
     """The site asked for contours on the key slices (docs/adr/0010)."""
-    target_minutes: int | None = None
+    target_minutes: float | None = None
     """From the study complete to the start of reading, as the policy asks; None leaves the site's own."""

@@ -48,7 +48,7 @@ def _assessment(content: ReportContent) -> Iterator[ContentItem]:
     if content.target_minutes is not None:
         yield _text(
             codes.TARGET,
-            f"within {content.target_minutes} minutes after the study was complete ({decision.priority})",
+            f"within {content.target_minutes:g} minutes after the study was complete ({decision.priority})",
         )
     for floor in decision.floors:
         yield _text(

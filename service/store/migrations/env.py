@@ -2,11 +2,11 @@
 
 from alembic import context
 
-from service.store.tables import Base
+from service.store import desk_tables
 
 context.configure(
     connection=context.config.attributes["connection"],
-    target_metadata=Base.metadata,
+    target_metadata=desk_tables.WorklistEntry.metadata,
     # SQLite takes part too: BEGIN IMMEDIATE stands before the first statement (see session.py).
     transactional_ddl=True,
     render_as_batch=True,

@@ -1,0 +1,58 @@
+"""The desk's own process: keeps the reading list up to date, escalates what nobody answers, anchors the trail."""
+
+import threading
+from datetime import UTC, datetime, timedelta
+
+import structlog
+
+from service import audit
+from service.answers import ACTOR, escalate_due
+from service.audit_anchor import AnchorError, take_anchor, write_to_file
+from service.errors import StoreUnavailableError
+from service.gate import policy_in_force
+from service.reading_list import follow
+from service.settings import Settings
+from service.store.session import Store, open_store, upgrade
+
+_TICK_S = 0.5
+_TICK_MAX_S = 15.0
+_ANCHOR_EVERY = timedelta(hours=1)
+
+_log = structlog.get_logger(__name__)
+
+
+def run_desk(settings: Settings, stop: threading.Event) -> None:
+    """Work until `stop` is set; outlives a database that is down and a file that cannot be written.
+
+    Raises PolicyError at once if the policy must not be used.
+    """
+    policy = policy_in_force(settings.site_policy)
+    store = open_store(settings)
+    upgrade(store)
+    wait_s, anchor_at = _TICK_S, datetime.now(UTC)
+    while not stop.wait(wait_s):
+        now = datetime.now(UTC)
+        try:
+            changed = follow(store, policy, now)
+            escalate_due(store, settings.escalation, now)
+            if settings.audit_anchors and now >= anchor_at:
+                anchor_at = now + _ANCHOR_EVERY
+                _anchor(store, settings, now)
+            wait_s = 0.01 if changed else _TICK_S
+        except StoreUnavailableError as error:
+            wait_s = min(max(wait_s, _TICK_S) * 2, _TICK_MAX_S)
+            _log.warning("desk_postponed", error=error.detail, wait_s=wait_s)
+    store.close()
+
+
+def _anchor(store: Store, settings: Settings, now: datetime) -> None:
+    with store.reading() as session:
+        anchor = take_anchor(session, now)
+    if anchor is None or settings.audit_anchors is None:
+        return
+    try:
+        write_to_file(anchor, settings.audit_anchors)
+    except AnchorError as error:
+        _log.error("anchor_not_written", error=error.detail)
+        with store.session() as session:
+            audit.record(session, "anchor_not_written", None, ACTOR, now, sequence=anchor.sequence)

@@ -1,0 +1,140 @@
+"""The tables of the desk: the reading list as it is shown, who read what, and who may sign in."""
+
+from datetime import date, datetime
+
+from sqlalchemy import CheckConstraint, ForeignKey, Index, String, Text
+from sqlalchemy.orm import Mapped, mapped_column
+
+from service.store.tables import DIGEST, UID, Base
+
+_NAME = String(64)
+
+
+class WorklistEntry(Base):
+    """One study as the reading list shows it: made from the rows of study, jobs and deliveries, and made anew at any time."""
+
+    __tablename__ = "worklist_entry"
+    __table_args__ = (
+        Index("ix_worklist_entry_order", "is_flagged", "is_read", "place", "order_at", "study_instance_uid"),
+        Index("ix_worklist_entry_ages_at", "ages_at"),
+        Index("ix_worklist_entry_patient", "patient_id"),
+    )
+
+    study_instance_uid: Mapped[str] = mapped_column(
+        UID, ForeignKey("study.study_instance_uid"), primary_key=True
+    )
+    is_flagged: Mapped[bool]
+    is_read: Mapped[bool] = mapped_column(comment="its latest result was assessed by a radiologist")
+    place: Mapped[int] = mapped_column(comment="most urgent first; see service/reading_list.py")
+    order_at: Mapped[datetime] = mapped_column(
+        comment="within a place: when the target passes, else when it came"
+    )
+    target_at: Mapped[datetime | None]
+    ages_at: Mapped[datetime | None] = mapped_column(comment="when the ageing guard looks at it next")
+    patient_id: Mapped[str] = mapped_column(String(64))
+    patient_name: Mapped[str] = mapped_column(String(324))
+    birth_date: Mapped[date | None]
+    accession_number: Mapped[str] = mapped_column(String(16))
+    study_date: Mapped[date | None]
+    status: Mapped[str] = mapped_column(String(16))
+    is_provisional: Mapped[bool] = mapped_column(comment="a newer result may still come")
+    decided: Mapped[str | None] = mapped_column(String(2))
+    shown: Mapped[str | None] = mapped_column(String(2), comment="decided, or one level higher by its age")
+    why_raised: Mapped[str] = mapped_column(Text)
+    could_be: Mapped[str | None] = mapped_column(String(2))
+    headline: Mapped[str] = mapped_column(Text)
+    not_assessed: Mapped[list[str]]
+    day: Mapped[int | None] = mapped_column(comment="after infusion")
+    icans_grade: Mapped[int | None]
+    job_id: Mapped[str] = mapped_column(DIGEST, comment="of the latest result, else empty")
+    deliveries: Mapped[int]
+    deliveries_stored: Mapped[int]
+    received_at: Mapped[datetime]
+    decided_at: Mapped[datetime | None]
+    acknowledged_at: Mapped[datetime | None]
+    acknowledged_by: Mapped[str] = mapped_column(_NAME)
+    escalated: Mapped[int] = mapped_column(comment="steps of the ladder that were climbed")
+    verdict: Mapped[str] = mapped_column(String(16), comment="of the latest result, else empty")
+
+
+class WorklistState(Base):
+    """How far the reading list has followed the trail; one row."""
+
+    __tablename__ = "worklist_state"
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    sequence: Mapped[int] = mapped_column(comment="of the last event that was followed")
+    version: Mapped[int] = mapped_column(comment="counts each change of the list")
+    at: Mapped[datetime] = mapped_column(comment="when it was last up to date")
+
+
+class Acknowledgement(Base):
+    """A radiologist took note of an alert."""
+
+    __tablename__ = "acknowledgement"
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    study_instance_uid: Mapped[str] = mapped_column(ForeignKey("study.study_instance_uid"), index=True)
+    job_id: Mapped[str] = mapped_column(ForeignKey("job.job_id"))
+    priority: Mapped[str] = mapped_column(String(2), comment="of the study, at that moment")
+    user_name: Mapped[str] = mapped_column(_NAME)
+    at: Mapped[datetime]
+    seconds: Mapped[float] = mapped_column(comment="since the result with this priority was there")
+    target_seconds: Mapped[float | None] = mapped_column(comment="the reading target of the priority")
+
+
+class Assessment(Base):
+    """What a radiologist says of a result; the latest of a result counts, earlier ones stay."""
+
+    __tablename__ = "assessment"
+    __table_args__ = (CheckConstraint("verdict IN ('agree', 'disagree', 'other')", name="verdict"),)
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    study_instance_uid: Mapped[str] = mapped_column(ForeignKey("study.study_instance_uid"), index=True)
+    job_id: Mapped[str] = mapped_column(ForeignKey("job.job_id"), index=True)
+    user_name: Mapped[str] = mapped_column(_NAME)
+    at: Mapped[datetime]
+    verdict: Mapped[str] = mapped_column(String(16))
+    text: Mapped[str] = mapped_column(Text)
+    is_positive: Mapped[bool] = mapped_column(comment="the result had an imaging pattern present")
+
+
+class Escalation(Base):
+    """An urgent alert that nobody acknowledged, told to the next step of the ladder."""
+
+    __tablename__ = "escalation"
+    __table_args__ = (Index("ix_escalation_study", "study_instance_uid", "priority", "step", unique=True),)
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    study_instance_uid: Mapped[str] = mapped_column(ForeignKey("study.study_instance_uid"))
+    priority: Mapped[str] = mapped_column(String(2))
+    step: Mapped[int]
+    told_to: Mapped[str] = mapped_column(_NAME)
+    at: Mapped[datetime]
+
+
+class Account(Base):
+    """A person who may sign in."""
+
+    __tablename__ = "account"
+
+    name: Mapped[str] = mapped_column(_NAME, primary_key=True)
+    full_name: Mapped[str] = mapped_column(String(128))
+    password_hash: Mapped[str] = mapped_column(String(256), comment="argon2id")
+    roles: Mapped[list[str]]
+    must_change: Mapped[bool] = mapped_column(comment="the password was given once and has to be changed")
+    is_active: Mapped[bool]
+    created_at: Mapped[datetime]
+    signed_in_at: Mapped[datetime | None]
+
+
+class SignIn(Base):
+    """A session of a person in a browser. Its token is known to the browser only."""
+
+    __tablename__ = "sign_in"
+
+    token_digest: Mapped[str] = mapped_column(DIGEST, primary_key=True)
+    account_name: Mapped[str] = mapped_column(ForeignKey("account.name"), index=True)
+    form_token: Mapped[str] = mapped_column(_NAME, comment="what each of its forms has to carry")
+    began_at: Mapped[datetime]
+    seen_at: Mapped[datetime]

@@ -1,0 +1,84 @@
+"""Who may sign in."""
+
+from typing import Annotated
+
+from fastapi import APIRouter, Form, Request
+from fastapi.responses import Response
+from sqlalchemy import select
+
+from service.accounts import AccountError, Role, create, deactivate, reset
+from service.store.desk_tables import Account
+from service.web.guard import Registrar
+from service.web.house import Person, house_of, now
+from service.web.pages import page
+
+router = APIRouter(prefix="/accounts")
+
+
+@router.get("")
+def everybody(request: Request, person: Registrar) -> Response:
+    """All accounts."""
+    return _page(request, person)
+
+
+@router.post("")
+def add(
+    request: Request,
+    person: Registrar,
+    name: Annotated[str, Form(max_length=64)],
+    full_name: Annotated[str, Form(max_length=128)] = "",
+    roles: Annotated[list[Role] | None, Form()] = None,
+) -> Response:
+    """Make an account; its one-time password is shown once."""
+    try:
+        with house_of(request).store.session() as session:
+            password = create(session, name.strip().lower(), full_name, roles or [], person.name, now())
+    except AccountError as error:
+        return _page(request, person, 422, error=error.detail)
+    return _page(request, person, 200, made=name.strip().lower(), password=password)
+
+
+@router.post("/{name}/password")
+def renew(request: Request, person: Registrar, name: str) -> Response:
+    """A new one-time password."""
+    try:
+        with house_of(request).store.session() as session:
+            password = reset(session, name, person.name, now())
+    except AccountError as error:
+        return _page(request, person, 409, error=error.detail)
+    return _page(request, person, 200, made=name, password=password)
+
+
+@router.post("/{name}/end")
+def end(request: Request, person: Registrar, name: str) -> Response:
+    """Let nobody sign in with it any more."""
+    try:
+        with house_of(request).store.session() as session:
+            deactivate(session, name, person.name, now())
+    except AccountError as error:
+        return _page(request, person, 409, error=error.detail)
+    return _page(request, person)
+
+
+def _page(
+    request: Request,
+    person: Person,
+    status: int = 200,
+    *,
+    error: str = "",
+    made: str = "",
+    password: str = "",
+) -> Response:
+    with house_of(request).store.reading() as session:
+        accounts = session.scalars(select(Account).order_by(Account.name)).all()
+    return page(
+        request,
+        "accounts",
+        person,
+        status,
+        accounts=accounts,
+        roles=tuple(Role),
+        error=error,
+        made=made,
+        password=password,
+    )

@@ -1,0 +1,135 @@
+"""Signing in and out: sessions in the database, their token in a cookie that scripts cannot read."""
+
+import hashlib
+import secrets
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from sqlalchemy import delete, select
+from sqlalchemy.orm import Session
+from starlette.responses import Response
+
+from service.accounts import is_right, rights_of
+from service.audit import record
+from service.store.desk_tables import Account, SignIn
+from service.web.house import House, Person
+
+LONGEST = timedelta(hours=12)
+_NOTE_EVERY = timedelta(seconds=60)
+"""How exactly the last click is remembered."""
+
+
+@dataclass(frozen=True, slots=True)
+class Refused:
+    """A sign-in that did not succeed, in words that tell nothing of the account."""
+
+    words: str
+    status: int
+
+
+def sign_in(house: House, name: str, password: str, address: str, now: datetime) -> str | Refused:
+    """The token of a new session, or why there is none."""
+    keys = (f"name:{name}", f"address:{address}")
+    if any(house.attempts.is_spent(key) for key in keys):
+        return Refused("Too many tries. Wait a few minutes.", 429)
+    with house.store.session() as session:
+        account = session.get(Account, name)
+        if account is None or not is_right(account, password):
+            # The name as typed may be a password in the wrong field: only a known one is written down.
+            actor = name if account else "unknown"
+            record(session, "sign_in_failed", None, actor, now, address=address)
+            refused = True
+        else:
+            refused = False
+            token = _begin(session, account, now)
+            record(session, "signed_in", None, name, now, address=address)
+    if refused:
+        for key in keys:
+            house.attempts.count(key)
+        return Refused("Name or password is wrong.", 401)
+    house.attempts.forget(keys[0])
+    return token
+
+
+def sign_out(house: House, person: Person, now: datetime) -> None:
+    """End the session."""
+    with house.store.session() as session:
+        session.execute(delete(SignIn).where(SignIn.token_digest == person.token_digest))
+        record(session, "signed_out", None, person.name, now)
+    house.seen.pop(person.token_digest, None)
+
+
+def person_of(house: House, token: str, now: datetime) -> Person | None:
+    """Who the token stands for; None if it is unknown, too old or idle for too long."""
+    if not token:
+        return None
+    digest = digest_of(token)
+    with house.store.reading() as session:
+        found = session.execute(
+            select(SignIn, Account)
+            .join(Account, Account.name == SignIn.account_name)
+            .where(SignIn.token_digest == digest, Account.is_active)
+        ).one_or_none()
+    if found is None:
+        return None
+    held, account = found
+    idle = timedelta(minutes=house.settings.web_idle_min)
+    if now - held.seen_at > idle or now - held.began_at > LONGEST:
+        return None
+    if now - held.seen_at > _NOTE_EVERY:
+        _note_seen(house, digest, now)
+    return Person(
+        name=account.name,
+        full_name=account.full_name,
+        roles=tuple(account.roles),
+        rights=rights_of(account.roles),
+        form_token=held.form_token,
+        token_digest=digest,
+        must_change=account.must_change,
+    )
+
+
+def cookie_name(house: House) -> str:
+    """With its prefix a browser takes the cookie from this host over TLS only (RFC 6265bis 4.1.3.2)."""
+    return "__Host-cartriage" if house.settings.is_web_secure else "cartriage"
+
+
+def set_cookie(response: Response, house: House, token: str) -> None:
+    """Hand the token to the browser; an empty one takes it back."""
+    response.set_cookie(
+        cookie_name(house),
+        token,
+        max_age=int(LONGEST.total_seconds()) if token else 0,
+        path="/",
+        secure=house.settings.is_web_secure,
+        httponly=True,
+        samesite="strict",
+    )
+
+
+def digest_of(token: str) -> str:
+    """What is stored of a token: who reads the database cannot sign in with it."""
+    return hashlib.sha256(token.encode()).hexdigest()
+
+
+def _begin(session: Session, account: Account, now: datetime) -> str:
+    session.execute(delete(SignIn).where(SignIn.began_at < now - LONGEST))
+    token = secrets.token_urlsafe(32)
+    session.add(
+        SignIn(
+            token_digest=digest_of(token),
+            account_name=account.name,
+            form_token=secrets.token_urlsafe(24),
+            began_at=now,
+            seen_at=now,
+        )
+    )
+    account.signed_in_at = now
+    return token
+
+
+def _note_seen(house: House, digest: str, now: datetime) -> None:
+    with house.store.session() as session:
+        held = session.get(SignIn, digest)
+        if held is not None:
+            held.seen_at = now

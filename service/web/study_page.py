@@ -1,0 +1,199 @@
+"""What a study's page shows, gathered from the rows."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from rules.account import Account, accounts
+from rules.anatomy import Region, Side
+from rules.codec import MessageError, from_plain
+from rules.context import PatientContext
+from rules.decision import Decision, Status
+from rules.findings import Finding, Measured, Quantity
+from rules.messages import StudyTriaged
+from rules.policy import Policy
+from rules.words import family_words, quantity_words, value_words
+from service.audit import trail
+from service.audit_words import lines
+from service.store.desk_tables import Acknowledgement, Assessment, Escalation, WorklistEntry
+from service.store.tables import Delivery, Job, Report, Study
+from service.web.house import House
+from service.web.timeline import timeline
+
+_TRAIL = 200
+"""Lines of the trail on the page; the rest stands under `audit`."""
+_KEY_SLICES = 24
+
+
+@dataclass(frozen=True, slots=True)
+class RegionRow:
+    """One region of one quantity."""
+
+    region: str
+    cells: tuple[str, str, str]
+    """Left, right, whole or midline; empty where there is none."""
+    is_silent: bool
+    """Nothing was measured, or every value is zero."""
+
+
+@dataclass(frozen=True, slots=True)
+class QuantityTable:
+    """One quantity over its regions."""
+
+    family: str
+    name: str
+    rows: tuple[RegionRow, ...]
+
+    @property
+    def has_news(self) -> bool:
+        return any(not row.is_silent for row in self.rows)
+
+
+@dataclass(frozen=True, slots=True)
+class KeySlice:
+    """A received image that a finding rests on."""
+
+    sop_instance_uid: str
+    role: str
+    because: str
+
+
+def load(session: Session, house: House, uid: str, now: datetime) -> dict[str, Any] | None:
+    """Everything of the page; None if there is no such study."""
+    study = session.get(Study, uid)
+    if study is None:
+        return None
+    done = [job for job in study.jobs if job.state == "done" and job.triaged]
+    triaged, unreadable = _result(done[-1]) if done else (None, False)
+    told = list(lines(trail(session, uid)))
+    context = _context(study)
+    return {
+        "study": study,
+        "entry": session.get(WorklistEntry, uid),
+        "context": context,
+        "triaged": triaged,
+        "is_unreadable": unreadable,
+        "job": done[-1] if done else None,
+        "results": [_summary(job) for job in reversed(done)],
+        "accounts": _accounts(house.policy, triaged.decision) if triaged else (),
+        "tables": tables(triaged.findings) if triaged else (),
+        "slices": _key_slices(triaged) if triaged else (),
+        "reports": _reports(session, study),
+        "acknowledgements": _of(session, Acknowledgement, uid),
+        "assessments": _of(session, Assessment, uid),
+        "escalations": _of(session, Escalation, uid),
+        "timeline": timeline(session, study, context, now),
+        "trail": told[-_TRAIL:],
+        "trail_left_out": max(len(told) - _TRAIL, 0),
+        "viewer": house.settings.viewer_url.replace("{study}", uid),
+    }
+
+
+def tables(findings: Sequence[Finding]) -> tuple[QuantityTable, ...]:
+    """Findings as tables: a quantity each, regions down, sides across."""
+    by_quantity: dict[Quantity, dict[Region, dict[Side, Finding]]] = {}
+    for finding in findings:
+        regions = by_quantity.setdefault(finding.quantity, {})
+        regions.setdefault(finding.region, {})[finding.side] = finding
+    return tuple(
+        QuantityTable(
+            family_words(quantity),
+            quantity_words(quantity),
+            tuple(_row(region, held) for region, held in regions.items()),
+        )
+        for quantity, regions in by_quantity.items()
+    )
+
+
+def _row(region: Region, held: dict[Side, Finding]) -> RegionRow:
+    whole = held.get(Side.WHOLE) or held.get(Side.MIDLINE)
+    found = (held.get(Side.LEFT), held.get(Side.RIGHT), whole)
+    silent = all(not (isinstance(one, Measured) and one.value) for one in found)
+    left, right, both = (_cell(one) for one in found)
+    words = "whole brain" if region is Region.BRAIN else region.words
+    return RegionRow(words, (left, right, both), silent)
+
+
+def _cell(finding: Finding | None) -> str:
+    if finding is None:
+        return ""
+    if isinstance(finding, Measured):
+        return value_words(finding.value, finding.unit)
+    return f"not assessed: {finding.detail}"
+
+
+def _result(job: Job) -> tuple[StudyTriaged | None, bool]:
+    """The latest result, and whether another version wrote it so that it cannot be read."""
+    try:
+        return from_plain(StudyTriaged, job.triaged), False
+    except MessageError:
+        return None, True
+
+
+def _summary(job: Job) -> dict[str, Any]:
+    decision = (job.triaged or {}).get("decision", {})
+    return {
+        "snapshot": job.snapshot,
+        "priority": job.priority,
+        "headline": decision.get("headline", ""),
+        "done_at": job.done_at,
+        "policy": decision.get("policy", {}),
+        "job_id": job.job_id,
+    }
+
+
+def _accounts(policy: Policy, decision: Decision) -> tuple[Account, ...]:
+    """Each rule's part; what a rule asks is known only under the policy that decided."""
+    if decision.policy.digest == policy.digest:
+        return accounts(policy, decision)
+    order = [Status.PRESENT, Status.OPEN, Status.ABSENT]
+    told = [
+        Account(one.rule, one.name, one.status, one.priority, "", one.reasons, one.missing, "", one.sentence)
+        for one in decision.patterns
+    ]
+    return tuple(sorted(told, key=lambda one: order.index(one.status)))
+
+
+def _key_slices(triaged: StudyTriaged) -> tuple[KeySlice, ...]:
+    """The images that measured findings name, each once, in the order of the findings."""
+    roles = {use.series_instance_uid: use.role.value for use in triaged.series}
+    found: dict[str, KeySlice] = {}
+    for finding in triaged.findings:
+        if not isinstance(finding, Measured) or not finding.value:
+            continue
+        for uid in finding.evidence.sop_instance_uids:
+            role = roles.get(finding.evidence.series_instance_uid, "")
+            found.setdefault(uid, KeySlice(uid, role, quantity_words(finding.quantity)))
+    return tuple(found.values())[:_KEY_SLICES]
+
+
+def _context(study: Study) -> PatientContext | None:
+    """The context that the latest job was given."""
+    given = [job for job in study.jobs if job.ready]
+    if not given:
+        return None
+    context: PatientContext = from_plain(PatientContext, (given[-1].ready or {})["context"])
+    return context
+
+
+def _reports(session: Session, study: Study) -> list[dict[str, Any]]:
+    jobs = [job.job_id for job in study.jobs]
+    reports = session.scalars(select(Report).where(Report.job_id.in_(jobs))).all()
+    uids = [report.sop_instance_uid for report in reports]
+    sent: dict[str, list[Delivery]] = {}
+    for delivery in session.scalars(select(Delivery).where(Delivery.sop_instance_uid.in_(uids))):
+        sent.setdefault(delivery.sop_instance_uid, []).append(delivery)
+    latest_first = sorted(reports, key=lambda report: jobs.index(report.job_id), reverse=True)
+    return [
+        {"report": report, "deliveries": sent.get(report.sop_instance_uid, [])} for report in latest_first
+    ]
+
+
+def _of(session: Session, table: Any, uid: str) -> Sequence[Any]:
+    return session.scalars(
+        select(table).where(table.study_instance_uid == uid).order_by(table.id.desc())
+    ).all()

@@ -1,0 +1,130 @@
+"""The pages in a real Chromium: a critical study arrives live, is opened, acknowledged, contradicted and found in the trail."""
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from playwright.sync_api import Browser, Page, expect, sync_playwright
+
+from service.accounts import Role
+from tests.peers import need
+from tests.service.conftest import mr_slice, received
+from tests.service.web.conftest import DEEP, HEALTHY, PASSWORD, PRES, Hospital
+
+AXE = (Path(__file__).parent / "axe-core" / "axe.min.js").read_text(encoding="utf-8")
+SIZES = ({"width": 1366, "height": 768}, {"width": 390, "height": 844})
+
+
+@pytest.fixture(scope="module")
+def chromium() -> Iterator[Browser]:
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=need("chromium"), args=["--no-sandbox"])
+        yield browser
+        browser.close()
+
+
+@pytest.fixture
+def page(chromium: Browser, hospital: Hospital) -> Iterator[Page]:
+    """A page of somebody with every role; whatever its console complains of fails the test."""
+    hospital.person("meyer", *Role)
+    context = chromium.new_context(base_url=f"http://127.0.0.1:{hospital.port}", viewport=SIZES[0])
+    context.set_default_timeout(30_000)
+    made, complaints = context.new_page(), []
+    made.on("console", lambda message: complaints.append(message.text) if message.type == "error" else None)
+    made.on("pageerror", lambda error: complaints.append(str(error)))
+    made.goto("/")
+    made.get_by_label("Name").fill("meyer")
+    made.get_by_label("Password").fill(PASSWORD)
+    made.keyboard.press("Enter")
+    expect(made.get_by_role("heading", name="Reading worklist")).to_be_visible()
+    yield made
+    context.close()
+    assert complaints == []
+
+
+def faults(page: Page) -> list[str]:
+    """What axe-core finds against WCAG 2.2 AA, with where."""
+    page.evaluate(AXE)
+    tags = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]
+    found = page.evaluate("tags => axe.run({runOnly: {type: 'tag', values: tags}})", tags)
+    return [f"{one['id']}: {one['nodes'][0]['html'][:160]}" for one in found["violations"]]
+
+
+def test_a_critical_study_arrives_live_and_is_answered(page: Page, hospital: Hospital):
+    hospital.study("CALM", HEALTHY)
+    expect(page.locator("#live")).to_contain_text("live")
+    expect(page.locator("a.row")).to_have_count(1)
+    uid = hospital.study("DEEP", DEEP)
+    expect(page.locator("#news")).to_contain_text("New P1")
+    expect(page.locator("tbody tr").first).to_contain_text("suspected")
+    page.keyboard.press("j")
+    expect(page.locator("a.row").first).to_be_focused()
+    page.keyboard.press("Enter")
+    expect(page).to_have_url(f"http://127.0.0.1:{hospital.port}/studies/{uid}")
+
+    page.get_by_role("button", name="Acknowledge P1").click()
+    expect(page.get_by_text("Acknowledged by meyer")).to_be_visible()
+    page.get_by_label("disagree").check()
+    page.get_by_label("What you saw").fill("symmetric artefact")
+    page.get_by_role("button", name="Save the assessment").click()
+    expect(page.get_by_text("✗ disagreed").first).to_be_visible()
+
+    page.get_by_role("link", name="Search its events").click()
+    rows = page.locator("tbody tr")
+    expect(rows.filter(has_text="assessment given")).to_contain_text("disagree: symmetric artefact")
+    expect(rows.filter(has_text="alert acknowledged")).to_contain_text("P1 acknowledged after")
+    hospital.follow()
+    page.get_by_role("link", name="Worklist").click()
+    expect(page.locator("tbody tr").last).to_contain_text("disagreed")
+
+
+def test_key_slices_scroll_and_change_their_light(page: Page, hospital: Hospital):
+    uid = hospital.study("PRES", PRES)
+    for number in (1, 2):
+        ds = mr_slice(
+            number,
+            study="1.2.840.9",
+            SOPInstanceUID=f"1.2.840.9.{number}",
+            StudyInstanceUID=uid,
+            PatientID="PRES",
+        )
+        hospital.intake.take(received(ds), hospital.now)
+    triaged = hospital.decide_again(uid, PRES, slices=("1.2.840.9.1", "1.2.840.9.2"))
+    assert triaged
+    page.goto(f"/studies/{uid}")
+    view, box = page.locator("[data-view]"), page.locator("[data-slices]")
+    assert view.evaluate("image => image.naturalWidth") == 4
+    box.locator("[data-slider]").press("ArrowRight")
+    expect(view).to_have_attribute("src", f"/studies/{uid}/slices/1.2.840.9.2.png")
+    expect(box.locator("[data-number]")).to_have_text("2")
+    box.locator("[data-contrast]").press("ArrowRight")
+    assert "contrast(101%)" in view.evaluate("image => image.style.filter")
+
+
+DESK = ("/", "/studies/{uid}", "/cohort", "/performance", "/operations", "/audit", "/accounts")
+HAND = ("/?show=all", "/studies/{uid}", "/cohort/patient?patient_id=DEEP", "/audit/check", "/account")
+
+
+@pytest.mark.parametrize(("scheme", "size", "paths"), [("light", SIZES[0], DESK), ("dark", SIZES[1], HAND)])
+def test_the_pages_are_accessible_and_fit_a_desk_and_a_hand(
+    page: Page, hospital: Hospital, scheme: Any, size: Any, paths: tuple[str, ...]
+):
+    uid = hospital.study("DEEP", DEEP, icans_grade="3")
+    hospital.study("CALM", HEALTHY)
+    page.emulate_media(color_scheme=scheme)
+    page.set_viewport_size(size)
+    found: dict[str, list[str]] = {}
+    for path in paths:
+        page.goto(path.format(uid=uid))
+        found[path] = faults(page)
+        assert page.evaluate("document.documentElement.scrollWidth") <= size["width"], path
+    assert {place: wrong for place, wrong in found.items() if wrong} == {}
+
+
+def test_the_sign_in_is_accessible_too(chromium: Browser, hospital: Hospital):
+    context = chromium.new_context(base_url=f"http://127.0.0.1:{hospital.port}")
+    page = context.new_page()
+    page.goto("/")
+    assert faults(page) == []
+    context.close()
