@@ -67,7 +67,8 @@ def measure_rows(policy: Policy) -> tuple[MeasureRow, ...]:
 
 def undated(words: str) -> str:
     """A policy's words where no study is at hand: the date of the earlier one has no value."""
-    return words.replace(EARLIER, "the earlier study").replace(LAST_RESULT, "the last result")
+    words = words.replace(EARLIER, "the earlier study").replace(f"the result of {LAST_RESULT}", LAST_RESULT)
+    return words.replace(LAST_RESULT, "the last result")
 
 
 def rule_rows(policy: Policy) -> tuple[RuleRow, ...]:

@@ -41,7 +41,7 @@ _QUANTITIES = {
     Quantity.FLAIR_NEW_VOLUME: "new FLAIR hyperintensity volume",
     Quantity.FLAIR_GONE_VOLUME: "resolved FLAIR hyperintensity volume",
     Quantity.FLAIR_CHANGE: "change of FLAIR hyperintensity volume",
-    Quantity.FLAIR_RESULT_DIFFERENCE: "FLAIR hyperintensity volume more than in the last result",
+    Quantity.FLAIR_RESULT_DIFFERENCE: "difference of FLAIR hyperintensity volume to the last result",
     Quantity.FLAIR_RESULT_CHANGE: "change of FLAIR hyperintensity volume against the last result",
 }
 _FAMILIES = {
