@@ -132,6 +132,7 @@ class _Told:
                     study_date=STUDY_DATE,
                     modalities=self.images.modalities,
                     earlier=self.images.earlier,
+                    last_result=self.images.last_result,
                     identity_mismatch=self.patient.mismatch,
                 ),
             )

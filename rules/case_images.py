@@ -16,13 +16,15 @@ from rules.case_context import STUDY_DATE
 from rules.case_series import SERIES, Reason, lack
 from rules.case_values import COMPARED, NO_EARLIER, Line, lines_of, measured, reason_of, silent
 from rules.conditions import AtLeast, AtMost, Subject, leaves
-from rules.facts import Earlier
+from rules.facts import Earlier, LastResult
 from rules.findings import UNITS, Finding, NotAssessed, Quantity, Why
+from rules.last_result import COMPARED as COMPARED_SINCE
+from rules.last_result import DERIVED
 from rules.policy import Policy
 from rules.policy_conditions import read_cut
 from rules.policy_reading import Entry, Table, read
 
-KEYS = "images series missing unusable earlier findings also modalities"
+KEYS = "images series missing unusable earlier last_result findings also modalities"
 """What a case may say of its images."""
 
 
@@ -36,6 +38,7 @@ class Images:
     """Why nothing at all could be measured."""
     earlier: Earlier | None = field(default_factory=Earlier)
     """The study that is compared with; nothing differs from it but what the lines say. None: there is none."""
+    last_result: LastResult | None = None
     lines: Mapping[Subject, Line] = field(default_factory=dict)
     modalities: tuple[str, ...] = ("MR",)
 
@@ -43,6 +46,8 @@ class Images:
         """The images after one more step of the case. Raises PolicyError with file and line."""
         now = replace(self._arrived(table, is_later=is_later), **_other(table))
         now = replace(now, unusable={**self.unusable, **now.unusable})
+        if entry := table.get("last_result"):
+            now = replace(now, last_result=_last_result(entry, policy))
         needed = policy.needed_findings()
         stated = {}
         for key in ("findings", "also"):
@@ -93,6 +98,7 @@ class Images:
         found: dict[Subject, Finding] = {
             subject: self.lack(subject) or measured(subject, undiseased().get(subject.quantity, 0.0))
             for subject in sorted(policy.needed_findings())
+            if subject.quantity not in DERIVED
         }
         # What follows from `was` yields to what the case says of a comparison itself.
         for line in sorted(self.lines.values(), key=lambda line: line.was is None):
@@ -147,6 +153,22 @@ def _earlier(entry: Entry) -> Earlier | None:
     day = STUDY_DATE - timedelta(days=table["days_before"].whole())
     baseline = table.get("baseline")
     return Earlier(day, baseline.flag() if baseline else None)
+
+
+def _last_result(entry: Entry, policy: Policy) -> LastResult:
+    """`{days_before: 12, findings: {…}}`; what it does not name was undiseased."""
+    table = entry.table("days_before findings")
+    found: dict[Subject, Finding] = {
+        subject._replace(quantity=COMPARED_SINCE): measured(subject._replace(quantity=COMPARED_SINCE), 0.0)
+        for subject in sorted(policy.needed_findings())
+        if subject.quantity in DERIVED
+    }
+    for line, item in lines_of(table["findings"], None):
+        if line.subject.quantity is not COMPARED_SINCE or line.is_range or line.was is not None:
+            item.fail(f"of a last result only values of {COMPARED_SINCE} are compared")
+        found[line.subject] = line.silence or measured(line.subject, line.low)
+    day = STUDY_DATE - timedelta(days=table["days_before"].whole())
+    return LastResult(day, tuple(found.values()))
 
 
 def _reason(entry: Entry, why: Why) -> Reason:

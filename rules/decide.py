@@ -12,6 +12,7 @@ from rules.explain import Story, headline, sentences
 from rules.facts import Case
 from rules.findings import Finding, Measured, Quantity
 from rules.floors import floors, with_earlier
+from rules.last_result import DERIVED, since_last_result
 from rules.patterns import Judged, judge
 from rules.policy import Kind, Policy
 from rules.unassessed import unassessed
@@ -29,7 +30,9 @@ def decide(policy: Policy, case: Case) -> Decision:
     own = most_urgent(imaging, _priority(judged, Kind.CONTEXT), *(floor.priority for floor in held))
     held = with_earlier(held, case.earlier_priority, own)
     priority = most_urgent(own, *(floor.priority for floor in held))
-    not_assessed = unassessed(policy.asked, facts.findings)
+    # Where there is no last result, nothing is missing: most patients have none.
+    asked = [subject for subject in policy.asked if case.last_result or subject.quantity not in DERIVED]
+    not_assessed = unassessed(asked, facts.findings)
     remarks = (*_mismatched(case), *_inferred(case), *clinic.conflicts)
     story = Story(policy, case, judged, held, priority, not_assessed, facts.is_assessed, remarks)
     return Decision(
@@ -69,8 +72,11 @@ def _facts(case: Case, clinic: Clinic) -> Facts:
         for subject, finding in findings.items()
         if subject.quantity is Quantity.FLAIR_VOLUME
     )
+    findings |= since_last_result(findings, case.last_result, case.earlier)
     since = case.earlier.study_date if case.earlier else None
     facts = Facts(findings, clinic.facts, frozenset(case.modalities), is_assessed)
+    if case.last_result:
+        facts = replace(facts, last_result=case.last_result.study_date.isoformat())
     return replace(facts, earlier=since.isoformat()) if since else facts
 
 

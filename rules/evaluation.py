@@ -43,6 +43,8 @@ class Facts:
     """Whether any imaging rule above P4 is present; known only once those rules have answered."""
     earlier: str = "an earlier study"
     """Since when, where something is compared: the date of the earlier study, if it is known."""
+    last_result: str = "the last result"
+    """Its date, if there is one."""
 
 
 def answer_to(condition: Condition, facts: Facts) -> Answer:

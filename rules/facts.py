@@ -36,6 +36,15 @@ class Earlier:
 
 
 @dataclass(frozen=True, slots=True)
+class LastResult:
+    """What was found in the patient's most recent study with a result, whichever study the images are compared with."""
+
+    study_date: date
+    findings: tuple[Finding, ...]
+    """Those of it that are compared (rules.last_result)."""
+
+
+@dataclass(frozen=True, slots=True)
 class Case:
     """Everything a decision rests on."""
 
@@ -49,6 +58,8 @@ class Case:
     modalities: tuple[str, ...] = ()
     earlier: Earlier | None = None
     """None: there is nothing to compare with."""
+    last_result: LastResult | None = None
+    """None: there is none, or it is not known."""
     identity_mismatch: str = ""
     """Why the context of the patient was left out, one clause; empty if it was not."""
     earlier_priority: Priority | None = None

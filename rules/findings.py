@@ -98,6 +98,11 @@ class Quantity(StrEnum):
     FLAIR_CHANGE = "flair_change"
     """Change of FLAIR_VOLUME against the earlier study; larger is worse."""
 
+    FLAIR_RESULT_DIFFERENCE = "flair_result_difference"
+    """FLAIR_VOLUME less that of the patient's last result; larger is worse. Follows from two findings: no check makes it."""
+    FLAIR_RESULT_CHANGE = "flair_result_change"
+    """The same in per cent of the last result, where that was 1 mL or more; larger is worse."""
+
 
 UNITS: dict[Quantity, Unit] = {
     Quantity.FLAIR_VOLUME: Unit.MILLILITRE,
@@ -134,6 +139,8 @@ UNITS: dict[Quantity, Unit] = {
     Quantity.FLAIR_NEW_VOLUME: Unit.MILLILITRE,
     Quantity.FLAIR_GONE_VOLUME: Unit.MILLILITRE,
     Quantity.FLAIR_CHANGE: Unit.PERCENT,
+    Quantity.FLAIR_RESULT_DIFFERENCE: Unit.MILLILITRE,
+    Quantity.FLAIR_RESULT_CHANGE: Unit.PERCENT,
 }
 """The one unit of each quantity; a policy that names another is refused on load."""
 

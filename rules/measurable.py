@@ -8,6 +8,7 @@ less than the policy asks for does not start.
 from rules.anatomy import UNPAIRED, Region, Side, sides
 from rules.conditions import Subject
 from rules.findings import Quantity
+from rules.last_result import COMPARED, DERIVED
 
 _FLUID = (Region.VENTRICLES, Region.CISTERNS, Region.SULCI)
 _TISSUE = tuple(region for region in Region if region not in {*_FLUID, Region.CORD})
@@ -87,8 +88,13 @@ MEASURABLE: frozenset[Subject] = frozenset(
 )
 """Every finding that a check makes: quantity, region and side; its unit stands in `findings.UNITS`."""
 
+FOLLOWING: frozenset[Subject] = frozenset(
+    one._replace(quantity=quantity) for one in MEASURABLE if one.quantity is COMPARED for quantity in DERIVED
+)
+"""What follows from the findings of two studies (rules.last_result)."""
+
 
 def places(quantity: Quantity) -> str:
     """Where a quantity is measured, for an error message."""
-    found = [f"{one.side} {one.region}" for one in sorted(MEASURABLE) if one.quantity is quantity]
+    found = [f"{one.side} {one.region}" for one in sorted(MEASURABLE | FOLLOWING) if one.quantity is quantity]
     return ", ".join(found) or "nowhere"

@@ -83,6 +83,16 @@ class EarlierStudy:
 
 
 @dataclass(frozen=True, slots=True)
+class EarlierResult:
+    """What was found in the patient's most recent study with a result before this one."""
+
+    study_instance_uid: str
+    study_date: date
+    findings: tuple[Finding, ...]
+    """Those of it that are compared (rules.last_result.COMPARED)."""
+
+
+@dataclass(frozen=True, slots=True)
 class ReportFile:
     """A DICOM object written by the workers, in the outbox of the file store."""
 
@@ -121,6 +131,7 @@ class StudyReady:
     earlier_priority: Priority | None = None
     """The most urgent priority of the study's earlier results: a later result never lowers it."""
     earlier: EarlierStudy | None = None
+    last_result: EarlierResult | None = None
     identity_mismatch: str = ""
     """Why no context was fused: the identifiers that contradict each other, one clause."""
     is_analysis_allowed: bool = True

@@ -8,7 +8,7 @@ from rules.evaluation import Facts, answer_to
 from rules.findings import Measured, Quantity
 from rules.logic import Answer, any_of
 from rules.policy import Kind, Label, Policy, Raise, Rule
-from rules.policy_parts import EARLIER
+from rules.policy_parts import EARLIER, LAST_RESULT
 from rules.reasons import missing, reasons
 from rules.urgency import Priority, most_urgent
 from rules.words import quantity_words, subject_words, value_words
@@ -100,7 +100,7 @@ def _answers(rule: Rule, facts: Facts) -> _Answers:
 
 
 def _filled(text: str, facts: Facts) -> str:
-    return text.replace(EARLIER, facts.earlier)
+    return text.replace(EARLIER, facts.earlier).replace(LAST_RESULT, facts.last_result)
 
 
 def _could_be(status: Status, present: Priority, possible: Priority) -> Priority | None:

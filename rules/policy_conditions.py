@@ -24,7 +24,7 @@ from rules.conditions import (
 )
 from rules.fields import FIELD_CHOICES, FIELD_UNITS, Field
 from rules.findings import UNITS, Quantity
-from rules.measurable import MEASURABLE, places
+from rules.measurable import FOLLOWING, MEASURABLE, places
 from rules.policy_reading import Entry, Table
 
 _BOTH = "both"
@@ -63,7 +63,7 @@ def _subject(table: Table, side: Side | None = None) -> Subject:
     """What is asked about; refused if no check measures it, for the question would stay open for ever."""
     quantity, region = table["quantity"].choice(Quantity), table["region"].choice(Region)
     subject = Subject(quantity, region, side or table["side"].choice(Side))
-    if subject not in MEASURABLE:
+    if subject not in MEASURABLE and subject not in FOLLOWING:
         found = f"no check measures {quantity} of {subject.side} {region}"
         table["region"].fail(f"{found}; it is measured of: {places(quantity)}")
     return subject

@@ -1,7 +1,7 @@
 """Two policies compared rule by rule: cuts, priorities, wording, and what was added or removed."""
 
 from collections import Counter
-from collections.abc import Callable, Hashable, Iterable, Iterator
+from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import Any, TypeVar
 
@@ -29,7 +29,7 @@ from rules.words import quantity_words, subject_words
 T = TypeVar("T")
 K = TypeVar("K", bound=Hashable)
 _OF_RULES = ("name", "kind", "priority", "confidence", "because", "tell", "caveat", "follow_up")
-_OF_POLICY = ("name", "version", "approved", "targets", "order", "limits", "wording")
+_OF_POLICY = ("name", "version", "approved", "order", "limits", "wording")
 ADDED, REMOVED = "added", "removed"
 
 
@@ -58,6 +58,9 @@ def _general(old: Policy, new: Policy) -> Iterator[PolicyChange]:
     for key in dict.fromkeys([*before, *after]):
         if before.get(key) != after.get(key):
             yield PolicyChange("policy", key, before.get(key, ""), after.get(key, ""))
+    yield from _cuts(
+        "policy", {f"target of {key}": (cut, new.targets[key]) for key, cut in old.targets.items()}
+    )
 
 
 def _flat(value: Any, path: str = "") -> dict[str, str]:
@@ -136,11 +139,16 @@ def _floors(old: Policy, new: Policy) -> Iterator[PolicyChange]:
 def _measurements(old: Policy, new: Policy) -> Iterator[PolicyChange]:
     """Every policy has all of them."""
     for measure, before in old.measurements.items():
-        after, where = new.measurements[measure], f"measurement {measure.check}"
-        name = measure.partition(".")[2].replace("_", " ")
+        after, name = new.measurements[measure], measure.partition(".")[2].replace("_", " ")
+        finds = "the check may find less" if may_find_less(measure, before.value, after.value) else ""
+        yield from _cuts(f"measurement {measure.check}", {name: (before, after)}, finds)
+
+
+def _cuts(where: str, several: Mapping[str, tuple[Cut, Cut]], effect: str = "") -> Iterator[PolicyChange]:
+    """Cuts that differ; of those with the same value their sources."""
+    for name, (before, after) in several.items():
         if before.value != after.value:
-            finds = "the check may find less" if may_find_less(measure, before.value, after.value) else ""
-            yield PolicyChange(where, name, cut_words(before), cut_words(after), finds)
+            yield PolicyChange(where, name, cut_words(before), cut_words(after), effect)
         elif before != after:
             yield PolicyChange(where, f"source of {name}", _source(before), _source(after))
 

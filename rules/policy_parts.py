@@ -12,6 +12,8 @@ from rules.urgency import Priority
 
 EARLIER = "{earlier}"
 """Stands in a text for the date of the study that is compared with."""
+LAST_RESULT = "{last_result}"
+"""Stands in a text for the date of the patient's last result."""
 
 
 class Kind(StrEnum):
@@ -123,10 +125,14 @@ def _is_urgent(table: Table) -> bool:
 
 
 def _sentence(entry: Entry) -> str:
-    """Text for people, in which the date of the earlier study may stand."""
-    text = entry.text()
-    if "{" in text.replace(EARLIER, ""):
-        entry.fail(f"the only word that is filled in is {EARLIER}")
+    """Text for people, in which the date of the earlier study or of the last result may stand."""
+    return only_dates_filled(entry, entry.text())
+
+
+def only_dates_filled(entry: Entry, text: str) -> str:
+    """The text, if nothing else is to be filled in. Raises PolicyError."""
+    if "{" in text.replace(EARLIER, "").replace(LAST_RESULT, ""):
+        entry.fail(f"the only words that are filled in are {EARLIER} and {LAST_RESULT}")
     return text
 
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from rules.condition_words import condition_words, cut_words
 from rules.conditions import AtLeast, AtMost, Condition, ContextAtLeast, ContextAtMost, Cut, leaves
 from rules.policy import FloorRule, Policy, Rule
-from rules.policy_parts import EARLIER
+from rules.policy_parts import EARLIER, LAST_RESULT
 from rules.urgency import Priority
 
 CAUTION = "No cut has been validated on images of CAR-T patients. [P] is an engineering default without a published value."
@@ -67,7 +67,8 @@ def measure_rows(policy: Policy) -> tuple[MeasureRow, ...]:
 
 def undated(words: str) -> str:
     """A policy's words where no study is at hand: the date of the earlier one has no value."""
-    return words.replace(EARLIER, "the earlier study")
+    words = words.replace(EARLIER, "the earlier study").replace(f"the result of {LAST_RESULT}", LAST_RESULT)
+    return words.replace(LAST_RESULT, "the last result")
 
 
 def rule_rows(policy: Policy) -> tuple[RuleRow, ...]:

@@ -8,7 +8,7 @@ from typing import Any
 from rules.claims import text_of
 from rules.conditions import Condition
 from rules.policy import AcceptedRisk, FloorRule, Policy, Rule
-from rules.policy_parts import EARLIER
+from rules.policy_parts import only_dates_filled
 from rules.policy_reading import Entry, Table
 from rules.site_cuts import SiteCut, read_site_cut
 from rules.urgency import Priority
@@ -127,11 +127,8 @@ def _with_cut(rule: Rule, cut: SiteCut) -> tuple[Rule, bool]:
 
 
 def _sentence(entry: Entry) -> str:
-    """A text of the site's own; only the date of the earlier study is filled in."""
-    text = text_of(entry)
-    if "{" in text.replace(EARLIER, ""):
-        entry.fail(f"the only word that is filled in is {EARLIER}")
-    return text
+    """A text of the site's own; only dates are filled in."""
+    return only_dates_filled(entry, text_of(entry))
 
 
 def _refuse_false_words(rule: Rule, table: Table, cut: SiteCut) -> None:

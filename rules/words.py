@@ -41,6 +41,8 @@ _QUANTITIES = {
     Quantity.FLAIR_NEW_VOLUME: "new FLAIR hyperintensity volume",
     Quantity.FLAIR_GONE_VOLUME: "resolved FLAIR hyperintensity volume",
     Quantity.FLAIR_CHANGE: "change of FLAIR hyperintensity volume",
+    Quantity.FLAIR_RESULT_DIFFERENCE: "difference of FLAIR hyperintensity volume to the last result",
+    Quantity.FLAIR_RESULT_CHANGE: "change of FLAIR hyperintensity volume against the last result",
 }
 _FAMILIES = {
     "flair": "FLAIR hyperintensity",
@@ -62,6 +64,7 @@ _FAMILIES = {
     "flair_new": "comparison with an earlier study",
     "flair_gone": "comparison with an earlier study",
     "flair_change": "comparison with an earlier study",
+    "flair_result": "comparison with the last result",
 }
 """What a quantity is part of, by the start of its name, the longest that fits; what is missing is told by family, not number by number."""
 _UNITS = {

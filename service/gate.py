@@ -26,6 +26,7 @@ from rules.policy import Policy
 from rules.site import load_policy
 from rules.urgency import Priority
 from service import audit
+from service.history import last_result
 from service.matching import Contradiction, Match, Matched, NotFlagged, find_patient
 from service.settings import Settings
 from service.store.tables import Instance, Job, Study
@@ -68,6 +69,7 @@ class _Door:
             predecessor=self._earlier_report(),
             state=self._state(),
             earlier_priority=self._earlier_priority(),
+            last_result=last_result(self.session, self.study),
         )
         self._tell(
             "study_admitted",

@@ -14,7 +14,7 @@ from rules.clinical import inferred
 from rules.context_words import context_lines
 from rules.decide import decide
 from rules.decision import Decision
-from rules.facts import Case, Earlier
+from rules.facts import Case, Earlier, LastResult
 from rules.findings import Finding, Measured, Why
 from rules.identity import digest_of
 from rules.messages import SeriesUse, StudyReady, StudyTriaged
@@ -140,6 +140,7 @@ def _failed(failure: tuple[Why, str]) -> Analysis:
 
 def case_of(ready: StudyReady, headers: Sequence[Dataset], result: Analysis) -> Case:
     """What the decision rests on."""
+    last = ready.last_result
     return Case(
         findings=result.findings,
         context=with_birth_date(ready.context, headers),
@@ -148,6 +149,7 @@ def case_of(ready: StudyReady, headers: Sequence[Dataset], result: Analysis) -> 
         study_date=study_date(headers),
         modalities=modalities(headers),
         earlier=Earlier(ready.earlier.study_date, ready.earlier.is_baseline) if ready.earlier else None,
+        last_result=LastResult(last.study_date, last.findings) if last else None,
         identity_mismatch=ready.identity_mismatch,
         earlier_priority=ready.earlier_priority,
     )

@@ -132,9 +132,9 @@ def test_the_policy_as_a_whole(folder: Path):
         ("seizure: 72", "seizure: 48"),
     )
     assert [(change.where, change.what, change.before, change.after) for change in found] == [
-        ("policy", "targets.P1.value", "15.0", "10.0"),
         ("policy", "order.STAT", "P2", "P1"),
         ("policy", "limits.ages.fresh_h.seizure", "72.0", "48.0"),
+        ("policy", "target of P1", "15 min", "10 min"),
     ]
 
 

@@ -13,6 +13,7 @@ from rules.decide import decide
 from rules.decision import Decision, Status
 from rules.facts import Case
 from rules.findings import Measured
+from rules.last_result import DERIVED
 from rules.policy import Kind
 from rules.urgency import Priority, most_urgent
 from rules.words import family_words
@@ -142,7 +143,8 @@ def test_what_is_only_wanted_is_told_when_it_is_missing(case: Case):
     without = (*kept, *(not_assessed(subject, "no earlier study") for subject in WANTED))
     told = " ".join(decide(POLICY, replace(case, findings=without)).not_assessed)
     for subject in WANTED:
-        assert family_words(subject.quantity) in told
+        if subject.quantity not in DERIVED:  # nobody misses a last result that there is none of
+            assert family_words(subject.quantity) in told
 
 
 @promise

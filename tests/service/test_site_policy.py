@@ -90,7 +90,7 @@ def test_the_trail_tells_at_each_start_what_the_site_changes_and_who_answers_for
     (risk,) = first.detail["accepted_risks"]
     assert (risk["name"], risk["reason"]) == ("Dr A", "none is seen here")
     assert risk["what"] == "floor F1 (ASTCT feature of grade 4) is switched off"
-    assert {change["what"] for change in first.detail["changes"]} >= {"targets.P2.value", "floor removed"}
+    assert {change["what"] for change in first.detail["changes"]} >= {"target of P2", "floor removed"}
 
 
 def test_without_an_overlay_there_is_nothing_to_tell(store: Store, settings: Settings):

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from rules.conditions import Subject
 from rules.findings import Why
+from rules.measurable import FOLLOWING
 from rules.policy import Policy
 from workers.checks.check import Check
 
@@ -46,4 +47,4 @@ def unmeasured(policy: Policy, found: tuple[Check, ...]) -> tuple[Subject, ...]:
         for check in found
         for one in check.silence(Why.SERIES_MISSING, "")
     }
-    return tuple(sorted(policy.needed_findings() - made))
+    return tuple(sorted(policy.needed_findings() - made - FOLLOWING))

@@ -129,6 +129,12 @@ QUANTITIES = {
     Quantity.FLAIR_NEW_VOLUME: private("flair-new", "New FLAIR hyperintensity volume"),
     Quantity.FLAIR_GONE_VOLUME: private("flair-gone", "Resolved FLAIR hyperintensity volume"),
     Quantity.FLAIR_CHANGE: private("flair-change", "Change of FLAIR hyperintensity volume"),
+    Quantity.FLAIR_RESULT_DIFFERENCE: private(
+        "flair-result-difference", "Difference of FLAIR hyperintensity volume to the last result"
+    ),
+    Quantity.FLAIR_RESULT_CHANGE: private(
+        "flair-result-change", "Change of FLAIR hyperintensity volume against the last result"
+    ),
 }
 _FINDING_TYPES = {
     "flair_hyperintensity": T2_HYPERINTENSITY,
