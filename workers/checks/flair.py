@@ -12,6 +12,7 @@ from rules.anatomy import Region, Role, Side
 from rules.findings import UNITS, Evidence, Finding, Lesion, Measured, NotAssessed, Quantity, Why
 from rules.measures import Measure
 from workers.checks.areas import FACES, Area, Values, areas, evidence, lesions
+from workers.checks.bright_fluid import APART, WORDS, has_bright_fluid
 from workers.checks.check import Check, Inputs
 from workers.checks.cropping import around_brain, put_back
 from workers.checks.hyperintensity import Hyperintensity, Probability, find_hyperintensity
@@ -26,7 +27,7 @@ from workers.models.engine import probability_on, within_mask
 from workers.models.store import Installed, installed, shipped
 
 NAME = "flair_hyperintensity"
-VERSION = "4"
+VERSION = "5"
 
 EDGE_SHARE, SHARE, LEAST_ML = 1.2, 0.4, 0.5
 """Half width of a volume's 95 % interval: over the volume of a layer of voxels on the surface, over the volume, and at least. It
@@ -78,6 +79,8 @@ def measure(inputs: Inputs, models: Installed | None = None) -> CheckResult:
     whole = inputs.scan(Role.FLAIR)
     scan, box = around_brain(whole)
     seen = _look(scan, models or Installed())
+    if has_bright_fluid(scan.anatomy):
+        return _apart_from_fluid(seen)
     findings: list[Finding] = []
     for region in REPORTED:
         findings += _of_region(seen, region)
@@ -91,6 +94,14 @@ def silence(why: Why, detail: str) -> tuple[Finding, ...]:
     silent = [finding for region in REPORTED for finding in _silence(region, why, detail)]
     silent.append(NotAssessed(Quantity.FLAIR_CORTICAL_SHARE, Region.BRAIN, Side.WHOLE, why, detail))
     return tuple(silent)
+
+
+def _apart_from_fluid(seen: Seen) -> CheckResult:
+    """What can be said where bright fluid is not near; no mask, for it could not be compared with another."""
+    found = [one for region in REPORTED if region in APART for one in _of_region(seen, region)]
+    silent = [one for one in silence(Why.QUALITY, WORDS) if one.region not in APART]
+    kept = tuple(one for one in _lesions(seen) if one.region in APART)
+    return CheckResult((*found, *silent), None, Role.FLAIR, kept)
 
 
 def _silence(region: Region, why: Why, detail: str) -> list[Finding]:

@@ -146,7 +146,7 @@ def test_key_slices_are_those_with_most_of_it():
     areas = (result.mask & anatomy.region(Region.PARIETAL, Side.LEFT)).sum(axis=(1, 2))
     assert finding.evidence.sop_instance_uids[0] == volume.sop_instance_uids[int(np.argmax(areas))]
     assert len(finding.evidence.sop_instance_uids) == 3
-    assert finding.evidence.check == "flair_hyperintensity 4 flair_lesion 1"
+    assert finding.evidence.check == "flair_hyperintensity 5 flair_lesion 1"
 
 
 def test_a_region_outside_the_slices_is_not_assessed():

@@ -1,0 +1,76 @@
+"""A FLAIR whose fluid is not nulled says nothing of the cortex, and all the same what it can of the deep regions."""
+
+import numpy as np
+import pytest
+
+from rules.anatomy import Region, Role, Side
+from rules.findings import Measured, NotAssessed, Quantity, Why
+from tests.workers.imaging.heads import flat_anatomy, scans_of
+from workers.checks import flair
+from workers.checks.bright_fluid import APART, has_bright_fluid
+from workers.checks.check import Inputs
+from workers.checks.lesion_adc import lesion_adcs
+from workers.errors import CannotAssess
+
+
+def head(bright, where=None, lesion=None):
+    """A head whose fluid outside the ventricles has this signal, everywhere or where asked, with a region 1.6 times as bright."""
+    _, anatomy = flat_anatomy()
+    share = 1.0 - anatomy.grey.astype(np.float32) - anatomy.white.astype(np.float32)
+    fluid = np.clip(share, 0, 1) * ~anatomy.region(Region.VENTRICLES) * (where(anatomy) if where else 1)
+    wanted = anatomy.corrected * (1 - fluid) + bright * fluid
+    gain = np.where(anatomy.corrected > 0, wanted / np.maximum(anatomy.corrected, 0.05), 1.0)
+    return flat_anatomy(np.where(anatomy.region(lesion), 1.6, gain) if lesion else gain)
+
+
+def behind(anatomy):
+    return anatomy.template_mm[1] < -20
+
+
+def left(anatomy):
+    return anatomy.is_left
+
+
+@pytest.mark.parametrize(
+    ("bright", "where", "expected"),
+    [
+        (2.0, None, True),
+        (1.1, None, False),
+        (2.0, behind, False),
+        (2.0, left, False),
+    ],
+    ids=["all of it", "as bright as tissue: oedema", "behind only: PRES", "on one side: infarct"],
+)
+def test_fluid_is_bright_only_if_all_of_it_is_brighter_than_tissue(bright, where, expected):
+    assert has_bright_fluid(head(bright, where)[1]) is expected
+
+
+def test_cortex_beside_bright_fluid_is_not_assessed_and_a_deep_lesion_is_told():
+    volume, anatomy = head(2.0, lesion=Region.THALAMUS)
+    result = flair.measure(scans_of(volume, anatomy))
+    volumes = {(f.region, f.side): f for f in result.findings if f.quantity is Quantity.FLAIR_VOLUME}
+    for region in (Region.PARIETO_OCCIPITAL, Region.HIPPOCAMPUS):
+        assert isinstance(volumes[region, Side.LEFT], NotAssessed)
+        assert volumes[region, Side.LEFT].why is Why.QUALITY
+        assert "oxygen" in volumes[region, Side.LEFT].detail
+    assert isinstance(volumes[Region.BRAIN, Side.WHOLE], NotAssessed)
+    assert isinstance(volumes[Region.THALAMUS, Side.LEFT], Measured)
+    assert volumes[Region.THALAMUS, Side.LEFT].value > 2
+    assert {one.region for one in result.lesions} <= APART
+
+
+def test_what_was_not_measured_is_not_compared_either():
+    volume, anatomy = head(2.0)
+    scans = scans_of(volume, anatomy)
+    result = flair.measure(scans)
+    assert result.mask is None
+    later = Inputs(scans.scans, found={flair.NAME: result})
+    with pytest.raises(CannotAssess):
+        lesion_adcs(later, scans.scan(Role.FLAIR), (Region.PARIETO_OCCIPITAL,), flair.NAME)
+
+
+def test_everything_is_said_or_silent_as_ever():
+    said = {(f.quantity, f.region, f.side) for f in flair.measure(scans_of(*head(2.0))).findings}
+    silent = {(f.quantity, f.region, f.side) for f in flair.silence(Why.QUALITY, "")}
+    optional = {Quantity.FLAIR_RATIO, Quantity.FLAIR_Z, Quantity.FLAIR_LATERALITY}
+    assert {one for one in silent if one[0] not in optional or one[1] not in APART} <= said
