@@ -29,6 +29,8 @@ DEPTH_MM: Ramp = (2.0, 4.0)
 """Depth under the brain's surface; nearer lie sulcal veins, dura and bone. [P]"""
 DEPTH_AT_AIR_MM: Ramp = (5.0, 9.0)
 """The same over the air of the orbital roof, of the sinuses and of the mastoid. [P]"""
+GOES_ON = 0.9
+"""Factor of what seems to go on, into the next slices or out of its neighbourhood: beside a vein a focus does, too. [P]"""
 MAYBE = 0.1
 """Least score of what counts into the uncertainty."""
 
@@ -146,7 +148,7 @@ def _foci(anatomy: Anatomy, free: list[Spot], spots: list[Spot]) -> list[Focus]:
 def _score(anatomy: Anatomy, spot: Spot, voxel: tuple[int, int, int]) -> float:
     """Product of what darkness, shape, size, tissue and depth say, 0 to 1."""
     place = _template_mm(anatomy, voxel)
-    if spot.goes_on or _near(place, PINEAL) or _near(place, GLOMUS):
+    if _near(place, PINEAL) or _near(place, GLOMUS):
         return 0.0
     here = tuple(spot.voxels)
     tissue = float(np.mean(anatomy.grey[here] + anatomy.white[here], dtype=np.float64))
@@ -157,7 +159,8 @@ def _score(anatomy: Anatomy, spot: Spot, voxel: tuple[int, int, int]) -> float:
     longest = _cuts(Measure.BLEED_LONGEST_NONE, Measure.BLEED_LONGEST_SURE)
     size = _ramp(spot.diameter_mm, diameter) * _ramp(spot.longest_mm, longest)
     return (
-        _ramp(spot.darkness, DARKNESS)
+        (GOES_ON if spot.goes_on else 1.0)
+        * _ramp(spot.darkness, DARKNESS)
         * shape
         * size
         * _ramp(tissue, _cuts(Measure.BLEED_TISSUE_NONE, Measure.BLEED_TISSUE_SURE))

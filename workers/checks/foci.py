@@ -37,8 +37,8 @@ CUTS = (0.5, 0.35)
 TOUCHING_CUTS = (0.7, 0.85)
 """Fractions at which touching foci come apart; tried on very dark ones only, lest they break veins into beads. [P]"""
 VERY_DARK = 0.45
-TOO_LONG = 2.0
-"""Length over width from which a very dark spot is cut again."""
+TOO_LONG, TOO_LONG_MM = 2.0, 10.0
+"""Length over width, and length, from which a very dark spot is cut again."""
 LEAST_DARKNESS = 0.15
 SLANT = 1.5
 """How steeply a vein may run to be followed from slice to slice: shift in the plane over height. [P]"""
@@ -188,7 +188,7 @@ def _best_cut(
     if CUTS[1] * peak >= 3.0 * noise:
         aspect = max(aspect, 0.8 * _shape(_component(near, at, CUTS[1] * peak), mm)[1])
     for cut in TOUCHING_CUTS:
-        if aspect <= TOO_LONG or peak < VERY_DARK:
+        if (aspect <= TOO_LONG and length <= TOO_LONG_MM) or peak < VERY_DARK:
             break
         core = _component(near, at, cut * peak)
         length, aspect = _shape(core, mm)

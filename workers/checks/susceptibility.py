@@ -24,7 +24,7 @@ from workers.imaging.regions import parts_of, sides
 from workers.imaging.scan import Scan
 
 NAME = "susceptibility"
-VERSION = "2"
+VERSION = "3"
 LABEL = f"{NAME} {VERSION}"
 
 REPORTED = (
@@ -34,6 +34,9 @@ REPORTED = (
     Region.MEDULLA, Region.BRAINSTEM, Region.CEREBELLUM, Region.PERIVENTRICULAR, Region.CENTRUM_SEMIOVALE,
 )  # fmt: skip
 
+MERGED = 0.05
+"""Share of the foci that hide in a vein, a nucleus' iron or another focus, or are drawn out of shape by it: 4 of 92 in nine
+simulated studies of the tuning half. [P]"""
 _LARGE = (Quantity.HAEMORRHAGE_DIAMETER, Quantity.HAEMORRHAGE_VOLUME)
 Place = tuple[Region, Side]
 
@@ -87,12 +90,11 @@ def _counts(scan: Scan, bleeds: Bleeds) -> list[Finding]:
 
 
 def _count(scan: Scan, bleeds: Bleeds, place: Place) -> Measured:
-    """Foci whose centre lies there; the uncertainty is that of independent doubtful calls."""
+    """Foci whose centre lies there; the uncertainty is that of independent doubtful calls, and of foci that nothing is left of."""
     there = [focus for focus in bleeds.foci if _lies(scan, focus.voxel, place)]
     counted = [focus for focus in there if focus.score >= cut_of(Measure.BLEED_LEAST_SCORE)]
-    doubt = 1.96 * float(
-        np.sqrt(sum(focus.score * (1 - focus.score) for focus in there if focus.score >= MAYBE))
-    )
+    calls = sum(focus.score * (1 - focus.score) for focus in there if focus.score >= MAYBE)
+    doubt = 1.96 * float(np.sqrt(calls + MERGED * len(counted)))
     slices = np.array([focus.voxel[0] for focus in counted], dtype=np.intp)
     quantity = Quantity.MICROBLEED_COUNT
     seen = evidence(LABEL, scan.volume, slices)

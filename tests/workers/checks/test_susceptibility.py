@@ -8,6 +8,7 @@ from scipy import ndimage
 
 from rules.anatomy import Region, Role, Side
 from rules.findings import Finding, Measured, NotAssessed, Quantity, Why
+from workers.checks import foci
 from workers.checks.check import Inputs, Lack
 from workers.checks.result import CheckResult
 from workers.checks.susceptibility import CHECK, REPORTED, measure, silence
@@ -299,3 +300,29 @@ def test_a_haemorrhage_counts_though_only_a_part_of_the_brain_is_seen():
     found = result_of(replace(scan, anatomy=replace(scan.anatomy, covered=covered))).findings
     assert one_of(found, Quantity.HAEMORRHAGE_DIAMETER, Region.BRAIN).value == pytest.approx(18, abs=2)
     assert one_of(found, Quantity.MICROBLEED_COUNT, Region.BRAIN).why is Why.COVERAGE
+
+
+def test_a_large_focus_counts_up_to_ten_millimetres():
+    head = Head(noise=0.02)
+    shares = [head.radius((0.0, -10.0, 20.0), (5.2, 3.8, 3.8), up) <= 1 for up in head.heights()]
+    scan = head.darken(shares, 0.58).scan()
+    assert one_of(result_of(scan).findings, Quantity.MICROBLEED_COUNT).value == 1
+
+
+def test_three_foci_that_touch_are_three():
+    head = Head(noise=0.02)
+    for x, y in ((-2.75, 0.0), (2.75, 0.0), (0.0, 4.8)):
+        head.ball((x, y - 10.0, 20.0), 5.0, 0.5)
+    assert one_of(result_of(head.scan()).findings, Quantity.MICROBLEED_COUNT).value == 3
+
+
+def test_a_round_focus_that_seems_to_go_on_still_counts(monkeypatch):
+    """A vein that passes in the next slices makes it seem so; a vein itself is not round."""
+    scan = Head().ball((0.0, -10.0, 20.0), 4).scan()
+    monkeypatch.setattr(foci, "_passes", lambda *_: True)
+    assert one_of(result_of(scan).findings, Quantity.MICROBLEED_COUNT).value == 1
+
+
+def test_sure_foci_leave_a_doubt_of_those_that_merge():
+    count = one_of(result_of(spotted().scan()).findings, Quantity.MICROBLEED_COUNT)
+    assert count.uncertainty >= 1.96 * np.sqrt(0.05 * count.value)
