@@ -40,6 +40,13 @@ class Orthanc:
         with urllib.request.urlopen(request, timeout=10) as answer:
             return json.loads(answer.read())
 
+    def upload(self, path: Path) -> None:
+        """Give it a DICOM file."""
+        request = urllib.request.Request(
+            f"http://127.0.0.1:{self.http_port}/instances", data=path.read_bytes(), method="POST"
+        )
+        urllib.request.urlopen(request, timeout=10).close()
+
     def instances(self, study_instance_uid: str) -> list[dict[str, Any]]:
         query = {
             "Level": "Instance",
@@ -73,6 +80,7 @@ def running_orthanc(folder: Path) -> Iterator[Orthanc]:
         "RemoteAccessAllowed": False,
         "AuthenticationEnabled": False,
         "DicomAlwaysAllowStore": True,
+        "DicomAlwaysAllowFind": True,
         "OverwriteInstances": False,
     }
     path = folder / "orthanc.json"
