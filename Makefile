@@ -9,7 +9,7 @@ BIN := $(VENV)/bin
 STUDY ?=
 TESTS ?= tests
 
-.PHONY: demo test lint lock bench-analysis bench-ingest mutation clean
+.PHONY: demo test lint lock bench-analysis bench-ingest fault-node fuzz-node mutation clean
 
 demo: $(VENV)/.ready
 	$(BIN)/cartriage demo $(if $(STUDY),--study "$(STUDY)")
@@ -32,6 +32,14 @@ bench-analysis: $(VENV)/.ready
 BENCH ?=
 bench-ingest: $(VENV)/.ready
 	$(BIN)/python -m tests.bench.ingest $(BENCH)
+
+# Not tests: the node under faults (killed, cut off, crowded, full, locked) and under mutated PDUs and objects, with counts. Both
+# rewrite their table in docs/performance.md; small runs of both are in the tests.
+fault-node: $(VENV)/.ready
+	$(BIN)/python -m tests.bench.faults $(BENCH)
+
+fuzz-node: $(VENV)/.ready
+	$(BIN)/python -m tests.bench.fuzz $(BENCH)
 
 # Not a test: does a test fail if the code that decides is changed? Hours on one core; see docs/mutation.md.
 # In a folder of its own: with its setproctitle in the virtual environment, Celery renames our processes.
