@@ -11,7 +11,7 @@ TESTS ?= tests
 JOBS ?= 2
 UPGRADE ?=
 
-.PHONY: demo test lint lock bench-analysis bench-ingest faults mutation clean
+.PHONY: demo test lint lock bench-analysis bench-ingest faults fault-node fuzz-node mutation clean
 
 demo: $(VENV)/.ready
 	$(BIN)/cartriage demo $(if $(STUDY),--study "$(STUDY)")
@@ -40,6 +40,14 @@ bench-ingest: $(VENV)/.ready
 KILLS ?= 50
 faults: $(VENV)/.ready
 	$(BIN)/python -m tests.service.killing $(KILLS)
+
+# Not tests: the node under faults (killed, cut off, crowded, full, locked) and under mutated PDUs and objects, with counts. Both
+# rewrite their table in docs/performance.md; small runs of both are in the tests.
+fault-node: $(VENV)/.ready
+	$(BIN)/python -m tests.bench.faults $(BENCH)
+
+fuzz-node: $(VENV)/.ready
+	$(BIN)/python -m tests.bench.fuzz $(BENCH)
 
 # Not a test: does a test fail if the code that decides is changed? Hours on one core; see docs/mutation.md.
 # In a folder of its own: with its setproctitle in the virtual environment, Celery renames our processes.

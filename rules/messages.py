@@ -25,6 +25,12 @@ class Basis(StrEnum):
     """Somebody handed over a folder (the offline door)."""
     QUIET_TIME = "quiet_time"
     """Nothing arrived for a while; no guarantee."""
+    ARCHIVE_COUNT = "archive_count"
+    """An archive counts the same objects in each series."""
+    AVAILABILITY = "availability"
+    """All objects of an Instance Availability Notification are here."""
+    MPPS = "mpps"
+    """The scanner finished (Modality Performed Procedure Step), and all its objects are here."""
 
 
 class ResultState(StrEnum):
@@ -68,6 +74,10 @@ class Completeness:
     basis: Basis
     instances: int
     detail: str = ""
+    is_degraded: bool = False
+    """Whether something is known to be missing: the study went on all the same."""
+    missing: tuple[str, ...] = ()
+    """What, one clause each."""
 
 
 @dataclass(frozen=True, slots=True)

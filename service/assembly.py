@@ -1,20 +1,20 @@
-"""Assembly: a study that has been quiet becomes a snapshot, passes the gate, and is owed to the workers - or declined."""
+"""Assembly: a study that is whole, or has been quiet, becomes a snapshot, passes the gate, and is owed to the workers - or declined."""
 
 import threading
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 
 import structlog
-from sqlalchemy import or_, select
+from sqlalchemy import select
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.orm import Session
 
 from rules.identity import input_digest
-from rules.messages import Basis
 from rules.policy import Policy, load
 from rules.policy_diff import compared
 from service import audit
 from service.ageing import note_aged
+from service.completeness import CLOCK_TOLERANCE, completeness_of, due
 from service.errors import ServiceError, StoreUnavailableError
 from service.gate import ACTOR, Snapshot, decide, files_of, policy_in_force
 from service.routing import owe_originals
@@ -25,8 +25,6 @@ from service.store.tables import Instance, Report, Study
 REOPEN_DAYS = 30
 """A patient who is flagged, or whose context changes, gets the studies of this many days decided again."""
 
-_CLOCK_TOLERANCE = timedelta(seconds=60)
-"""Clocks of several machines may differ by this; a moment further ahead tells of a clock that went back."""
 _TICK_S = 1.0
 _TICK_MAX_S = 30.0
 """Longest wait for a database that is down."""
@@ -41,24 +39,13 @@ def settle(session: Session, settings: Settings, now: datetime) -> list[Snapshot
     return [settle_study(session, uid, settings, now) for uid in due(session, settings, now)]
 
 
-def due(session: Session, settings: Settings, now: datetime) -> Sequence[str]:
-    """Open studies that nothing arrived for since `quiet_time_s`, oldest first.
-
-    A study that was last received well in the future tells of a clock that went back; it is due at once, to be dated anew.
-    """
-    quiet_since = now - timedelta(seconds=settings.quiet_time_s)
-    is_due = or_(Study.last_received_at <= quiet_since, Study.last_received_at > now + _CLOCK_TOLERANCE)
-    found = select(Study.study_instance_uid).where(Study.is_open, is_due)
-    return session.scalars(found.order_by(Study.last_received_at)).all()
-
-
 def settle_study(session: Session, study_instance_uid: str, settings: Settings, now: datetime) -> Snapshot:
     """Make the next snapshot of one study if its inputs changed, and decide at the gate what is owed for it.
 
     The same inputs with the same context change nothing.
     """
     study = session.get_one(Study, study_instance_uid, with_for_update=True, populate_existing=True)
-    if study.last_received_at > now + _CLOCK_TOLERANCE:
+    if study.last_received_at > now + CLOCK_TOLERANCE:
         # Waiting for the clock to come back to that moment could take hours: the quiet time starts now instead.
         audit.record(session, "clock_went_back", study_instance_uid, ACTOR, now, was=study.last_received_at)
         study.last_received_at = now
@@ -174,6 +161,7 @@ def _instances(session: Session, study: Study) -> Sequence[Instance]:
 def _tell_settled(
     session: Session, study: Study, instances: Sequence[Instance], settings: Settings, now: datetime
 ) -> None:
+    completeness = completeness_of(session, study, instances, settings)
     audit.record(
         session,
         "study_settled",
@@ -184,6 +172,7 @@ def _tell_settled(
         instances=len(instances),
         series=len({instance.series_instance_uid for instance in instances}),
         input_digest=study.settled_digest,
-        basis=Basis.QUIET_TIME,
+        basis=completeness.basis,
+        missing=completeness.missing,
         quiet_time_s=settings.quiet_time_s,
     )

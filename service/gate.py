@@ -14,8 +14,6 @@ from rules.codec import from_plain, to_plain
 from rules.cohort import Admitted, DeclineCode, Declined, admit
 from rules.facts import StudyHeaders
 from rules.messages import (
-    Basis,
-    Completeness,
     InstanceFile,
     ReportFile,
     ReportKind,
@@ -26,6 +24,7 @@ from rules.policy import Policy
 from rules.site import load_policy
 from rules.urgency import Priority
 from service import audit
+from service.completeness import completeness_of
 from service.history import last_result
 from service.matching import Contradiction, Match, Matched, NotFlagged, find_patient
 from service.settings import Settings
@@ -61,7 +60,7 @@ class _Door:
             study_instance_uid=self.study.study_instance_uid,
             snapshot=self.study.settled_snapshot,
             instances=files_of(self.instances),
-            completeness=self._completeness(),
+            completeness=completeness_of(self.session, self.study, self.instances, self.settings),
             context=found.context,
             policy_digest=policy_in_force(self.settings.site_policy).digest,
             requested_at=self.now,
@@ -106,16 +105,6 @@ class _Door:
 
     def _tell(self, event: str, **detail: object) -> None:
         audit.record(self.session, event, self.study.study_instance_uid, ACTOR, self.now, **detail)
-
-    def _completeness(self) -> Completeness:
-        beside = select(func.count()).where(
-            Instance.study_instance_uid == self.study.study_instance_uid, Instance.is_conflict
-        )
-        conflicts = self.session.scalar(beside) or 0
-        detail = f"no new object for {self.settings.quiet_time_s:g} s"
-        if conflicts:
-            detail += f"; {conflicts} conflicting copies kept beside, not analysed"
-        return Completeness(Basis.QUIET_TIME, len(self.instances), detail)
 
     def _predecessor(self) -> str:
         """The job whose result the new one supersedes."""

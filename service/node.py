@@ -11,7 +11,7 @@ import structlog
 from pynetdicom import AE, _config, evt
 from pynetdicom.sop_class import Verification
 
-from service import audit, commitment
+from service import announcements, audit, commitment
 from service.accepted import storage_contexts, tls_context, why_refused
 from service.errors import StoreUnavailableError
 from service.intake import Intake, open_intake
@@ -68,7 +68,8 @@ def _entity(settings: Settings) -> Any:
     ae.dimse_timeout = settings.network_timeout_s
     ae.require_called_aet = True
     ae.supported_contexts = storage_contexts(settings)
-    ae.add_supported_context(Verification)
+    for sop_class in (Verification, *announcements.SOP_CLASSES):
+        ae.add_supported_context(sop_class)
     ae.add_supported_context(commitment.CONTEXT, scu_role=True, scp_role=True)
     return ae
 
@@ -76,6 +77,7 @@ def _entity(settings: Settings) -> Any:
 def _listen(ae: Any, intake: Intake, settings: Settings) -> Server:
     handlers = [
         (evt.EVT_C_ECHO, _on_echo),
+        *announcements.handlers(intake.store),
         (evt.EVT_REQUESTED, _on_requested, [settings]),
         *commitment.handlers(intake.store),
         (evt.EVT_REJECTED, _on_rejected, [intake.store, settings]),

@@ -20,6 +20,7 @@ RUNNERS = {
     "delivery": "service.delivery:run_delivery",
     "bell": "service.bell:run_bell",
     "assembly": "service.assembly:run_assembly",
+    "inquiry": "service.inquiry:run_inquiry",
     "node": "service.node:run_node",
     "desk": "service.desk:run_desk",
     WEB: "service.web.server:run_web",
@@ -61,6 +62,7 @@ PROCESSES = (
     ),
     Process("bell", _ours("bell"), wave=1, grace_s=10.0),
     Process("assembly", _ours("assembly"), wave=1, grace_s=10.0),
+    Process("inquiry", _ours("inquiry"), wave=1, grace_s=30.0),
     Process("node", _ours("node"), wave=1, grace_s=10.0),
     Process("desk", _ours("desk"), wave=1, grace_s=10.0),
     Process(WEB, _ours(WEB), wave=0, grace_s=10.0),
@@ -80,8 +82,10 @@ def embedded(settings: Settings) -> Settings:
 
 
 def planned(settings: Settings, *, has_worker: bool) -> tuple[Process, ...]:
-    """The processes to run: without a broker if one is set, without a worker if none is wanted here."""
+    """The processes to run: without a broker if one is set, a worker if none is wanted here, an inquiry if there is no archive."""
     left_out = {WORKER} if not has_worker else set()
+    if not settings.archives:
+        left_out.add("inquiry")
     if settings.redis_url and settings.redis_url != socket_url(settings.data):
         left_out.add(BROKER)
     return tuple(process for process in PROCESSES if process.name not in left_out)

@@ -40,6 +40,8 @@ _OTHER_PDU_BYTES = 1 << 20
 _NEWS_S = 0.1
 """Longest wait for news, so that timers are looked at."""
 _ESTABLISHED = "Sta6"
+_ENDED = frozenset({"Sta1", "Sta13"})
+"""States of the state machine (PS3.8 9.2.2): data may be transferred; idle, or waiting for the connection to close."""
 _CLOSED, _INVALID = "Evt17", "Evt19"
 """Events of the state machine: the connection is gone; an unrecognised or invalid PDU (PS3.8 9.2.1)."""
 _PDU_HEADER = Struct(">BBI")
@@ -245,6 +247,14 @@ class _Receiver(DULServiceProvider):
     def _wake(self) -> None:
         with contextlib.suppress(OSError):  # the thread has ended, and closed it
             self._ringer.send(b"!")
+
+    def _process_recv_primitive(self) -> bool:
+        if self.state_machine.current_state in _ENDED:
+            # An abort of ours that comes after the end would be an invalid event, and end the thread with an error.
+            with contextlib.suppress(queue.Empty):
+                self.to_provider_queue.get(block=False)
+            return False
+        return super()._process_recv_primitive()
 
     def _is_transport_event(self) -> bool:
         connection = self.socket.socket if self.socket is not None else None

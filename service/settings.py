@@ -89,10 +89,18 @@ class Settings(BaseSettings):
     """Below this free space the node answers 0xA700 (out of resources)."""
 
     quiet_time_s: float = Field(default=30.0, gt=0)
-    """A study is settled when nothing arrived for this long."""
+    """A study is settled when nothing arrived for this long, whatever is still missing."""
+    settle_after_s: float = Field(default=2.0, ge=0)
+    """A study that is whole by evidence is settled when nothing arrived for this long."""
     destinations: tuple[AnyDestination, ...] = ()
-    routing: Annotated[Path | None, BeforeValidator(lambda value: value or None)] = None
+    routing: OptionalPath = None
     """The site's own routing.yaml; empty is every result to every destination."""
+    archives: tuple[Destination, ...] = ()
+    """Archives that are asked by C-FIND how many objects an open study has."""
+    archive_timeout_s: float = Field(default=10.0, gt=0)
+    """Of each step of such a question."""
+    archive_ask_after_s: float = Field(default=5.0, gt=0)
+    """A study is asked for when nothing arrived for this long, and again after as long while it is open."""
     delivery_timeout_s: float = Field(default=30.0, gt=0)
     delivery_backoff_s: float = Field(default=5.0, gt=0)
     """First wait after a failed delivery; doubles up to `delivery_backoff_max_s`."""

@@ -121,6 +121,24 @@ class Instance(Base):
     study: Mapped[Study] = relationship(back_populates="instances")
 
 
+class Announced(Base):
+    """What a scanner or an archive said that a study has. It may come before the first image."""
+
+    __tablename__ = "announced"
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    key: Mapped[str] = mapped_column(
+        String(128), unique=True, comment="UID of the step or notification, or archive and study"
+    )
+    study_instance_uid: Mapped[str] = mapped_column(UID, index=True)
+    basis: Mapped[str] = mapped_column(String(16), comment="rules.messages.Basis")
+    is_final: Mapped[bool] = mapped_column(comment="false while a scanner is still at it")
+    series: Mapped[dict[str, Any]] = mapped_column(comment="Series Instance UID to its number of objects")
+    sender: Mapped[str] = mapped_column(String(16))
+    created_at: Mapped[datetime]
+    changed_at: Mapped[datetime]
+
+
 class CohortPatient(Base):
     """A flagged patient: recipient of CAR-T cells, with the context by hand or import."""
 

@@ -6,6 +6,7 @@ slice and number of senders. The median of the rounds counts: other work on the 
 
 import argparse
 import json
+import os
 import platform
 import shutil
 import statistics
@@ -14,6 +15,7 @@ from collections import defaultdict
 from pathlib import Path
 from typing import Any
 
+from tests.bench.page import table, write_section
 from tests.bench.peers import Listener, listeners, send
 from tests.bench.slices import write_slices
 
@@ -35,6 +37,7 @@ def run(counts: dict[int, int], senders: tuple[int, ...], rounds: int, folder: P
         return {
             "machine": f"{platform.machine()}, {platform.system()} {platform.release()}",
             "rounds": rounds,
+            "load": round(os.getloadavg()[1], 1),
             "durable": {peer.name: peer.syncs for peer in peers},
             "peak_mb": {peer.name: round(peer.peak_mb()) for peer in peers},
             "runs": [_summary(size, number, counts[size], by) for (size, number), by in figures.items()],
@@ -79,6 +82,32 @@ def _summary(
     }
 
 
+def _text(result: dict[str, Any]) -> str:
+    names = ("cartriage", "orthanc", "storescp")
+    rows = [
+        (
+            run["slice"],
+            run["senders"],
+            *(run["per_s"][name] for name in names),
+            run["ratio"]["orthanc"],
+            " / ".join(str(run["server_cpu_ms"][name]) for name in names[:2]),
+        )
+        for run in result["runs"]
+    ]
+    head = (
+        "slices",
+        "senders",
+        "this node, 1/s",
+        "Orthanc, 1/s",
+        "storescp, 1/s",
+        "ratio to Orthanc",
+        "CPU ms, ours / Orthanc",
+    )
+    peaks = ", ".join(f"{name} {peak} MB" for name, peak in result["peak_mb"].items())
+    durable = "; ".join(f"{name}: {what}" for name, what in result["durable"].items())
+    return f"{table(head, rows)}\n\nPeak memory: {peaks}. Durable before the answer: {durable}. Load of the machine: {result['load']}."
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument(
@@ -90,6 +119,7 @@ def main() -> None:
     with tempfile.TemporaryDirectory(prefix="bench-ingest-") as folder:
         counts = {256: arguments.count, 512: arguments.count // 2}
         result = run(counts, tuple(arguments.senders), arguments.rounds, Path(folder))
+    write_section("bench-ingest", _text(result))
     print(json.dumps(result, indent=2))  # noqa: T201 - the figures are what it is for
 
 

@@ -7,7 +7,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -31,20 +31,21 @@ class Listener:
     """What it makes durable before it answers."""
 
     def cpu_s(self) -> float:
-        """Processor time so far, with its children."""
-        return sum(sum(one.cpu_times()[:2]) for one in self._all())
+        """Processor time so far, with its children, ended or not."""
+        spent = sum(self.process.cpu_times()[:4])
+        for child in self.process.children(recursive=True):
+            with suppress(psutil.NoSuchProcess):
+                spent += sum(child.cpu_times()[:2])
+        return spent
 
     def peak_mb(self) -> float:
         """Peak resident memory of its largest process, in MB."""
         peaks = []
-        for one in self._all():
-            status = Path(f"/proc/{one.pid}/status").read_text()
-            if "VmHWM:" in status:  # a child that ended has none
+        for one in [self.process, *self.process.children(recursive=True)]:
+            with suppress(OSError, IndexError):  # a child that ended has none
+                status = Path(f"/proc/{one.pid}/status").read_text()
                 peaks.append(int(status.split("VmHWM:")[1].split()[0]) * 1024 / 1e6)
         return max(peaks)
-
-    def _all(self) -> list[psutil.Process]:
-        return [self.process, *self.process.children(recursive=True)]
 
 
 @contextmanager
@@ -54,12 +55,14 @@ def listeners(folder: Path) -> Iterator[tuple[Listener, ...]]:
 
 
 @contextmanager
-def cartriage(folder: Path, **variables: str) -> Iterator[Listener]:
-    """This node, with its defaults."""
-    data, port = folder / "cartriage", free_port()
+def cartriage(
+    folder: Path, name: str = "cartriage", data: str = "", at: Path | None = None, **variables: str
+) -> Iterator[Listener]:
+    """This node, with its defaults, on a data folder of its name (or `data`, or `at` another place)."""
+    place, port = at or folder / (data or name), free_port()
     environment = {
         **os.environ,
-        "CARTRIAGE_DATA": str(data),
+        "CARTRIAGE_DATA": str(place),
         "CARTRIAGE_PORT": str(port),
         "CARTRIAGE_MAXIMUM_ASSOCIATIONS": "300",
         "CARTRIAGE_DISK_WATERMARK_MB": "0",
@@ -67,7 +70,7 @@ def cartriage(folder: Path, **variables: str) -> Iterator[Listener]:
     }
     command = [sys.executable, "-m", "service.cli", "run", "node"]
     syncs = "file, folder, row (SQLite WAL, synchronous=FULL)"
-    with _running(command, environment, folder / "cartriage.log", port) as process:
+    with _running(command, environment, folder / f"{name}.log", port) as process:
         yield Listener("cartriage", "CARTRIAGE", port, process, syncs)
 
 
@@ -136,9 +139,11 @@ def _running(
         _await(lambda: _is_open(port), process)
         yield process
     finally:
-        process.terminate()
         try:
+            process.terminate()
             process.wait(20)
+        except psutil.NoSuchProcess:
+            return
         except psutil.TimeoutExpired:
             process.kill()
             process.wait(20)

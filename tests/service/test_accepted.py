@@ -28,7 +28,8 @@ from service.store.tables import AuditEvent, Instance
 from tests.peers import need
 from tests.service.conftest import MR_IMAGE_STORAGE, NOON, encoded, mr_slice, received
 from tests.service.test_node import write_files
-from tests.service.test_receiving import command, connected, left_over, pdu, pdv, status
+from tests.service.test_receiving import left_over
+from tests.service.wire import command, connected, pdu, pdv, status
 
 pytestmark = [
     pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning"),

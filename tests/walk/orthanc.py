@@ -47,6 +47,13 @@ class Orthanc:
             with urllib.request.urlopen(urllib.request.Request(url, method="DELETE"), timeout=10):
                 pass
 
+    def upload(self, path: Path) -> None:
+        """Give it a DICOM file."""
+        request = urllib.request.Request(
+            f"http://127.0.0.1:{self.http_port}/instances", data=path.read_bytes(), method="POST"
+        )
+        urllib.request.urlopen(request, timeout=10).close()
+
     def instances(self, study_instance_uid: str) -> list[dict[str, Any]]:
         query = {
             "Level": "Instance",
@@ -81,6 +88,7 @@ def running_orthanc(folder: Path, **more: Any) -> Iterator[Orthanc]:
         "RemoteAccessAllowed": False,
         "AuthenticationEnabled": False,
         "DicomAlwaysAllowStore": True,
+        "DicomAlwaysAllowFind": True,
         "OverwriteInstances": False,
         # Who may ask what it holds (C-FIND).
         "DicomModalities": {"cartriage": ["CARTRIAGE", "127.0.0.1", 104]},

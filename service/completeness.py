@@ -1,0 +1,85 @@
+"""Completeness: when a study is whole, by the strongest evidence that there is, and what is missing."""
+
+from collections import Counter
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+
+from sqlalchemy import func, or_, select
+from sqlalchemy.orm import Session
+
+from rules.completeness import Announcement, Standing, judge
+from rules.messages import Basis, Completeness
+from service.settings import Settings
+from service.store.tables import Announced, Instance, Report, Study
+
+CLOCK_TOLERANCE = timedelta(seconds=60)
+"""Clocks of several machines may differ by this; a moment further ahead tells of a clock that went back."""
+IMAGES = "MR"
+"""Modality of the series that an archive is asked for: it may hold others that nobody sends us."""
+_WORDS = {
+    Basis.MPPS: "the scanner finished, and all its images are here",
+    Basis.AVAILABILITY: "all objects that were announced as available are here",
+    Basis.ARCHIVE_COUNT: "the archive counts the same objects in each series",
+}
+
+
+def due(session: Session, settings: Settings, now: datetime) -> Sequence[str]:
+    """Open studies that are whole by evidence, or that nothing arrived for since `quiet_time_s`; oldest first.
+
+    Evidence can only hasten a study, never hold it back. A study that was last received well in the future tells of a clock that
+    went back; it is due at once, to be dated anew.
+    """
+    quiet_since = now - timedelta(seconds=settings.quiet_time_s)
+    settled_since = now - timedelta(seconds=settings.settle_after_s)
+    is_announced = Study.study_instance_uid.in_(select(Announced.study_instance_uid))
+    is_asked = (Study.last_received_at <= settled_since) & is_announced
+    is_quiet = or_(Study.last_received_at <= quiet_since, Study.last_received_at > now + CLOCK_TOLERANCE)
+    found = session.scalars(
+        select(Study).where(Study.is_open, or_(is_quiet, is_asked)).order_by(Study.last_received_at)
+    )
+    return [study.study_instance_uid for study in found if _is_due(session, study, quiet_since, now)]
+
+
+def completeness_of(
+    session: Session, study: Study, instances: Sequence[Instance], settings: Settings
+) -> Completeness:
+    """The evidence for a snapshot that is settled now."""
+    standing = _standing(session, study.study_instance_uid)
+    beside = select(func.count()).where(
+        Instance.study_instance_uid == study.study_instance_uid, Instance.is_conflict
+    )
+    conflicts = session.scalar(beside) or 0
+    clauses = [_WORDS[standing.basis] if standing.basis else f"no new object for {settings.quiet_time_s:g} s"]
+    if conflicts:
+        clauses.append(f"{conflicts} conflicting copies kept beside, not analysed")
+    if standing.missing:
+        clauses.append(f"incomplete: {', '.join(standing.missing)}")
+    return Completeness(
+        basis=standing.basis or Basis.QUIET_TIME,
+        instances=len(instances),
+        detail="; ".join(clauses),
+        is_degraded=bool(standing.missing),
+        missing=standing.missing,
+    )
+
+
+def _is_due(session: Session, study: Study, quiet_since: datetime, now: datetime) -> bool:
+    last = study.last_received_at
+    if last <= quiet_since or last > now + CLOCK_TOLERANCE:
+        return True
+    return _standing(session, study.study_instance_uid).basis is not None
+
+
+def _standing(session: Session, study_instance_uid: str) -> Standing:
+    said = session.scalars(select(Announced).where(Announced.study_instance_uid == study_instance_uid))
+    announcements = [Announcement(Basis(one.basis), one.is_final, one.series) for one in said]
+    if not announcements:
+        return Standing(None)
+    here = select(Instance.series_instance_uid, Instance.modality).where(
+        Instance.study_instance_uid == study_instance_uid,
+        Instance.is_conflict.is_(False),
+        Instance.sop_instance_uid.not_in(select(Report.sop_instance_uid)),
+    )
+    rows = session.execute(here).all()
+    images = Counter(uid for uid, modality in rows if modality == IMAGES)
+    return judge(Counter(uid for uid, _ in rows), announcements, images=images)

@@ -1,0 +1,151 @@
+"""Inquiry: asks the archives how many objects each series of an open study has (Study Root C-FIND, PS3.4 C.6.2)."""
+
+import threading
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+
+import structlog
+from pydicom import Dataset
+from pynetdicom import AE
+from pynetdicom.association import Association
+from pynetdicom.sop_class import StudyRootQueryRetrieveInformationModelFind
+from sqlalchemy import select
+
+from rules.messages import Basis
+from service.announcements import Said, note
+from service.completeness import IMAGES
+from service.errors import RetryableError, StoreUnavailableError
+from service.headers import is_uid
+from service.settings import Destination, Settings
+from service.store.session import Store, open_store, upgrade
+from service.store.tables import Study
+
+_TICK_S = 1.0
+_TICK_MAX_S = 30.0
+_PENDING = (0xFF00, 0xFF01)
+_SUCCESS = 0x0000
+_SERIES_LIMIT = 500
+"""More series than any study has: an archive that answers more is not believed."""
+
+_log = structlog.get_logger(__name__)
+
+
+class ArchiveError(RetryableError):
+    """An archive did not answer."""
+
+
+@dataclass(slots=True)
+class Inquiry:
+    """What was asked when, so that no archive is asked without end."""
+
+    store: Store
+    settings: Settings
+    not_before: dict[str, datetime] = field(default_factory=dict)
+
+    def ask_due(self, now: datetime) -> int:
+        """Ask for every open study that has been quiet for `archive_ask_after_s`; returns how many answers were noted.
+
+        Raises StoreUnavailableError if the database does not answer.
+        """
+        pause = timedelta(seconds=self.settings.archive_ask_after_s)
+        with self.store.reading() as session:
+            quiet = select(Study.study_instance_uid).where(
+                Study.is_open, Study.last_received_at <= now - pause
+            )
+            uids = session.scalars(quiet.order_by(Study.last_received_at)).all()
+        self.not_before = {uid: at for uid, at in self.not_before.items() if uid in set(uids)}
+        due = [uid for uid in uids if self.not_before.get(uid, now) <= now]
+        self.not_before |= dict.fromkeys(due, now + pause)
+        return sum(self._ask(archive, due, now) for archive in self.settings.archives) if due else 0
+
+    def _ask(self, archive: Destination, uids: Sequence[str], now: datetime) -> int:
+        noted = 0
+        try:
+            with _associated(archive, self.settings) as association:
+                for uid in uids:
+                    noted += self._note(archive, uid, count_series(association, uid), now)
+        except ArchiveError as error:
+            _log.warning("archive_silent", archive=archive.name, error=error.detail)
+        return noted
+
+    def _note(self, archive: Destination, uid: str, series: dict[str, int], now: datetime) -> bool:
+        if not series:  # it does not know the study
+            return False
+        said = Said(
+            key=f"{archive.name}:{uid}",
+            study_instance_uid=uid,
+            basis=Basis.ARCHIVE_COUNT,
+            is_final=True,
+            series=series,
+            sender=archive.ae_title,
+        )
+        with self.store.session() as session:
+            return note(session, said, now)
+
+
+def count_series(association: Association, study_instance_uid: str) -> dict[str, int]:
+    """The number of objects of each image series of a study, as the archive counts them; empty if it does not know the study.
+
+    Raises ArchiveError if it does not answer, or not with numbers.
+    """
+    query = Dataset()
+    query.QueryRetrieveLevel = "SERIES"
+    query.StudyInstanceUID = study_instance_uid
+    query.Modality = query.SeriesInstanceUID = ""
+    query.NumberOfSeriesRelatedInstances = None
+    series: dict[str, int] = {}
+    for found in _find(association, query):
+        uid, count = str(found.get("SeriesInstanceUID", "")), found.get("NumberOfSeriesRelatedInstances")
+        if found.get("Modality") != IMAGES:
+            continue
+        if not is_uid(uid) or count is None or len(series) >= _SERIES_LIMIT:
+            raise ArchiveError("answer without a count")
+        series[uid] = int(count)
+    return series
+
+
+def run_inquiry(settings: Settings, stop: threading.Event) -> None:
+    """Ask until `stop` is set; outlives archives and a database that are down."""
+    store = open_store(settings)
+    upgrade(store)
+    inquiry = Inquiry(store, settings)
+    wait_s = _TICK_S
+    while not stop.wait(wait_s):
+        try:
+            inquiry.ask_due(datetime.now(UTC))
+            wait_s = _TICK_S
+        except StoreUnavailableError as error:
+            wait_s = min(wait_s * 2, _TICK_MAX_S)
+            _log.warning("inquiry_postponed", error=error.detail, wait_s=wait_s)
+    store.close()
+
+
+def _find(association: Association, query: Dataset) -> Iterator[Dataset]:
+    try:
+        for status, found in association.send_c_find(query, StudyRootQueryRetrieveInformationModelFind):
+            code = status.get("Status")
+            if code in _PENDING and found is not None:
+                yield found
+            elif code != _SUCCESS:
+                raise ArchiveError("no answer" if code is None else f"status 0x{code:04X}")
+    except (RuntimeError, ValueError) as error:  # the association is gone, or has no such context
+        raise ArchiveError(type(error).__name__) from error
+
+
+@contextmanager
+def _associated(archive: Destination, settings: Settings) -> Iterator[Association]:
+    ae = AE(ae_title=settings.ae_title)
+    ae.connection_timeout = ae.acse_timeout = ae.dimse_timeout = ae.network_timeout = (
+        settings.archive_timeout_s
+    )
+    ae.add_requested_context(StudyRootQueryRetrieveInformationModelFind)
+    association = ae.associate(archive.host, archive.port, ae_title=archive.ae_title)
+    if not association.is_established:
+        raise ArchiveError("rejected" if association.is_rejected else "unreachable")
+    try:
+        yield association
+    finally:
+        if association.is_established:
+            association.release()
