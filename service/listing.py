@@ -2,14 +2,13 @@
 
 import base64
 import json
-import re
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from enum import StrEnum
 
-from sqlalchemy import ColumnElement, Select, func, literal, or_, select, tuple_
-from sqlalchemy.orm import Session
+from sqlalchemy import ColumnElement, Select, and_, func, literal, select, tuple_, union
+from sqlalchemy.orm import InstrumentedAttribute, Session
 
 from rules.urgency import Priority
 from service.errors import ServiceError
@@ -19,7 +18,8 @@ from service.worklist import Status
 PAGE = 50
 """Rows of a page."""
 MOST = 200
-_UIDS = re.compile(r"[0-9.]{5,64}")
+_LAST = "\U0010ffff"
+"""The last code point: every text with a beginning sorts before the beginning and this."""
 _ORDER = (
     WorklistEntry.is_read,
     WorklistEntry.place,
@@ -52,7 +52,7 @@ class Wanted:
     show: Show = Show.FLAGGED
     priority: Priority | None = None
     text: str = ""
-    """Start of patient ID, name, UID or accession number."""
+    """Beginning of patient ID or name; or a whole accession number or UID."""
     limit: int = PAGE
     cursor: str = ""
 
@@ -90,8 +90,14 @@ def listed(session: Session, wanted: Wanted) -> Listed:
     return Listed(shown, _cursor(shown[-1]) if len(rows) > wanted.limit else "")
 
 
-def standing(session: Session) -> Standing:
-    """Counts and age of the list."""
+def standing(session: Session, known: Standing | None = None) -> Standing:
+    """Counts and age of the list.
+
+    known : of an earlier call; while the list has the same version, its counts hold
+    """
+    version, at = _age(session.get(WorklistState, 1))
+    if known is not None and known.version == version:
+        return replace(known, at=at)
     counted = (
         select(WorklistEntry.place, func.count())
         .where(WorklistEntry.is_flagged, WorklistEntry.is_read.is_(False))
@@ -101,8 +107,7 @@ def standing(session: Session) -> Standing:
     names = ("P1", "P2", "none", "P3", "P4")  # the order of service.worklist.rank_of
     for place, count in session.execute(counted):
         counts[names[place // 2]] += count
-    state = session.get(WorklistState, 1)
-    return Standing({str(name): count for name, count in counts.items()}, *_age(state))
+    return Standing({str(name): count for name, count in counts.items()}, version, at)
 
 
 def _age(state: WorklistState | None) -> tuple[int, datetime | None]:
@@ -126,12 +131,19 @@ def _matching(wanted: Wanted) -> Select[WorklistEntry]:
 
 
 def _text(text: str) -> ColumnElement[bool]:
-    starts = [WorklistEntry.patient_id.startswith(text, autoescape=True)]
-    if _UIDS.fullmatch(text):
-        starts.append(WorklistEntry.study_instance_uid.startswith(text, autoescape=True))
-    else:
-        starts.append(func.upper(WorklistEntry.patient_name).startswith(text.upper(), autoescape=True))
-    return or_(*starts, WorklistEntry.accession_number == text)
+    """By index each: the beginnings of patient ID and name, the whole accession number or UID."""
+    conditions = (
+        _begins(WorklistEntry.patient_id, text),
+        _begins(WorklistEntry.search_name, text.upper()),
+        WorklistEntry.accession_number == text,
+        WorklistEntry.study_instance_uid == text,
+    )
+    found = [select(WorklistEntry.study_instance_uid).where(one) for one in conditions]
+    return WorklistEntry.study_instance_uid.in_(union(*found))
+
+
+def _begins(column: InstrumentedAttribute[str], text: str) -> ColumnElement[bool]:
+    return and_(column >= text, column < text + _LAST)
 
 
 def _cursor(entry: WorklistEntry) -> str:

@@ -133,6 +133,7 @@ def _entry(session: Session, study: Study, policy: Policy, now: datetime) -> dic
         "ages_at": target_at if target_at and target_at >= now and verdict is None else None,
         "patient_id": study.patient_id,
         "patient_name": study.patient_name,
+        "search_name": study.patient_name.upper(),
         "birth_date": study.birth_date,
         "accession_number": study.accession_number,
         "study_date": study.study_date,

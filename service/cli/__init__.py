@@ -9,6 +9,7 @@ import click
 _COMMANDS = {
     "accounts": ("service.cli.accounts:accounts", "Who may sign in to the web pages."),
     "audit": ("service.cli.audit:audit", "Show, search, check and write out the trail."),
+    "bench-list": ("service.cli.bench_list:bench_list", "Time the reading list with very many studies."),
     "cohort": ("service.cli.cohort:cohort", "Flag patients as CAR-T recipients, with their context."),
     "demo": ("service.cli.demo:demo", "Run the main job on a simulated patient, on this machine."),
     "outbox": ("service.cli.outbox:outbox", "Deliveries: what is owed, what is proven, retry, drop."),

@@ -10,6 +10,11 @@ from service.store.tables import DIGEST, UID, Base
 _NAME = String(64)
 
 
+def _searched(length: int) -> String:
+    """Text whose index finds its beginnings: compared by code point in both databases."""
+    return String(length).with_variant(String(length, collation="C"), "postgresql")
+
+
 class WorklistEntry(Base):
     """One study as the reading list shows it: made from the rows of study, jobs and deliveries, and made anew at any time."""
 
@@ -17,7 +22,7 @@ class WorklistEntry(Base):
     __table_args__ = (
         Index("ix_worklist_entry_order", "is_flagged", "is_read", "place", "order_at", "study_instance_uid"),
         Index("ix_worklist_entry_ages_at", "ages_at"),
-        Index("ix_worklist_entry_patient", "patient_id"),
+        Index("ix_worklist_entry_all", "is_read", "place", "order_at", "study_instance_uid"),
     )
 
     study_instance_uid: Mapped[str] = mapped_column(
@@ -31,10 +36,11 @@ class WorklistEntry(Base):
     )
     target_at: Mapped[datetime | None]
     ages_at: Mapped[datetime | None] = mapped_column(comment="when the ageing guard looks at it next")
-    patient_id: Mapped[str] = mapped_column(String(64))
+    patient_id: Mapped[str] = mapped_column(_searched(64), index=True)
     patient_name: Mapped[str] = mapped_column(String(324))
+    search_name: Mapped[str] = mapped_column(_searched(324), index=True, comment="patient_name in capitals")
     birth_date: Mapped[date | None]
-    accession_number: Mapped[str] = mapped_column(String(16))
+    accession_number: Mapped[str] = mapped_column(_searched(16), index=True)
     study_date: Mapped[date | None]
     status: Mapped[str] = mapped_column(String(16))
     is_provisional: Mapped[bool] = mapped_column(comment="a newer result may still come")

@@ -6,11 +6,13 @@ from datetime import UTC, datetime
 from typing import Any, cast
 
 from fastapi import Request
+from sqlalchemy.orm import Session
 
 from rules.policy import Policy
 from service.accounts import Right
 from service.audit import record
 from service.gate import policy_in_force
+from service.listing import Standing, standing
 from service.settings import Settings
 from service.store.files import FileStore
 from service.store.session import Store
@@ -32,6 +34,15 @@ class House:
     """Requests, by sign-in and by address."""
     seen: dict[str, set[str]] = field(default_factory=dict)
     """Sign-in to the studies whose rows it was shown."""
+
+    standings: list[Standing] = field(default_factory=list)
+    """The last counts of the list, one or none."""
+
+    def standing(self, session: Session) -> Standing:
+        """Counts and age of the list; counted once for each of its versions."""
+        found = standing(session, self.standings[-1] if self.standings else None)
+        self.standings[:] = [found]
+        return found
 
     @property
     def policy(self) -> Policy:

@@ -14,7 +14,7 @@ from service.answers import Answer, Verdict, acknowledge, assess
 from service.audit import Asked, search, trail
 from service.audit_export import plain
 from service.cohort_file import RowError, entry_of
-from service.listing import MOST, PAGE, Show, Wanted, listed, standing
+from service.listing import MOST, PAGE, Show, Wanted, listed
 from service.operations import operations
 from service.performance import Share, performance
 from service.store.desk_tables import WorklistEntry
@@ -113,7 +113,7 @@ def worklist(
     house = house_of(request)
     with house.store.reading() as session:
         found = listed(session, Wanted(show, priority, text, limit, cursor))
-        stand = standing(session)
+        stand = house.standing(session)
     note_rows(house, person, [entry.study_instance_uid for entry in found.entries], interface="api")
     return WorklistOut(
         studies=[EntryOut.model_validate(entry) for entry in found.entries],

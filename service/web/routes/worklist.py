@@ -7,7 +7,7 @@ from fastapi import APIRouter, Query, Request
 from fastapi.responses import Response
 
 from rules.urgency import Priority
-from service.listing import Show, Wanted, listed, standing
+from service.listing import Show, Wanted, listed
 from service.web.guard import Reader
 from service.web.house import House, Person, house_of, note_rows
 from service.web.pages import page
@@ -33,7 +33,7 @@ def worklist(
 def _values(house: House, person: Person, wanted: Wanted) -> dict[str, Any]:
     with house.store.reading() as session:
         found = listed(session, wanted)
-        stand = standing(session)
+        stand = house.standing(session)
     uids = [entry.study_instance_uid for entry in found.entries]
     note_rows(house, person, uids, show=wanted.show, priority=wanted.priority, searched=bool(wanted.text))
     return {

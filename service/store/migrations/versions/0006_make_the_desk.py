@@ -29,6 +29,10 @@ def downgrade() -> None:
     op.drop_table("account")
 
 
+def _searched(length: int) -> sa.String:
+    return sa.String(length).with_variant(sa.String(length, collation="C"), "postgresql")
+
+
 def _account() -> None:
     op.create_table(
         "account",
@@ -123,10 +127,11 @@ def _worklist_entry() -> None:
             nullable=True,
             comment="when the ageing guard looks at it next",
         ),
-        sa.Column("patient_id", sa.String(length=64), nullable=False),
+        sa.Column("patient_id", _searched(64), nullable=False),
         sa.Column("patient_name", sa.String(length=324), nullable=False),
+        sa.Column("search_name", _searched(324), nullable=False, comment="patient_name in capitals"),
         sa.Column("birth_date", sa.Date(), nullable=True),
-        sa.Column("accession_number", sa.String(length=16), nullable=False),
+        sa.Column("accession_number", _searched(16), nullable=False),
         sa.Column("study_date", sa.Date(), nullable=True),
         sa.Column("status", sa.String(length=16), nullable=False),
         sa.Column("is_provisional", sa.Boolean(), nullable=False, comment="a newer result may still come"),
@@ -165,7 +170,11 @@ def _worklist_entry() -> None:
         ["is_flagged", "is_read", "place", "order_at", "study_instance_uid"],
         unique=False,
     )
-    op.create_index("ix_worklist_entry_patient", "worklist_entry", ["patient_id"], unique=False)
+    op.create_index(
+        "ix_worklist_entry_all", "worklist_entry", ["is_read", "place", "order_at", "study_instance_uid"]
+    )
+    for name in ("patient_id", "search_name", "accession_number"):
+        op.create_index(op.f(f"ix_worklist_entry_{name}"), "worklist_entry", [name])
 
 
 def _acknowledgement() -> None:
