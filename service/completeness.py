@@ -78,6 +78,7 @@ def _standing(session: Session, study_instance_uid: str) -> Standing:
     here = select(Instance.series_instance_uid, Instance.modality).where(
         Instance.study_instance_uid == study_instance_uid,
         Instance.is_conflict.is_(False),
+        Instance.is_own.is_(False),
         Instance.sop_instance_uid.not_in(select(Report.sop_instance_uid)),
     )
     rows = session.execute(here).all()

@@ -14,6 +14,7 @@ from service.audit import record
 from service.destinations import AnyDestination
 from service.health import URGENT, back_off, note_health, rests, wake
 from service.parcel import Outcome, Trouble
+from service.routing import give_single_frame
 from service.settings import Settings
 from service.store.files import FileStore
 from service.store.session import Store
@@ -170,6 +171,8 @@ def _note_stored(session: Session, delivery: Delivery, outcome: Outcome, destina
 
 
 def _note_failed(session: Session, delivery: Delivery, outcome: Outcome, settings: Settings) -> None:
+    if outcome.words == Trouble.NO_CONTEXT and give_single_frame(session, delivery, datetime.now(UTC)):
+        return
     # The wait counts from the end of the try: a time-out may have taken longer than the wait itself.
     at = datetime.now(UTC)
     is_news = outcome.words != delivery.last_error

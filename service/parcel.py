@@ -19,7 +19,7 @@ class Trouble(StrEnum):
     TLS = "no secure connection: certificate or TLS settings"
     REJECTED = "association rejected"
     ABORTED = "association aborted"
-    NO_ANSWER = "no answer in time"
+    NO_ANSWER = "no answer: timed out or cut off"
     NO_CONTEXT = "destination takes no such object"
     FILE = "file missing or changed"
     UNSENDABLE = "file cannot be sent"

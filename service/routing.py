@@ -5,6 +5,7 @@ from datetime import datetime
 from functools import cache
 from pathlib import Path
 
+from pydicom.uid import MultiFrameTrueColorSecondaryCaptureImageStorage
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
@@ -14,6 +15,7 @@ from rules.messages import ReportFile, ReportKind, StudyTriaged
 from rules.routing import Cargo, Event, Occasion, Routing, event_of, shipments
 from rules.routing_file import load_routing
 from rules.urgency import Priority
+from service import audit
 from service.destinations import AnyDestination
 from service.errors import ServiceError
 from service.settings import Settings
@@ -91,6 +93,35 @@ def owe_originals(session: Session, study_instance_uid: str, settings: Settings,
     for destination, cargo in routed(settings, occasion_of_arrival(session, study_instance_uid, now)):
         if Cargo.ORIGINALS in cargo:
             _owe_originals(session, study_instance_uid, destination.name, Priority.P4, now)
+
+
+def give_single_frame(session: Session, delivery: Delivery, now: datetime) -> bool:
+    """Send the page alone to a destination that takes no multi-frame secondary capture; False if it is something else.
+
+    The delivery itself becomes that of the single page, so that nothing is owed that cannot arrive.
+    """
+    if delivery.sop_class_uid != MultiFrameTrueColorSecondaryCaptureImageStorage:
+        return False
+    page = session.scalar(
+        select(Report).where(Report.job_id == delivery.job_id, Report.kind == ReportKind.SC.value)
+    )
+    if page is None:
+        return False
+    audit.record(
+        session,
+        "single_frame_instead",
+        delivery.study_instance_uid,
+        "delivery",
+        now,
+        sop_instance_uid=page.sop_instance_uid,
+        instead_of=delivery.sop_instance_uid,
+        destination=delivery.destination,
+    )
+    delivery.sop_instance_uid, delivery.sop_class_uid = page.sop_instance_uid, page.sop_class_uid
+    delivery.transfer_syntax_uid = page.transfer_syntax_uid
+    delivery.path, delivery.sha256 = page.path, page.sha256
+    delivery.try_at, delivery.last_error = now, ""
+    return True
 
 
 def _is_wanted(

@@ -6,6 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
+from rules.anatomy import Role
 from rules.findings import Measured
 from workers.analysis import Analysis
 from workers.checks.result import CheckResult
@@ -13,7 +14,7 @@ from workers.figures.mosaic import MARGIN_MM
 from workers.figures.plane import Plane, plane_of
 from workers.images import Images
 from workers.imaging.scan import Scan
-from workers.reports.content import KeySlice
+from workers.reports.content import KeySlice, LesionMask
 from workers.reports.involvement import amount, in_turn
 
 AT_MOST = 6
@@ -34,10 +35,26 @@ def key_slices(images: Images, analysis: Analysis) -> tuple[KeySlice, ...]:
     return tuple(shown.values())[:AT_MOST]
 
 
+def flair_masks(images: Images, analysis: Analysis) -> tuple[LesionMask, ...]:
+    """The masks of what was found on the FLAIR, for a SEG."""
+    found = [
+        (name, one.mask)
+        for name, one in analysis.results.items()
+        if one.role is Role.FLAIR and one.mask is not None and _amount(one) > 0 and one.mask.any()
+    ]
+    if not found:
+        return ()
+    uids = images.scan(Role.FLAIR).volume.sop_instance_uids
+    return tuple(LesionMask(name, mask, uids) for name, mask in found)
+
+
+def _amount(result: CheckResult) -> float:
+    return amount(one for one in result.findings if isinstance(one, Measured))
+
+
 def _of_check(images: Images, name: str, result: CheckResult) -> Iterator[KeySlice]:
-    has_amount = amount(one for one in result.findings if isinstance(one, Measured)) > 0
     # Fluid spaces and cord have masks in every study; only what says how much there is of it is a finding to show.
-    if result.role is None or result.mask is None or not (has_amount and result.mask.any()):
+    if result.role is None or result.mask is None or not (_amount(result) > 0 and result.mask.any()):
         return
     scan = images.scan(result.role)
     plane = plane_of(scan.volume.affine)

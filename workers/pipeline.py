@@ -26,7 +26,7 @@ from workers.errors import CannotAssess
 from workers.images import Images, Placed
 from workers.imaging.cuts import measuring_by
 from workers.imaging.series import Series, Unreadable, read_study
-from workers.key_slices import key_slices
+from workers.key_slices import flair_masks, key_slices
 from workers.reports.content import ReportContent
 from workers.reports.involvement import amount, check_name, in_turn
 from workers.reports.writing import write_reports
@@ -47,6 +47,8 @@ class Places:
     """Folder of plug-in models."""
     has_contours: bool = False
     """Whether the site asked for contours on the key slices (docs/adr/0010)."""
+    has_segmentation: bool = False
+    """Whether the site asked for a SEG."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,6 +100,7 @@ def triage(
             target_minutes=policy.target_minutes.get(decision.priority),
             key_slices=() if failure else key_slices(images, result),
             has_contours=places.has_contours,
+            masks=flair_masks(images, result) if places.has_segmentation and not failure else (),
         )
         reports = write_reports(content, places.reports / ("unanalysed" if failure else ""), places.root)
     return StudyTriaged(

@@ -28,6 +28,8 @@ class WorkerSettings(BaseSettings):
     """Folder of the site's overlay on the policy; the service needs the same, or its jobs are refused."""
     overlay: Literal["none", "contour"] = "none"
     """`contour` outlines on the key slices where the checks measured: another class of device (docs/adr/0010)."""
+    segmentation: bool = False
+    """Make a SEG of what was found on the FLAIR; it leaves only where a route names it."""
     cache_limit_mb: int = Field(default=4096, ge=0)
     log_format: str = "json"
 

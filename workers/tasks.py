@@ -71,6 +71,7 @@ def run(ready: StudyReady, settings: WorkerSettings, policy: Policy) -> StudyTri
         settings.files / "reports" / ready.job_id[:2] / ready.job_id,
         settings.models,
         has_contours=settings.overlay == "contour",
+        has_segmentation=settings.segmentation,
     )
     cache = Cache(settings.cache, settings.cache_limit_mb << 20)
     if not ready.is_analysis_allowed:

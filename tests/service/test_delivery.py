@@ -1,12 +1,18 @@
+import contextlib
 import gc
+import hashlib
 import socket
 import threading
+from contextlib import contextmanager
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
+from pydicom import dcmread
+from pydicom.uid import MultiFrameTrueColorSecondaryCaptureImageStorage
 from structlog.testing import capture_logs
 
+from rules.messages import ReportKind
 from rules.urgency import Priority
 from service.audit import trail
 from service.courier import take
@@ -104,6 +110,78 @@ def test_a_refused_report_is_owed_until_the_destination_takes_it(owe, outbox, st
     assert pacs.stored == [uid]
     assert rows(store)[uid].state == "proven"
     assert events(store)[-3:] == ["report_not_stored", "report_stored", "report_proven"]
+
+
+def test_a_pacs_that_hangs_is_asked_again_and_gets_the_object(owe, outbox, store):
+    gate = threading.Event()
+    with archive(lambda _: 0x0000 if gate.wait(8) else 0xA700) as pacs:
+        uid = owe(pacs.destination)
+        deliver_due(outbox, pacs.destination, NOON)
+        assert rows(store)[uid].last_error == "no answer: timed out or cut off"
+        gate.set()
+        deliver_due(outbox, pacs.destination, later())
+    assert rows(store)[uid].state == "proven"
+    assert uid in pacs.stored
+
+
+def test_a_pacs_that_closes_in_mid_transfer_gets_everything_in_the_end(owe, outbox, store):
+    """A relay in front of the archive cuts the first connection after 20 kB."""
+    with archive() as pacs, cutting_relay(pacs.destination.port, after=20_000) as port:
+        relayed = pacs.destination.model_copy(update={"port": port})
+        uids = [owe(relayed) for _ in range(3)]
+        for uid in uids:
+            grow(outbox.settings.files / "reports" / f"{uid}.dcm", store, uid)
+        deliver_due(outbox, relayed, NOON)
+        assert {rows(store)[uid].state for uid in uids} != {"proven"}
+        for _ in range(3):
+            deliver_due(outbox, relayed, later())
+    assert {rows(store)[uid].state for uid in uids} == {"proven"}
+    assert set(pacs.stored) == set(uids)
+
+
+@contextmanager
+def cutting_relay(port, after):
+    """Hand bytes on to a port; the first connection is cut after so many of them."""
+    listener = socket.create_server(("127.0.0.1", 0))
+    is_first = iter([True])
+
+    def pump(source, sink, limit):
+        passed = 0
+        with contextlib.suppress(OSError):
+            while (part := source.recv(4096)) and passed < limit:
+                sink.sendall(part)
+                passed += len(part)
+        for end in (source, sink):
+            with contextlib.suppress(OSError):
+                end.shutdown(socket.SHUT_RDWR)
+
+    def accept():
+        with contextlib.suppress(OSError):
+            while True:
+                caller, _ = listener.accept()
+                called = socket.create_connection(("127.0.0.1", port))
+                limit = after if next(is_first, False) else 10**9
+                for pair in ((caller, called), (called, caller)):
+                    threading.Thread(target=pump, args=(*pair, limit), daemon=True).start()
+
+    thread = threading.Thread(target=accept, daemon=True)
+    thread.start()
+    try:
+        yield listener.getsockname()[1]
+    finally:
+        listener.shutdown(socket.SHUT_RDWR)
+        listener.close()
+        thread.join(5)
+
+
+def grow(path, store, uid):
+    """Make the report large enough to be cut in its middle."""
+    ds = dcmread(path)
+    ds.ImageComments = "x" * 9000
+    ds.save_as(path)
+    with store.session() as session:
+        digest = hashlib.sha256(path.read_bytes()).hexdigest()
+        session.query(Delivery).filter(Delivery.sop_instance_uid == uid).update({"sha256": digest})
 
 
 def test_a_warning_counts_as_stored_and_is_told(owe, outbox, store):
@@ -221,6 +299,21 @@ def test_a_destination_that_takes_no_such_object_is_told(store, settings, outbox
     row = rows(store)["1.2.3.9"]
     assert row.state == "owed"
     assert row.last_error
+
+
+def test_a_pacs_without_multi_frame_gets_the_page_alone(store, settings, outbox):
+    with archive() as pacs:
+        page = write_report(settings.files, "1.2.3.10")
+        frames = write_report(settings.files, "1.2.3.11", ReportKind.SCM)
+        frames = replace(frames, sop_class_uid=MultiFrameTrueColorSecondaryCaptureImageStorage)
+        sending = settings.model_copy(update={"destinations": (pacs.destination,)})
+        take(store, result(owe_job(store), (page, frames)), sending, NOON)
+        assert list(rows(store)) == ["1.2.3.11"], "one of the two is owed"
+        deliver_due(outbox, pacs.destination, NOON)
+        deliver_due(outbox, pacs.destination, later())
+    assert pacs.stored == ["1.2.3.10"]
+    assert [(uid, row.state) for uid, row in rows(store).items()] == [("1.2.3.10", "proven")]
+    assert "single_frame_instead" in events(store)
 
 
 def test_a_person_is_told_when_a_delivery_is_stuck_and_tries_go_on(owe, outbox, store):

@@ -223,7 +223,7 @@ def test_an_hl7_receiver_is_told_until_it_acknowledges(tell):
 def test_an_hl7_receiver_that_hangs_or_closes_is_told_again(tell):
     with mllp("", None, "CA") as (destination, heard):
         attempt = tell(destination)
-        assert attempt() == ("owed", "no answer in time")
+        assert attempt() == ("owed", "no answer: timed out or cut off")
         assert attempt() == ("owed", "no connection to the destination")
         assert attempt() == ("proven", "")
     assert {control_id_of(one) for one in heard} == {control_id_of(heard[0])}

@@ -63,6 +63,7 @@ def test_our_own_object_from_elsewhere_is_kept_out_of_every_snapshot(store, inta
     intake.take(received(mr_slice(8, Manufacturer="Cartriage")), NOON)
     with store.session() as session:
         settle_study(session, STUDY, routed, NOON.replace(hour=13))
+    with store.reading() as session:
         own = session.query(Instance).filter(Instance.is_own).all()
         told = [one.event for one in trail(session, STUDY)]
         settled = next(one for one in trail(session, STUDY) if one.event == "study_settled")

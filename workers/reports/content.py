@@ -39,6 +39,17 @@ class KeySlice:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
+class LesionMask:
+    """Where a check found something."""
+
+    check: str
+    mask: NDArray[np.bool_]
+    """(k, j, i): slices, rows, columns, as they were acquired."""
+    sop_instance_uids: tuple[str, ...]
+    """One for each slice."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
 class ReportContent:
     """Everything a report says; the same for SR and SC, so that they cannot disagree."""
 
@@ -63,6 +74,8 @@ class ReportContent:
     predecessor: ReportFile | None = None
     """The structured report that this result supersedes."""
     key_slices: tuple[KeySlice, ...] = ()
+    masks: tuple[LesionMask, ...] = ()
+    """On one series, for a SEG; empty unless the site asked for it."""
     has_contours: bool = False
     """The site asked for contours on the key slices (docs/adr/0010)."""
     target_minutes: float | None = None

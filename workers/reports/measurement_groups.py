@@ -95,11 +95,19 @@ def _undetermined(study_instance_uid: str) -> MeasurementsAndQualitativeEvaluati
 
 
 def _tracking(place: _Place, study_instance_uid: str) -> TrackingIdentifier:
-    """Named after study, check, region and side, so that a later result of the study keeps the same identifiers."""
+    return TrackingIdentifier(*tracking(place, study_instance_uid))
+
+
+def tracking(place: tuple[str, Region, Side], study_instance_uid: str) -> tuple[str, str]:
+    """Tracking UID and identifier of a check, region and side.
+
+    Named after study, check, region and side, so that a later result of the study keeps the same identifiers, and so
+    does a segment.
+    """
     check, region, side = place
     parts = {"study": study_instance_uid, "check": check, "region": region.value, "side": side.value}
     words = region.words if side is Side.WHOLE else f"{region.words}, {side.value}"
-    return TrackingIdentifier(derived_uid(parts), f"{check}: {words}")
+    return derived_uid(parts), f"{check}: {words}"
 
 
 def _sites(region: Region, side: Side) -> list[FindingSite]:

@@ -14,6 +14,7 @@ from rules.messages import ReportFile, ReportKind
 from workers.reports.content import ReportContent
 from workers.reports.key_objects import key_objects
 from workers.reports.secondary_capture import multi_frame_capture, secondary_capture
+from workers.reports.segmentation import segmentation
 from workers.reports.structured_report import structured_report
 
 _KINDS: dict[ReportKind, Callable[[ReportContent], Dataset | None]] = {
@@ -21,6 +22,7 @@ _KINDS: dict[ReportKind, Callable[[ReportContent], Dataset | None]] = {
     ReportKind.SC: secondary_capture,
     ReportKind.SCM: multi_frame_capture,
     ReportKind.KOS: key_objects,
+    ReportKind.SEG: segmentation,
 }
 """Kind to what makes it; None says that there is nothing to make it from."""
 

@@ -13,7 +13,7 @@ from rules.decision import Decision, Floor, Pattern, PolicyIdentity, Status
 from rules.findings import UNITS, Evidence, Finding, Measured, NotAssessed, Quantity, Why
 from rules.messages import ReportFile, ReportKind, ResultState, SeriesUse
 from rules.urgency import Priority
-from workers.reports.content import Device, KeySlice, ReportContent
+from workers.reports.content import Device, KeySlice, LesionMask, ReportContent
 
 STUDY = "1.2.826.0.1.3680043.10.1.7"
 FLAIR = f"{STUDY}.1"
@@ -224,6 +224,14 @@ def sliced_content() -> ReportContent:
         for n in (13, 15)
     )
     return replace(content(), key_slices=slices)
+
+
+def masked_content() -> ReportContent:
+    """A result with a mask on the FLAIR: a square on two of its 24 slices."""
+    mask = np.zeros((24, 256, 256), dtype=bool)
+    mask[12:14, 100:120, 90:110] = True
+    uids = tuple(f"{FLAIR}.{number}" for number in range(1, 25))
+    return replace(content(), masks=(LesionMask("flair_hyperintensity", mask, uids),))
 
 
 def corrected_content() -> ReportContent:

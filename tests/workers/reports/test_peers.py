@@ -2,6 +2,7 @@
 
 import re
 import subprocess
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -17,6 +18,7 @@ UTF_8_UNCHECKED = "W: The VR checker does not support this Specific Character Se
 
 CONTENTS = {
     "key slices": studies.sliced_content,
+    "masks": studies.masked_content,
     "corrected": studies.corrected_content,
     "P1": lambda: studies.content(studies.decision(Priority.P1)),
     "P2": studies.content,
@@ -25,6 +27,11 @@ CONTENTS = {
     "CT only": lambda: studies.unassessed_content((studies.header(f"{studies.STUDY}.5", 1, "CT"),)),
     "a single slice": lambda: studies.unassessed_content((studies.header(studies.FLAIR, 1),)),
 }
+
+
+def everything() -> ReportContent:
+    """A result with every kind of object."""
+    return replace(studies.sliced_content(), masks=studies.masked_content().masks)
 
 
 def run(*command: str) -> str:
@@ -45,13 +52,19 @@ def test_dciodvfy_finds_no_error(name, tmp_path):
         report = run(dciodvfy, "-new", str(path))
         assert "Error" not in report
         assert report.startswith(
-            ("Comprehensive3DSR", "SCImage", "MultiframeTrueColorSCImage", "KeyObjectSelectionDocument")
+            (
+                "Comprehensive3DSR",
+                "SCImage",
+                "MultiframeTrueColorSCImage",
+                "KeyObjectSelectionDocument",
+                "Segmentation",
+            )
         )
 
 
 def test_dcentvfy_finds_the_reports_at_one_with_each_other(tmp_path):
     dcentvfy = need("dcentvfy")
-    report = run(dcentvfy, *map(str, written(studies.content(), tmp_path).values()))
+    report = run(dcentvfy, *map(str, written(everything(), tmp_path).values()))
     # It takes the Accession Number inside Referenced Request Sequence for one of the series.
     lines = [line for line in report.splitlines() if "Element=<AccessionNumber> IE <" not in line]
     assert lines == []
@@ -101,7 +114,7 @@ ALLOWED_WARNINGS = {
 """Warnings of dciodvfy that may stand, each with its reason."""
 
 
-@pytest.mark.parametrize("name", ["P2", "corrected", "not assessed", "key slices"])
+@pytest.mark.parametrize("name", ["P2", "corrected", "not assessed", "key slices", "masks"])
 def test_every_warning_of_dciodvfy_has_a_reason(name, tmp_path):
     dciodvfy = need("dciodvfy")
     for path in written(CONTENTS[name](), tmp_path).values():
