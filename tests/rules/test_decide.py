@@ -149,3 +149,44 @@ def test_an_earlier_result_becomes_a_floor_only_where_it_was_more_urgent():
     assert with_earlier(held, Priority.P4, Priority.P3) == held
     words = "an earlier result of this study asked for P1, this one by itself asks for P3; the flag stands"
     assert with_earlier(held, Priority.P1, Priority.P3) == (Floor("EARLIER", Priority.P1, words), *held)
+
+
+def test_a_flag_of_an_earlier_result_stands_in_the_whole_decision_and_only_where_it_was_higher():
+    severe = replace(RECIPIENT, icans_grade=Recorded(3, NOW))
+    for earlier, priority, codes in (
+        (Priority.P1, Priority.P1, ["EARLIER", "F2"]),
+        (Priority.P2, Priority.P2, ["F2"]),
+    ):
+        decision = decide(POLICY, replace(case(context=severe), earlier_priority=earlier))
+        assert decision.priority is priority
+        assert [floor.code for floor in decision.floors if floor.code in codes] == codes
+        assert ("EARLIER" in codes) is any(floor.code == "EARLIER" for floor in decision.floors)
+
+
+def test_a_floor_s_days_count_from_the_infusion_to_the_study():
+    indicated = replace(RECIPIENT, has_neuro_indication=True, infusion_date=STUDY_DATE - timedelta(days=80))
+    long_ago = replace(case(context=indicated), study_date=STUDY_DATE - timedelta(days=60))
+    assert "F3" in {floor.code for floor in decide(POLICY, long_ago).floors}
+    assert "F3" not in {floor.code for floor in decide(POLICY, case(context=indicated)).floors}
+
+
+def test_what_could_not_be_assessed_is_told_in_the_sentences_too():
+    silent = case(not_assessed(BLEED, "no SWI series"), without=BLEED)
+    assert any("no SWI series" in sentence for sentence in decide(POLICY, silent).sentences)
+
+
+def test_a_mismatch_of_identity_is_told_and_only_then():
+    named = "Identity mismatch: the birth date differs; no context was used."
+    mismatched = replace(case(), identity_mismatch="the birth date differs")
+    assert named in decide(POLICY, mismatched).sentences
+    assert not any("Identity mismatch" in one for one in decide(POLICY, case()).sentences)
+
+
+def test_an_inferred_recipient_is_told_with_the_day_of_the_study_and_a_known_one_is_not():
+    ordered = PatientContext(order_text="day 8 post axi-cel", infusion_date=STUDY_DATE - timedelta(days=70))
+    inferred = replace(case(context=ordered), study_date=STUDY_DATE - timedelta(days=62))
+    told = [one for one in decide(POLICY, inferred).sentences if "inferred" in one]
+    assert len(told) >= 1
+    assert any("day 8" in one.lower() for one in told)
+    known = replace(case(), study_date=STUDY_DATE)
+    assert not any("inferred" in one for one in decide(POLICY, known).sentences)
