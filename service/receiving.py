@@ -261,10 +261,14 @@ class _Receiver(DULServiceProvider):
         if connection is None or self.state_machine.current_state == "Sta13":
             self._wait(None)
             return super()._is_transport_event()
-        if not self._wait(connection):
-            return False
-        self._read_pdu_data()
-        return True
+        is_heard = False
+        while self._wait(connection):
+            is_heard = True
+            self._idle_timer.restart()
+            self._read_pdu_data()
+            if self._kill_thread or not self.event_queue.empty():
+                break  # else on with the next PDU: the loop outside would sleep first, and lose its turn on a busy machine
+        return is_heard
 
     def _wait(self, connection: socket.socket | None) -> bool:
         """Wait for the peer or for us; whether the peer sent something."""
