@@ -195,7 +195,7 @@ class _Association(Association):
             self._end(evt.EVT_ABORTED)
         elif not self.dul.is_alive():
             self.kill()
-        elif self.dul.idle_timer_expired() or time.monotonic() > self._ends_at:
+        elif self.dul.idle_timer_expired() or (time.monotonic() > self._ends_at and not self.dul.is_busy):
             _log.warning("association_timed_out", address=self.requestor.address)
             self.abort()
             self.kill()
@@ -219,6 +219,11 @@ class _Receiver(DULServiceProvider):
         self._bell, self._ringer = socket.socketpair()
         self._bell.setblocking(False)
         self._inbox = Inbox(assoc, intake)
+
+    @property
+    def is_busy(self) -> bool:
+        """Whether a message has begun to arrive, and not ended."""
+        return self._inbox.is_busy
 
     def send_pdu(self, primitive: Any) -> None:
         super().send_pdu(primitive)

@@ -107,6 +107,18 @@ def test_an_association_has_a_longest_life(listen, settings: Settings):
         assert answer(peer)[0] in (0, 7)
 
 
+def test_the_end_of_its_life_waits_for_the_end_of_a_message(listen, settings: Settings, store: Store):
+    strict = settings.model_copy(update={"association_timeout_s": 0.3})
+    ds = mr_slice()
+    content = encoded(ds)
+    with listen(strict) as node, connected(node.port) as peer:
+        peer.sendall(pdu(pdv(command(ds.SOPInstanceUID), 3), pdv(content[:100], 0)))
+        threading.Event().wait(0.7)
+        peer.sendall(pdu(pdv(content[100:], 2)))
+        assert status(peer) == 0
+    assert stored(store) == [ds.SOPInstanceUID]
+
+
 @pytest.mark.parametrize(
     "noise",
     [
