@@ -195,13 +195,16 @@ class _Association(Association):
             self._end(evt.EVT_ABORTED)
         elif not self.dul.is_alive():
             self.kill()
-        elif self.dul.idle_timer_expired() or (time.monotonic() > self._ends_at and not self.dul.is_busy):
+        elif self._is_idle() or (time.monotonic() > self._ends_at and not self.dul.is_busy):
             _log.warning("association_timed_out", address=self.requestor.address)
             self.abort()
             self.kill()
         else:
             return False
         return True
+
+    def _is_idle(self) -> bool:
+        return self.dul.idle_timer_expired() and not self.dul.is_working
 
     def _end(self, event: Any) -> None:
         self.is_established = False
@@ -219,6 +222,8 @@ class _Receiver(DULServiceProvider):
         self._bell, self._ringer = socket.socketpair()
         self._bell.setblocking(False)
         self._inbox = Inbox(assoc, intake)
+        self.is_working = False
+        """Reading, with limits of its own, or storing: a peer that waits for our answer is not idle."""
 
     @property
     def is_busy(self) -> bool:
@@ -269,8 +274,10 @@ class _Receiver(DULServiceProvider):
         is_heard = False
         while self._wait(connection):
             is_heard = True
-            self._idle_timer.restart()
+            self.is_working = True
             self._read_pdu_data()
+            self._idle_timer.restart()
+            self.is_working = False
             if self._kill_thread or not self.event_queue.empty():
                 break  # else on with the next PDU: the loop outside would sleep first, and lose its turn on a busy machine
         return is_heard

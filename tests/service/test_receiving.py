@@ -5,7 +5,7 @@ import time
 from pathlib import Path
 
 import pytest
-from sqlalchemy import select
+from sqlalchemy import select, text
 
 from service.dimse import pdus_of, read_command, store_response
 from service.settings import Settings
@@ -99,6 +99,17 @@ def test_a_silent_sender_is_ended(listen, settings: Settings):
     with listen(strict) as node, connected(node.port) as peer:
         peer.sendall(pdu(pdv(command("1.2.3"), 3))[:20])  # half-open: the rest never comes
         assert answer(peer)[0] in (0, 7)
+
+
+def test_a_sender_that_waits_for_a_slow_database_is_not_idle(listen, settings: Settings, store: Store):
+    hasty = settings.model_copy(update={"network_timeout_s": 0.5})
+    ds = mr_slice()
+    with listen(hasty) as node, connected(node.port) as peer:
+        with store.session() as holder:
+            holder.execute(text("SELECT 1"))  # holds the write lock
+            peer.sendall(pdu(pdv(command(ds.SOPInstanceUID), 3), pdv(encoded(ds), 2)))
+            threading.Event().wait(1.5)
+        assert status(peer) == 0
 
 
 def test_an_association_has_a_longest_life(listen, settings: Settings):
