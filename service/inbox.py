@@ -57,6 +57,11 @@ class Inbox:
         self._refusal: int | None = None
         self._other = bytearray()
 
+    @property
+    def is_busy(self) -> bool:
+        """Whether a message has begun, and not ended."""
+        return bool(self._encoded)
+
     def take(self, context_id: int, control: int, data: memoryview) -> None:
         """Take one fragment (PS3.8 E.2). Raises MalformedError if it is out of order, or too long."""
         is_last = bool(control & LAST_DATA)

@@ -195,13 +195,16 @@ class _Association(Association):
             self._end(evt.EVT_ABORTED)
         elif not self.dul.is_alive():
             self.kill()
-        elif self.dul.idle_timer_expired() or time.monotonic() > self._ends_at:
+        elif self._is_idle() or (time.monotonic() > self._ends_at and not self.dul.is_busy):
             _log.warning("association_timed_out", address=self.requestor.address)
             self.abort()
             self.kill()
         else:
             return False
         return True
+
+    def _is_idle(self) -> bool:
+        return self.dul.idle_timer_expired() and not self.dul.is_working
 
     def _end(self, event: Any) -> None:
         self.is_established = False
@@ -219,6 +222,13 @@ class _Receiver(DULServiceProvider):
         self._bell, self._ringer = socket.socketpair()
         self._bell.setblocking(False)
         self._inbox = Inbox(assoc, intake)
+        self.is_working = False
+        """Reading, with limits of its own, or storing: a peer that waits for our answer is not idle."""
+
+    @property
+    def is_busy(self) -> bool:
+        """Whether a message has begun to arrive, and not ended."""
+        return self._inbox.is_busy
 
     def send_pdu(self, primitive: Any) -> None:
         super().send_pdu(primitive)
@@ -261,10 +271,16 @@ class _Receiver(DULServiceProvider):
         if connection is None or self.state_machine.current_state == "Sta13":
             self._wait(None)
             return super()._is_transport_event()
-        if not self._wait(connection):
-            return False
-        self._read_pdu_data()
-        return True
+        is_heard = False
+        while self._wait(connection):
+            is_heard = True
+            self.is_working = True
+            self._read_pdu_data()
+            self._idle_timer.restart()
+            self.is_working = False
+            if self._kill_thread or not self.event_queue.empty():
+                break  # else on with the next PDU: the loop outside would sleep first, and lose its turn on a busy machine
+        return is_heard
 
     def _wait(self, connection: socket.socket | None) -> bool:
         """Wait for the peer or for us; whether the peer sent something."""

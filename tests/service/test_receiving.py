@@ -5,7 +5,7 @@ import time
 from pathlib import Path
 
 import pytest
-from sqlalchemy import select
+from sqlalchemy import select, text
 
 from service.dimse import pdus_of, read_command, store_response
 from service.settings import Settings
@@ -101,10 +101,33 @@ def test_a_silent_sender_is_ended(listen, settings: Settings):
         assert answer(peer)[0] in (0, 7)
 
 
+def test_a_sender_that_waits_for_a_slow_database_is_not_idle(listen, settings: Settings, store: Store):
+    hasty = settings.model_copy(update={"network_timeout_s": 0.5})
+    ds = mr_slice()
+    with listen(hasty) as node, connected(node.port) as peer:
+        with store.session() as holder:
+            holder.execute(text("SELECT 1"))  # holds the write lock
+            peer.sendall(pdu(pdv(command(ds.SOPInstanceUID), 3), pdv(encoded(ds), 2)))
+            threading.Event().wait(1.5)
+        assert status(peer) == 0
+
+
 def test_an_association_has_a_longest_life(listen, settings: Settings):
     strict = settings.model_copy(update={"association_timeout_s": 0.3})
     with listen(strict) as node, connected(node.port) as peer:
         assert answer(peer)[0] in (0, 7)
+
+
+def test_the_end_of_its_life_waits_for_the_end_of_a_message(listen, settings: Settings, store: Store):
+    strict = settings.model_copy(update={"association_timeout_s": 0.3})
+    ds = mr_slice()
+    content = encoded(ds)
+    with listen(strict) as node, connected(node.port) as peer:
+        peer.sendall(pdu(pdv(command(ds.SOPInstanceUID), 3), pdv(content[:100], 0)))
+        threading.Event().wait(0.7)
+        peer.sendall(pdu(pdv(content[100:], 2)))
+        assert status(peer) == 0
+    assert stored(store) == [ds.SOPInstanceUID]
 
 
 @pytest.mark.parametrize(
