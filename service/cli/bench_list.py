@@ -24,12 +24,14 @@ from service.web.limits import Limiter
 )
 def bench_list(studies: int, rounds: int, database_url: str) -> None:
     """Fill a database with made-up studies and time the pages of the reading list over HTTP on this machine."""
-    table = Table("Page", "Median", "95 %", box=box.SIMPLE_HEAD, pad_edge=False)
+    table = Table("Page", "Median", "95 %", "CPU", box=box.SIMPLE_HEAD, pad_edge=False)
     with tempfile.TemporaryDirectory(prefix="cartriage-bench-") as folder:
         settings = Settings(data=Path(folder), database_url=database_url)
         with opened(settings) as store:
             fill(store, studies, datetime.now(UTC))
             house = House(store, settings, requests=Limiter(limit=1_000_000, window_s=60))
             for one in measure(house, rounds):
-                table.add_row(one.name, f"{one.median_ms:.1f} ms", f"{one.p95_ms:.1f} ms")
+                table.add_row(
+                    one.name, f"{one.median_ms:.1f} ms", f"{one.p95_ms:.1f} ms", f"{one.cpu_ms:.1f} ms"
+                )
     Console(highlight=False).print(table)
