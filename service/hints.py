@@ -40,6 +40,7 @@ def mail(
 ) -> Iterator[tuple[Parcel, Outcome]]:
     """Mail each notice over one connection."""
     assert isinstance(destination, MailDestination)  # noqa: S101 - the table of senders says so
+    waiting = list(parcels)
     try:
         with smtplib.SMTP(destination.host, destination.port, timeout=settings.delivery_timeout_s) as server:
             if destination.tls:
@@ -47,11 +48,14 @@ def mail(
             if destination.user and destination.password:
                 server.login(destination.user, destination.password.get_secret_value())
             for parcel in parcels:
-                yield parcel, _mail(server, parcel, destination)
+                outcome = _mail(server, parcel, destination)
+                waiting.remove(parcel)
+                yield parcel, outcome
     except smtplib.SMTPAuthenticationError:
-        yield from ((one, Outcome(is_stored=False, words="not authorised")) for one in parcels)
+        yield from ((one, Outcome(is_stored=False, words="not authorised")) for one in waiting)
     except (OSError, smtplib.SMTPException):
-        yield from ((one, failed(Trouble.NO_CONNECTION)) for one in parcels)
+        # What was taken before the connection broke stays taken.
+        yield from ((one, failed(Trouble.NO_CONNECTION)) for one in waiting)
 
 
 def hint_of(notice: Notice) -> dict[str, object]:

@@ -1,5 +1,6 @@
 """One decision told by every adapter: to peers that speak the protocol, and always with the same priority."""
 
+import contextlib
 import json
 import socket
 import threading
@@ -267,6 +268,58 @@ def test_a_ups_peer_gets_one_workitem_and_a_second_attempt_changes_nothing(tell)
     assert item.ScheduledProcedureStepPriority == "HIGH"
     assert item.ProcedureStepState == "SCHEDULED"
     assert item.InputInformationSequence[0].StudyInstanceUID == STUDY
+
+
+@contextmanager
+def relay(final):
+    """A mail relay that answers the end of each mail with the next of `final`."""
+    heard = []
+    listener = socket.create_server(("127.0.0.1", 0))
+    answers = iter(final)
+
+    def talk(connection):
+        lines = connection.makefile("rb")
+        connection.sendall(b"220 relay\r\n")
+        is_body, body = False, []
+        for line in lines:
+            if is_body and line != b".\r\n":
+                body.append(line.decode())
+                continue
+            if is_body:
+                heard.append("".join(body))
+                connection.sendall(next(answers).encode() + b"\r\n")
+                is_body, body = False, []
+                continue
+            is_body = line.upper().startswith(b"DATA")
+            connection.sendall(b"354 go on\r\n" if is_body else b"250 ok\r\n")
+
+    def serve():
+        while True:
+            try:
+                connection, _ = listener.accept()
+            except OSError:
+                return
+            with connection, contextlib.suppress(OSError):
+                talk(connection)
+
+    thread = threading.Thread(target=serve, daemon=True)
+    thread.start()
+    try:
+        yield listener.getsockname()[1], heard
+    finally:
+        listener.shutdown(socket.SHUT_RDWR)
+        listener.close()
+        thread.join(5)
+
+
+def test_a_mail_goes_out_until_the_relay_takes_it_and_names_nobody(tell):
+    with relay(["451 later", "250 queued"]) as (port, heard):
+        attempt = tell(MAIL.model_copy(update={"port": port, "tls": None}))
+        assert attempt() == ("owed", "no connection to the destination")
+        assert attempt() == ("proven", "")
+    assert len(heard) == 2
+    assert "Subject: Cartriage: P1 critical" in heard[1]
+    assert STUDY not in heard[1]
 
 
 def test_nothing_is_told_to_anybody_until_somebody_is_configured(store, settings):
