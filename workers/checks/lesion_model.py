@@ -1,14 +1,17 @@
-"""Lesion probability of each voxel by the trained model, and the areas that follow from it."""
+"""Lesion probability of each voxel by the trained models, and the areas that follow from it."""
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
 
 from rules.measures import Measure
+from workers.checks.planes import CHANNELS, channels_of, view_of
 from workers.checks.voxel_features import FEATURES, candidates
 from workers.imaging.anatomy import Anatomy
 from workers.imaging.cuts import cut_of
+from workers.imaging.scan import Scan
 from workers.models.card import Card, ModelRefused
+from workers.models.slices import slice_probabilities
 from workers.models.voxels import probabilities
 
 FloatArray = NDArray[np.float32]
@@ -16,6 +19,22 @@ BoolArray = NDArray[np.bool_]
 
 SMOOTHING_MM = 0.8
 """Gaussian under which the probability is seen: a speckle is no lesion. [P]"""
+
+
+def network_probability(scan: Scan, card: Card) -> FloatArray | None:
+    """Probability that a voxel is FLAIR lesion by the network, (k, j, i); None where no white matter can be told.
+
+    Raises ModelRefused if the network was made for other channels.
+    """
+    if card.features != CHANNELS:
+        raise ModelRefused(f"{card.label}: made for other channels")
+    view = view_of(scan.anatomy.brain, scan.volume.affine)
+    channels = channels_of(scan.anatomy, view)
+    if channels is None:
+        return None
+    inside = channels[:, CHANNELS.index("depth")] > 0
+    found = view.back(slice_probabilities(card, channels, inside))
+    return np.where(scan.anatomy.brain, found, 0).astype(np.float32)
 
 
 def lesion_probability(

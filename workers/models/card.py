@@ -21,11 +21,17 @@ class Engine(StrEnum):
     """What a model stands in for."""
 
     VOXELS = "voxels"
-    """Lesion probability of a voxel from its features; only the model that comes with the product."""
+    """Lesion probability of a voxel from its features; only the product's own."""
+    PLANES = "planes"
+    """Lesion probability of each pixel of a slice from its channels (workers.checks.planes); only the product's own."""
     LESION = "lesion"
     """Lesion probability of each voxel of a volume."""
     MASK = "mask"
     """Brain probability of each voxel of a volume."""
+
+
+OWN = (Engine.VOXELS, Engine.PLANES)
+"""Engines that no plug-in can be: what they take is the product's own."""
 
 
 class Normalisation(StrEnum):
@@ -47,7 +53,7 @@ ORIENTATIONS = ("LPS", "RAS")
 class Card:
     """A model card.
 
-    weights : ONNX file; features : names of the input columns, VOXELS only
+    weights : ONNX file; features : names of the input columns or channels, VOXELS and PLANES only
     spacing_mm : voxel size (i, j, k) of the input volume; orientation : of its axes
     size : voxels (i, j, k) of the input volume, or None where the model takes any
     channel : which output channel is the probability; threshold : probability from which a voxel is called
@@ -119,7 +125,7 @@ def _parsed(written: dict[str, object], folder: Path) -> Card:
         channel=classes.index(str(gives["probability_of"])),
         threshold=threshold,
     )
-    if card.engine is Engine.VOXELS:
+    if card.engine in OWN:
         return replace(card, features=tuple(str(one) for one in _list(takes, "features")))
     return replace(
         card,

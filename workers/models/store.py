@@ -4,9 +4,14 @@ from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
-from workers.models.card import Card, Engine, ModelRefused, read_card
+from workers.models.card import OWN, Card, Engine, ModelRefused, read_card
 
-SHIPPED = Path(__file__).parent / "flair_lesion" / "card.yaml"
+_HERE = Path(__file__).parent
+SHIPPED = {
+    Engine.PLANES: _HERE / "flair_network" / "card.yaml",
+    Engine.VOXELS: _HERE / "flair_lesion" / "card.yaml",
+}
+"""The product's own FLAIR lesion models, the better first."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,9 +28,9 @@ class Installed:
 
 
 @cache
-def shipped() -> Card:
-    """The FLAIR lesion model of the product; raises ModelRefused."""
-    return read_card(SHIPPED)
+def shipped(engine: Engine) -> Card:
+    """A FLAIR lesion model of the product; raises ModelRefused."""
+    return read_card(SHIPPED[engine])
 
 
 def installed(folder: Path | None) -> Installed:
@@ -41,7 +46,7 @@ def installed(folder: Path | None) -> Installed:
     found: dict[Engine, Card] = {}
     for path in sorted(folder.glob("*/card.yaml")):
         card = read_card(path)
-        if card.engine is Engine.VOXELS:
+        if card.engine in OWN:
             raise ModelRefused(f"{card.label}: a plug-in is a lesion or a mask engine")
         if card.engine in found:
             raise ModelRefused(f"{card.label} and {found[card.engine].label} are both {card.engine} engines")

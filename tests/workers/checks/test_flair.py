@@ -8,7 +8,8 @@ from rules.anatomy import Region, Side
 from rules.findings import UNITS, Measured, NotAssessed, Quantity, Why
 from tests.workers.imaging.heads import flat_anatomy, scans_of
 from workers.checks import flair
-from workers.models.card import ModelRefused
+from workers.models.card import Engine, ModelRefused
+from workers.models.store import shipped
 
 
 def values(result):
@@ -146,7 +147,7 @@ def test_key_slices_are_those_with_most_of_it():
     areas = (result.mask & anatomy.region(Region.PARIETAL, Side.LEFT)).sum(axis=(1, 2))
     assert finding.evidence.sop_instance_uids[0] == volume.sop_instance_uids[int(np.argmax(areas))]
     assert len(finding.evidence.sop_instance_uids) == 3
-    assert finding.evidence.check == "flair_hyperintensity 5 flair_lesion 1"
+    assert finding.evidence.check == "flair_hyperintensity 5 flair_network 1"
 
 
 def test_a_region_outside_the_slices_is_not_assessed():
@@ -200,11 +201,28 @@ def test_volumes_say_how_sure_they_are():
     assert 0.4 < brain.uncertainty / brain.value < 1.0
 
 
-def test_without_its_model_the_check_says_that_it_went_by_cuts(monkeypatch):
-    def refused():
-        raise ModelRefused("flair_lesion 1: the weights model.onnx are missing")
+def refusing(engines):
+    """The product's own models, some of them with weights that are missing."""
 
-    monkeypatch.setattr(flair, "shipped", refused)
+    def given(engine):
+        if engine in engines:
+            raise ModelRefused(f"{engine} 1: the weights model.onnx are missing")
+        return shipped(engine)
+
+    return given
+
+
+def test_without_its_models_the_check_says_that_it_went_by_cuts(monkeypatch):
+    monkeypatch.setattr(flair, "shipped", refusing({Engine.PLANES, Engine.VOXELS}))
     result = flair.measure(scans_of(*flat_anatomy(bump(PRES, 1.6))))
     assert values(result)[Quantity.FLAIR_VOLUME, Region.PARIETO_OCCIPITAL, Side.WHOLE] > 6
-    assert all("by cuts, for flair_lesion 1: the weights" in f.evidence.check for f in result.findings)
+    assert all("by cuts, for planes 1: the weights" in f.evidence.check for f in result.findings)
+    assert all("voxels 1: the weights" in f.evidence.check for f in result.findings)
+
+
+def test_without_its_network_the_check_says_that_it_went_by_the_voxel_model(monkeypatch):
+    monkeypatch.setattr(flair, "shipped", refusing({Engine.PLANES}))
+    result = flair.measure(scans_of(*flat_anatomy(bump(PRES, 1.6))))
+    assert values(result)[Quantity.FLAIR_VOLUME, Region.PARIETO_OCCIPITAL, Side.WHOLE] > 6
+    said = "flair_hyperintensity 5 flair_lesion 1, for planes 1: the weights model.onnx are missing"
+    assert {f.evidence.check for f in result.findings} == {said}

@@ -1,9 +1,12 @@
+import shutil
+
 import pytest
 
 from tests.workers.models.models import WANTED, above, installed_model
+from workers.checks.planes import CHANNELS
 from workers.checks.voxel_features import FEATURES
 from workers.models.card import Engine, ModelRefused, Normalisation, read_card
-from workers.models.store import installed, shipped
+from workers.models.store import SHIPPED, installed, shipped
 
 
 def test_a_card_says_what_its_model_is(tmp_path):
@@ -104,9 +107,17 @@ def test_no_folder_means_no_plugin():
     assert installed(None).label == ""
 
 
-def test_the_products_own_model_is_the_one_on_its_card():
-    card = shipped()
-    assert card.engine is Engine.VOXELS
+@pytest.mark.parametrize(("engine", "takes"), [(Engine.VOXELS, FEATURES), (Engine.PLANES, CHANNELS)])
+def test_the_products_own_models_are_those_on_their_cards(engine, takes):
+    card = shipped(engine)
+    assert card.engine is engine
     assert card.licence == "Apache-2.0"
-    assert card.features == FEATURES
+    assert card.features == takes
     assert card.weights.stat().st_size < 2_000_000
+
+
+@pytest.mark.parametrize("engine", [Engine.VOXELS, Engine.PLANES])
+def test_the_products_own_engines_are_no_plugins(tmp_path, engine):
+    shutil.copytree(SHIPPED[engine].parent, tmp_path / "own")
+    with pytest.raises(ModelRefused, match="a plug-in is a lesion or a mask engine"):
+        installed(tmp_path)

@@ -58,12 +58,12 @@ class TrainingHead:
     unsure: NDArray[np.bool_]
 
 
-def synthetic_head(seed: int) -> TrainingHead:
+def synthetic_head(seed: int, cases: tuple[str, ...] = CASES) -> TrainingHead:
     """A head of one seed; raises ValueError for the seeds kept for reporting, CannotAssess where no brain was found."""
     if seed >= MAX_SEED:
         raise ValueError(f"seed {seed} is kept for reporting")
     rng = np.random.default_rng([seed, 77])
-    case = case_named(CASES[seed % len(CASES)])
+    case = case_named(cases[seed % len(cases)])
     subject = build_subject(case, np.random.default_rng([seed, 1]))
     stack = _stack(subject, SIZES[int(rng.integers(len(SIZES)))], rng)
     signals = _signals(rng)

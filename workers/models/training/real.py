@@ -33,10 +33,11 @@ def marked_scans(folder: Path) -> Iterator[TrainingHead]:
     """The marked scans that lie in a folder, one sub-folder of DICOM each."""
     for name, marks in yaml.safe_load(MARKS.read_text(encoding="utf-8")).items():
         if (folder / name).is_dir():
-            yield _marked(_scan(folder / name), marks)
+            yield _marked(scan_of(folder / name), marks)
 
 
-def _scan(folder: Path) -> Scan:
+def scan_of(folder: Path) -> Scan:
+    """The FLAIR scan of a folder of DICOM files, the brain found in it; raises CannotAssess."""
     files = tuple(
         InstanceFile(path.stem, folder.name, "", path.resolve().relative_to("/").as_posix(), "")
         for path in sorted(folder.rglob("*.dcm"))
