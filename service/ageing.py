@@ -13,6 +13,7 @@ from rules.urgency import Priority, most_urgent
 from service import audit
 from service.store.session import Store
 from service.store.tables import Job
+from service.verdicts import read_at
 
 ACTOR = "ageing guard"
 _BATCH = 100
@@ -68,7 +69,7 @@ def _note(store: Store, policy: Policy, job_id: str, now: datetime) -> bool:
             return False
         job.late_noted_at = now
         jobs = _of_study(session, job.study_instance_uid)
-        place = shown(jobs, policy, now)
+        place = shown(jobs, policy, read_at(session, jobs) or now)
         # The study rose meanwhile, or another job gave it this priority before: then that one tells it.
         if place is None or not place.is_raised or job is not _giver(jobs, place.decided):
             return False

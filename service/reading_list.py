@@ -18,9 +18,10 @@ from rules.decision import Decision
 from rules.policy import Policy
 from rules.urgency import Priority
 from service.ageing import shown
-from service.store.desk_tables import Acknowledgement, Assessment, Escalation, WorklistEntry, WorklistState
+from service.store.desk_tables import Acknowledgement, Escalation, WorklistEntry, WorklistState
 from service.store.session import Store
 from service.store.tables import AuditEvent, CohortPatient, Job, Study
+from service.verdicts import verdict_of
 from service.worklist import Status, rank_of, row_of
 
 VIEWED = "viewed_"
@@ -117,7 +118,7 @@ def _entry(session: Session, study: Study, policy: Policy, now: datetime) -> dic
     asked = [job for job in study.jobs if job.state != "declined"]
     done = [job for job in asked if job.state == "done"]
     latest = done[-1] if done else None
-    verdict = _verdict(session, latest)
+    verdict = verdict_of(session, latest)
     place = shown(study.jobs, policy, verdict.at if verdict else now)
     row = row_of(session, study, place)
     target_at = _target_at(study.jobs, place, policy)
@@ -165,14 +166,6 @@ def _target_at(jobs: Sequence[Job], place: Shown | None, policy: Policy) -> date
         return None
     since = min(job.created_at for job in jobs if job.priority == place.decided.value)
     return since + timedelta(minutes=policy.targets[place.decided].value)
-
-
-def _verdict(session: Session, latest: Job | None) -> Assessment | None:
-    """The last assessment of the latest result."""
-    if latest is None:
-        return None
-    found = select(Assessment).where(Assessment.job_id == latest.job_id)
-    return session.scalars(found.order_by(Assessment.id.desc()).limit(1)).first()
 
 
 def _acknowledged(session: Session, study: Study, place: Shown | None) -> Acknowledgement | None:

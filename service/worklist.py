@@ -18,6 +18,7 @@ from rules.urgency import Priority
 from service.ageing import shown
 from service.matching import Contradiction, NotFlagged, find_patient
 from service.store.tables import Delivery, Job, Study
+from service.verdicts import read_at
 
 
 class Status(StrEnum):
@@ -87,7 +88,10 @@ def worklist(
     recent = select(Study).where(Study.last_received_at >= now - timedelta(days=days))
     studies = session.scalars(recent.options(selectinload(Study.jobs))).all()
     sent = _deliveries(session)
-    rows = [_row(session, study, shown(study.jobs, policy, now), sent) for study in studies]
+    rows = [
+        _row(session, study, shown(study.jobs, policy, read_at(session, study.jobs) or now), sent)
+        for study in studies
+    ]
     if not with_unflagged:
         rows = [row for row in rows if row.status is not Status.NOT_FLAGGED]
     return sorted(rows, key=_rank)

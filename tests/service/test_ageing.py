@@ -6,6 +6,7 @@ from sqlalchemy import select
 from rules.policy import load
 from rules.urgency import Priority
 from service.ageing import note_aged, shown
+from service.store.desk_tables import Assessment
 from service.store.session import Store
 from service.store.tables import AuditEvent, Job, Study
 from tests.service.conftest import NOON
@@ -105,3 +106,34 @@ def test_without_a_result_there_is_no_limit_to_pass(store: Store, study: str):
     assert note_aged(store, POLICY, NOON + 9 * DAY) == 0
     with store.reading() as session:
         assert shown(session.scalars(select(Job)).all(), POLICY, NOON + 9 * DAY) is None
+
+
+def read(store: Store, study: str, job_id: str, at: datetime) -> None:
+    """A radiologist assesses a result."""
+    with store.session() as session:
+        session.add(
+            Assessment(
+                study_instance_uid=study,
+                job_id=job_id,
+                user_name="meyer",
+                at=at,
+                verdict="agree",
+                text="",
+                is_positive=False,
+            )
+        )
+
+
+def test_a_study_that_was_read_in_time_is_not_told(store: Store, study: str):
+    give(store, study, Priority.P2, NOON)
+    read(store, study, "0", NOON + timedelta(minutes=59))
+    assert note_aged(store, POLICY, NOON + timedelta(minutes=61)) == 0
+    assert events(store) == []
+
+
+def test_a_new_result_of_a_study_that_was_read_waits_again(store: Store, study: str):
+    give(store, study, Priority.P4, NOON)
+    read(store, study, "0", NOON + MINUTE)
+    give(store, study, Priority.P2, NOON + timedelta(minutes=10))
+    assert note_aged(store, POLICY, NOON + timedelta(minutes=71)) == 1
+    assert [event.detail["shown"] for event in events(store)] == ["P1"]
