@@ -2,6 +2,7 @@
 
 import json
 import os
+import sys
 import threading
 from datetime import UTC, datetime
 from pathlib import Path
@@ -15,15 +16,15 @@ from service import announcements, audit, commitment
 from service.accepted import storage_contexts, tls_context, why_refused
 from service.errors import StoreUnavailableError
 from service.intake import Intake, open_intake
-from service.receiving import MAXIMUM_PDU_BYTES, Limits, Server, listen
+from service.receiving import MAXIMUM_PDU_BYTES, Limits, Server, admits, listen
 from service.settings import Settings
 from service.store.session import Store, open_store, upgrade
 
 SUCCESS = 0x0000
 NODE_FILE = "node.json"
 """Written to the data folder once the node listens: process id, host and port."""
-_PERMANENT, _BY_SERVICE_USER, _CALLING_TITLE = 1, 1, 3
-"""Result, source and reason of a rejection: calling AE title not recognised (PS3.8 9.3.4)."""
+_NOT_LISTED, _LIMIT_EXCEEDED = (1, 1, 3), (2, 3, 2)
+"""Result, source and reason of a rejection: calling AE title not recognised; local limit exceeded (PS3.8 9.3.4)."""
 _CONNECTION_TIMEOUT_S = 30.0
 
 _log = structlog.get_logger(__name__)
@@ -61,7 +62,7 @@ def _entity(settings: Settings) -> Any:
     # Its debug handlers print whole datasets; they stay unbound whatever the log level.
     _config.LOG_HANDLER_LEVEL = "none"
     ae = AE(ae_title=settings.ae_title)
-    ae.maximum_associations = settings.maximum_associations
+    ae.maximum_associations = sys.maxsize  # ours is kept by `admits`
     ae.maximum_pdu_size = MAXIMUM_PDU_BYTES
     ae.network_timeout = settings.network_timeout_s
     ae.acse_timeout = min(settings.network_timeout_s, _CONNECTION_TIMEOUT_S)
@@ -92,12 +93,18 @@ def _on_echo(_event: Any) -> int:
 
 
 def _on_requested(event: Any, settings: Settings) -> None:
-    """Turn a caller away that is not on the list; pynetdicom's own list knows titles only, no addresses."""
+    """Turn a caller away that is not on the list (pynetdicom's own knows titles only, no addresses), or one too many."""
     requestor = event.assoc.requestor
     if why_refused(requestor.primitive.calling_ae_title.strip(), requestor.address, settings):
-        event.assoc.acse.send_reject(_PERMANENT, _BY_SERVICE_USER, _CALLING_TITLE)
-        evt.trigger(event.assoc, evt.EVT_REJECTED, {})
-        event.assoc.kill()
+        _reject(event.assoc, _NOT_LISTED)
+    elif not admits(event.assoc, settings.maximum_associations):
+        _reject(event.assoc, _LIMIT_EXCEEDED)
+
+
+def _reject(assoc: Any, reason: tuple[int, int, int]) -> None:
+    assoc.acse.send_reject(*reason)
+    evt.trigger(assoc, evt.EVT_REJECTED, {})
+    assoc.kill()
 
 
 def _on_rejected(event: Any, store: Store, settings: Settings) -> None:

@@ -73,7 +73,22 @@ class Server(ThreadedAssociationServer):
         self.limits = limits
         super().__init__(ae, *arguments, request_handler=_Handler, **named)
 
+        self._admitted: set[Association] = set()
+        self._door = threading.Lock()
+
     request_queue_size = 128
+
+    def admits(self, assoc: Association, limit: int) -> bool:
+        """Whether there is room for one more association; then it has its place until its thread ends.
+
+        pynetdicom counts connections that have not asked yet: of a crowd that comes at once it would turn everybody away.
+        """
+        with self._door:
+            self._admitted = {one for one in self._admitted if one.is_alive()}
+            if len(self._admitted) >= limit:
+                return False
+            self._admitted.add(assoc)
+            return True
 
     def get_request(self) -> tuple[socket.socket, Any]:
         """Accept; a TLS handshake is left to the association's own thread, so that a silent peer stops nobody else."""
@@ -85,6 +100,11 @@ class Server(ThreadedAssociationServer):
                 connection, server_side=True, do_handshake_on_connect=False
             )
         return connection, address
+
+
+def admits(assoc: Any, limit: int) -> bool:
+    """Whether the server of an association has room for it; see `Server.admits`."""
+    return bool(assoc._server.admits(assoc, limit))
 
 
 def listen(

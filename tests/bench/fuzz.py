@@ -73,14 +73,13 @@ def fuzz_objects(intake: Intake, count: int, seed: int) -> tuple[object, ...]:
     outcomes: Counter[str] = Counter()
     for number in range(count):
         ds = mr_slice(number, PixelData=b"\0" * 64)
+        syntax = chance.choice(("1.2.840.10008.1.2.1", "1.2.840.10008.1.2"))
         request = Received(
-            transfer_syntax_uid=chance.choice(
-                ("1.2.840.10008.1.2.1", "1.2.840.10008.1.2", "1.2.840.10008.1.2.1.99")
-            ),
+            transfer_syntax_uid=syntax,
             sop_class_uid=MR_IMAGE_STORAGE,
             sop_instance_uid=str(ds.SOPInstanceUID),
             calling_ae_title="FUZZ",
-            dataset=mutated(encoded(ds), chance),
+            dataset=mutated(encoded(ds, syntax), chance),
         )
         try:
             intake.take(request, NOON)
