@@ -172,7 +172,8 @@ def test_a_floor_s_days_count_from_the_infusion_to_the_study():
 
 def test_what_could_not_be_assessed_is_told_in_the_sentences_too():
     silent = case(not_assessed(BLEED, "no SWI series"), without=BLEED)
-    assert any("no SWI series" in sentence for sentence in decide(POLICY, silent).sentences)
+    gap = "Not assessed in this study: microhaemorrhage and haemorrhage of whole brain: no SWI series."
+    assert gap in decide(POLICY, silent).sentences
 
 
 def test_a_mismatch_of_identity_is_told_and_only_then():
@@ -190,3 +191,8 @@ def test_an_inferred_recipient_is_told_with_the_day_of_the_study_and_a_known_one
     assert any("day 8" in one.lower() for one in told)
     known = replace(case(), study_date=STUDY_DATE)
     assert not any("inferred" in one for one in decide(POLICY, known).sentences)
+
+
+@pytest.mark.parametrize("context", [RECIPIENT, PatientContext()])
+def test_whoever_is_flagged_or_no_recipient_at_all_is_not_told_of_as_inferred(context: PatientContext):
+    assert not any("CAR-T" in sentence for sentence in decide(POLICY, case(context=context)).sentences)
