@@ -10,7 +10,7 @@ from rules.conditions import Subject
 from rules.context import Motor, PatientContext, Recorded
 from rules.decide import decide
 from rules.decision import Decision, Floor, Status
-from rules.facts import Case, Earlier
+from rules.facts import Case, Earlier, LastResult
 from rules.findings import Finding, Quantity
 from rules.floors import with_earlier
 from rules.policy import load
@@ -196,3 +196,17 @@ def test_an_inferred_recipient_is_told_with_the_day_of_the_study_and_a_known_one
 @pytest.mark.parametrize("context", [RECIPIENT, PatientContext()])
 def test_whoever_is_flagged_or_no_recipient_at_all_is_not_told_of_as_inferred(context: PatientContext):
     assert not any("CAR-T" in sentence for sentence in decide(POLICY, case(context=context)).sentences)
+
+
+@pytest.mark.parametrize(
+    ("compared", "told"), [(date(2026, 5, 3), "25.0 mL"), (date(2026, 5, 4), "not assessed")]
+)
+def test_a_last_result_adds_nothing_where_the_images_were_compared_with_that_study(compared: date, told: str):
+    whole = Subject(Quantity.FLAIR_VOLUME, Region.BRAIN, Side.WHOLE)
+    last = LastResult(date(2026, 5, 4), (measured(whole, 5),))
+    grown = replace(case(measured(whole, 30), without=whole), last_result=last, earlier=Earlier(compared))
+    lines = [line for pattern in decide(POLICY, grown).patterns for line in pattern.reasons]
+    assert any(
+        line.startswith(f"difference of FLAIR hyperintensity volume to the last result, whole brain: {told}")
+        for line in lines
+    )
