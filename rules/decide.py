@@ -81,7 +81,7 @@ def _facts(case: Case, clinic: Clinic) -> Facts:
 
 
 def _by_subject(findings: Iterable[Finding]) -> dict[Subject, Finding]:
-    """One finding for each subject, whatever the order: a measured one before none, the larger before the smaller."""
+    """One finding for each subject, whatever the order: a measured one before none, the larger or less certain before the other."""
     chosen: dict[Subject, Finding] = {}
     for finding in findings:
         subject = Subject(finding.quantity, finding.region, finding.side)
@@ -90,10 +90,10 @@ def _by_subject(findings: Iterable[Finding]) -> dict[Subject, Finding]:
     return chosen
 
 
-def _rank(finding: Finding) -> tuple[bool, float, str]:
+def _rank(finding: Finding) -> tuple[bool, float, float, str]:
     if isinstance(finding, Measured):
-        return True, finding.value, ""
-    return False, 0.0, f"{finding.why}{finding.detail}"
+        return True, finding.value, finding.uncertainty or 0, ""
+    return False, 0, 0, f"{finding.why}{finding.detail}"
 
 
 def _priority(judged: Iterable[Judged], kind: Kind) -> Priority:

@@ -67,6 +67,8 @@ FACTS = Facts(
         (AtMost(INDEX, cut(0.2)), Answer.TRUE),
         (ContextAtLeast(Field.SYSTOLIC, cut(180, "mm[Hg]")), Answer.TRUE),
         (ContextAtMost(Field.SYSTOLIC, cut(180, "mm[Hg]")), Answer.FALSE),
+        (ContextAtLeast(Field.SYSTOLIC, cut(187, "mm[Hg]")), Answer.TRUE),
+        (ContextAtMost(Field.SYSTOLIC, cut(187, "mm[Hg]")), Answer.TRUE),
         (ContextAtLeast(Field.DAY, cut(3, "d")), Answer.UNKNOWN),
         (ContextIs(Field.SEIZURE, ("seizure",)), Answer.FALSE),
         (ContextUnknown(Field.DAY), Answer.TRUE),

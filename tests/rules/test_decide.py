@@ -10,7 +10,7 @@ from rules.conditions import Subject
 from rules.context import Motor, PatientContext, Recorded
 from rules.decide import decide
 from rules.decision import Decision, Floor, Status
-from rules.facts import Case, Earlier
+from rules.facts import Case, Earlier, LastResult
 from rules.findings import Finding, Quantity
 from rules.floors import with_earlier
 from rules.policy import load
@@ -44,6 +44,13 @@ def test_a_measurement_counts_before_silence(is_first):
     both = (measured(BLEED, 20), not_assessed(BLEED, "no SWI series"))
     decision = decide(POLICY, case(*(both if is_first else both[::-1]), without=BLEED))
     assert status(decision, "R08") is Status.PRESENT
+
+
+@pytest.mark.parametrize("doubts", [(99, None), (None, 99), (3, 99), (99, 3)])
+def test_of_two_equal_measurements_the_less_certain_counts(doubts: tuple[float | None, ...]):
+    equal = (replace(measured(BLEED, 20), uncertainty=doubt) for doubt in doubts)
+    (pattern,) = (one for one in decide(POLICY, case(*equal, without=BLEED)).patterns if one.rule == "R08")
+    assert any("uncertain by 99.0 mm" in line for line in pattern.reasons)
 
 
 def test_of_two_silences_always_the_same_is_told():
@@ -172,7 +179,8 @@ def test_a_floor_s_days_count_from_the_infusion_to_the_study():
 
 def test_what_could_not_be_assessed_is_told_in_the_sentences_too():
     silent = case(not_assessed(BLEED, "no SWI series"), without=BLEED)
-    assert any("no SWI series" in sentence for sentence in decide(POLICY, silent).sentences)
+    gap = "Not assessed in this study: microhaemorrhage and haemorrhage of whole brain: no SWI series."
+    assert gap in decide(POLICY, silent).sentences
 
 
 def test_a_mismatch_of_identity_is_told_and_only_then():
@@ -190,3 +198,22 @@ def test_an_inferred_recipient_is_told_with_the_day_of_the_study_and_a_known_one
     assert any("day 8" in one.lower() for one in told)
     known = replace(case(), study_date=STUDY_DATE)
     assert not any("inferred" in one for one in decide(POLICY, known).sentences)
+
+
+@pytest.mark.parametrize("context", [RECIPIENT, PatientContext()])
+def test_whoever_is_flagged_or_no_recipient_at_all_is_not_told_of_as_inferred(context: PatientContext):
+    assert not any("CAR-T" in sentence for sentence in decide(POLICY, case(context=context)).sentences)
+
+
+@pytest.mark.parametrize(
+    ("compared", "told"), [(date(2026, 5, 3), "25.0 mL"), (date(2026, 5, 4), "not assessed")]
+)
+def test_a_last_result_adds_nothing_where_the_images_were_compared_with_that_study(compared: date, told: str):
+    whole = Subject(Quantity.FLAIR_VOLUME, Region.BRAIN, Side.WHOLE)
+    last = LastResult(date(2026, 5, 4), (measured(whole, 5),))
+    grown = replace(case(measured(whole, 30), without=whole), last_result=last, earlier=Earlier(compared))
+    lines = [line for pattern in decide(POLICY, grown).patterns for line in pattern.reasons]
+    assert any(
+        line.startswith(f"difference of FLAIR hyperintensity volume to the last result, whole brain: {told}")
+        for line in lines
+    )

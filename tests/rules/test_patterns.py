@@ -9,6 +9,7 @@ from rules.anatomy import Region, Side
 from rules.clinical import Known
 from rules.conditions import (
     AllOf,
+    AnyOf,
     AtLeast,
     AtMost,
     ContextAtLeast,
@@ -122,6 +123,23 @@ def test_only_what_was_asked_and_reached_is_told_as_a_value():
     )
 
 
+def test_a_value_that_did_not_reach_its_cut_is_not_told_as_what_was_seen():
+    one_of = AnyOf((YES, AtLeast(SHIFT, cut(9, "mm")), OPEN))
+    assert one(required=one_of).pattern.sentence == (
+        "Suspected made-up pattern: signal of something (left thalamus 2.4 mL)."
+    )
+
+
+def test_a_value_at_its_cut_is_told_with_the_decimals_that_show_it():
+    assert one(required=AtLeast(LEFT, cut(2.44))).pattern.sentence.endswith("(left thalamus 2.44 mL).")
+
+
+def test_where_no_value_was_to_be_reached_none_is_told():
+    assert one(required=AtMost(LEFT, cut(3))).pattern.sentence == (
+        "Suspected made-up pattern: signal of something."
+    )
+
+
 def test_an_absent_pattern_is_not_detected_and_asks_for_nothing():
     seen = one(
         required=NO, raises=(Raise(Priority.P1, YES, "x"),), remarks=(Label(YES, "it only looks like it"),)
@@ -152,6 +170,13 @@ def test_an_open_pattern_says_what_would_settle_it_and_how_urgent_it_could_be():
     assert seen.pattern.sentence == "Made-up pattern: open; missing: FLAIR hyperintensity (no FLAIR series)."
     assert seen.pattern.follow_up == ""
     assert len(seen.pattern.reasons) == 1
+
+
+def test_all_that_is_missing_is_told():
+    both = AllOf((OPEN, AtLeast(Subject(Quantity.MICROBLEED_COUNT, Region.BRAIN, Side.WHOLE), cut(1, "1"))))
+    assert one(required=both).pattern.sentence == (
+        "Made-up pattern: open; missing: FLAIR hyperintensity (no FLAIR series); microhaemorrhage and haemorrhage (not measured)."
+    )
 
 
 def test_an_open_pattern_that_nothing_raises_could_be_what_it_is():
@@ -213,3 +238,9 @@ def test_a_weakness_is_no_pattern_of_the_images():
     context = replace(RULE, code="R13", kind=Kind.CONTEXT)
     whole = replace(RULE, code="R14", kind=Kind.STUDY, required=NoOtherPattern())
     assert judge(replace(POLICY, rules=(context, whole)), FACTS)[1].pattern.status is Status.PRESENT
+
+
+def test_a_pattern_of_the_images_does_not_hang_on_what_the_others_found():
+    first = replace(RULE, code="R10", priority=Priority.P4, required=NoOtherPattern())
+    other = replace(RULE, code="R60")
+    assert judge(replace(POLICY, rules=(first, other)), FACTS)[0].pattern.status is Status.OPEN

@@ -11,7 +11,9 @@ from rules.conditions import (
     AllOf,
     AnyOf,
     AtLeast,
+    AtMost,
     Condition,
+    ContextAtLeast,
     ContextAtMost,
     ContextIs,
     ContextUnknown,
@@ -133,3 +135,64 @@ def test_questions_to_the_study_are_told_in_words():
         "CT in the study – no",  # noqa: RUF001
         "platelets not known – yes",  # noqa: RUF001
     )
+
+
+def cut(value: float, unit: str) -> Cut:
+    return Cut(value, unit, "[P] proposed", date(2026, 1, 1))
+
+
+@pytest.mark.parametrize(
+    ("value", "uncertainty", "shown", "margin", "reaches", "stays"),
+    [
+        (7, None, "7.0 mL", "2.0 mL above", "yes", "no"),
+        (5, None, "5.0 mL", "at the cut", "yes", "yes"),
+        (4.96, None, "4.96 mL", "0.04 mL below", "no", "yes"),
+        (6.5, 1.5, "6.5 mL", "1.5 mL above, uncertain by 1.5 mL", "yes", "no"),
+        (3.5, 2, "3.5 mL", "1.5 mL below, uncertain by 2.0 mL", "no", "yes"),
+        (5, 1, "5.0 mL", "at the cut, uncertain by 1.0 mL", "yes", "yes"),
+        (6.5, 1.4, "6.5 mL", "1.5 mL above", "yes", "no"),
+        (5, 0, "5.0 mL", "at the cut", "yes", "yes"),
+    ],
+)
+def test_a_value_is_told_with_its_cut_its_margin_and_its_doubt_where_it_could_lie_on_the_other_side(
+    value: float, uncertainty: float | None, shown: str, margin: str, reaches: str, stays: str
+):
+    facts = replace(FACTS, findings={SEEN: replace(measured(SEEN, value), uncertainty=uncertainty)})
+    told = f"FLAIR hyperintensity volume, left thalamus: {shown}"
+    assert reasons(asks(SEEN, 5), facts) == (f"{told} (cut ≥ 5 mL), {margin} – {reaches}",)  # noqa: RUF001
+    assert reasons(AtMost(SEEN, cut(5, "mL")), facts) == (f"{told} (cut ≤ 5 mL), {margin} – {stays}",)  # noqa: RUF001
+
+
+@pytest.mark.parametrize(
+    ("value", "told"),
+    [
+        (-0.4, "-0.40 (cut ± 0.3), 0.10 above, uncertain by 0.10 – no"),  # noqa: RUF001
+        (-0.6, "-0.60 (cut ± 0.3), 0.30 above – no"),  # noqa: RUF001
+        (-0.2, "-0.20 (cut ± 0.3), 0.10 below, uncertain by 0.10 – yes"),  # noqa: RUF001
+    ],
+)
+def test_an_index_of_sides_is_told_by_its_magnitude(value: float, told: str):
+    sides = Subject(Quantity.FLAIR_LATERALITY, Region.BRAIN, Side.WHOLE)
+    facts = replace(FACTS, findings={sides: replace(measured(sides, value), uncertainty=0.1000001)})
+    (line,) = reasons(AtMost(sides, cut(0.3, "1"), is_magnitude=True), facts)
+    assert line.endswith(f": {told}")
+    (signed,) = reasons(AtMost(sides, cut(0.3, "1")), facts)
+    assert "(cut ≤ 0.3)" in signed
+
+
+def test_what_was_not_measured_is_told_with_what_was_asked():
+    both = AllOf((asks(CUT_OFF), asks(NEVER_TOLD, 5)))
+    assert reasons(both, FACTS) == (
+        "FLAIR hyperintensity volume, right thalamus: not assessed, outside the slices (cut ≥ 1 mL) – open",  # noqa: RUF001
+        "midline shift, whole brain: not assessed, not measured (cut ≥ 5 mL) – open",  # noqa: RUF001
+    )
+
+
+def test_a_number_of_the_context_is_told_with_its_margin():
+    assert reasons(ContextAtLeast(Field.AGE, cut(40, "a")), FACTS) == (
+        "age: 40 years (cut ≥ 40 years), at the cut – yes",  # noqa: RUF001
+    )
+    assert reasons(ContextAtLeast(Field.PLATELETS, cut(50, "10*9/L")), FACTS) == (
+        "platelets: not recorded (cut ≥ 50 G/L) – open",  # noqa: RUF001
+    )
+    assert missing(ContextAtLeast(Field.PLATELETS, cut(50, "10*9/L")), FACTS) == ("platelets (not recorded)",)
