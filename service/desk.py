@@ -10,6 +10,7 @@ from service.answers import ACTOR, escalate_due
 from service.audit_anchor import AnchorError, take_anchor, write_to_file
 from service.errors import StoreUnavailableError
 from service.gate import policy_in_force
+from service.policies import keep_policy
 from service.reading_list import follow
 from service.settings import Settings
 from service.store.session import Store, open_store, upgrade
@@ -24,9 +25,10 @@ _log = structlog.get_logger(__name__)
 def run_desk(settings: Settings, stop: threading.Event) -> None:
     """Work until `stop` is set; outlives a database that is down and a file that cannot be written.
 
-    Raises PolicyError at once if the policy must not be used.
+    Raises PolicyError at once if the policy must not be used, KeptPolicyError if it cannot be kept.
     """
     policy = policy_in_force(settings.site_policy)
+    keep_policy(policy, settings.policies)
     store = open_store(settings)
     upgrade(store)
     wait_s, anchor_at = _TICK_S, datetime.now(UTC)

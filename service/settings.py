@@ -176,6 +176,11 @@ class Settings(BaseSettings):
         return self.redis_url or f"redis+socket://{self.data.resolve() / 'redis.sock'}"
 
     @property
+    def policies(self) -> Path:
+        """Where every policy that was in force is kept, for replay."""
+        return self.data.resolve() / "policies"
+
+    @property
     def files(self) -> Path:
         """Root of the file store, shared with the workers."""
         return self.data.resolve() / "files"
