@@ -3,6 +3,7 @@
 import dataclasses
 import types
 import typing
+from collections.abc import Mapping
 from datetime import date, datetime
 from enum import Enum
 from functools import cache
@@ -44,11 +45,13 @@ def from_plain(shape: Any, data: Any) -> Any:
         return _member_of(typing.get_args(shape), data)
     if origin is tuple:
         return _tuple(typing.get_args(shape), data)
-    if origin is dict:
+    if origin in (dict, Mapping):
         key, item = typing.get_args(shape)
         return {from_plain(key, k): from_plain(item, v) for k, v in _expect(dict, data).items()}
     if dataclasses.is_dataclass(origin or shape):
         return _dataclass(shape, data)
+    if isinstance(shape, type) and issubclass(shape, tuple) and hasattr(shape, "_fields"):  # a NamedTuple
+        return shape(*_tuple(tuple(_hints(shape).values()), data))
     return _scalar(shape, data)
 
 

@@ -14,6 +14,7 @@ _SENTENCES = {
     "assessment_given": "{verdict}: {text}",
     "association_rejected": "{reason}",
     "clock_went_back": "the clock went back; quiet time starts again",
+    "decision_replayed": "snapshot {snapshot} {outcome}",
     "delivery_dropped": "{cargo} to {destination} given up by {user}: {reason}",
     "delivery_retried": "{cargo} to {destination} tried again by {user}",
     "delivery_stuck": "{destination} does not take {sop_instance_uid}, {tries} tries so far: {outcome}",

@@ -9,12 +9,13 @@ from sqlalchemy.orm import Session, selectinload
 from rules.backtest import Comparison, Movement, compare
 from rules.codec import MessageError, from_plain
 from rules.decide import decide
-from rules.facts import Case, Earlier
+from rules.last_result import DERIVED
 from rules.messages import StudyReady, StudyTriaged
 from rules.policy import Policy
 from rules.urgency import Priority, most_urgent
 from rules.words import quantity_words
-from service.store.tables import Instance, Job, Study
+from service.decided_on import case_of
+from service.store.tables import Job, Study
 
 _AT_ONCE = 50
 """Studies in memory at a time."""
@@ -70,12 +71,11 @@ def _why_not(study: Study) -> str:
 
 
 def _redecided(session: Session, study: Study, done: list[Job], policy: Policy) -> Redecided | NotRedecided:
-    modalities = _modalities(session, study)
     earlier: Priority | None = None
     for job in done:
         triaged = from_plain(StudyTriaged, job.triaged)
-        case = _case(study, from_plain(StudyReady, job.ready), triaged)
-        case = replace(case, modalities=modalities, earlier_priority=earlier)
+        case = case_of(session, study, from_plain(StudyReady, job.ready), triaged)
+        case = replace(case, earlier_priority=earlier)
         decision = decide(policy, case)
         earlier = decision.priority if earlier is None else most_urgent(earlier, decision.priority)
     seen = compare(triaged.decision, decision)
@@ -84,26 +84,7 @@ def _redecided(session: Session, study: Study, done: list[Job], policy: Policy) 
     return Redecided(study.study_instance_uid, triaged.snapshot, seen, _not_measured(policy, triaged))
 
 
-def _case(study: Study, ready: StudyReady, triaged: StudyTriaged) -> Case:
-    """What the result was decided on, as far as the rows hold it; see `_case` of workers/pipeline.py."""
-    context = ready.context
-    return Case(
-        findings=triaged.findings,
-        context=context if context.birth_date else replace(context, birth_date=study.birth_date),
-        roles=tuple(sorted({use.role for use in triaged.series if use.is_used})),
-        now=ready.clock,
-        study_date=study.study_date,
-        earlier=Earlier(ready.earlier.study_date, ready.earlier.is_baseline) if ready.earlier else None,
-        identity_mismatch=ready.identity_mismatch,
-    )
-
-
-def _modalities(session: Session, study: Study) -> tuple[str, ...]:
-    held = select(Instance.modality).where(Instance.study_instance_uid == study.study_instance_uid).distinct()
-    return tuple(sorted(set(session.scalars(held)) - {""}))
-
-
 def _not_measured(policy: Policy, triaged: StudyTriaged) -> tuple[str, ...]:
     told = {finding.quantity for finding in triaged.findings}
     asked = {subject.quantity for subject in policy.needed_findings()}
-    return tuple(sorted(quantity_words(quantity) for quantity in asked - told))
+    return tuple(sorted(quantity_words(quantity) for quantity in asked - told - DERIVED))

@@ -5,11 +5,13 @@ from datetime import UTC, datetime, timedelta
 
 import structlog
 
+from rules.policy import Policy
 from service import audit
 from service.answers import ACTOR, escalate_due
 from service.audit_anchor import AnchorError, take_anchor, write_to_file
 from service.errors import StoreUnavailableError
 from service.gate import policy_in_force
+from service.policies import KeptPolicyError, keep_policy
 from service.reading_list import follow
 from service.settings import Settings
 from service.store.session import Store, open_store, upgrade
@@ -29,6 +31,8 @@ def run_desk(settings: Settings, stop: threading.Event) -> None:
     policy = policy_in_force(settings.site_policy)
     store = open_store(settings)
     upgrade(store)
+    _keep(store, policy, settings)
+    _tell(store, "application_started")
     wait_s, anchor_at = _TICK_S, datetime.now(UTC)
     while not stop.wait(wait_s):
         now = datetime.now(UTC)
@@ -42,7 +46,25 @@ def run_desk(settings: Settings, stop: threading.Event) -> None:
         except StoreUnavailableError as error:
             wait_s = min(max(wait_s, _TICK_S) * 2, _TICK_MAX_S)
             _log.warning("desk_postponed", error=error.detail, wait_s=wait_s)
+    _tell(store, "application_stopped")
     store.close()
+
+
+def _keep(store: Store, policy: Policy, settings: Settings) -> None:
+    """For replay; a disk that is full must not keep the list from being shown."""
+    try:
+        keep_policy(policy, settings.policies)
+    except KeptPolicyError as error:
+        _log.error("policy_not_kept", error=error.detail)
+        _tell(store, "policy_not_kept", policy=policy.identity)
+
+
+def _tell(store: Store, event: str, **detail: object) -> None:
+    try:
+        with store.session() as session:
+            audit.record(session, event, None, ACTOR, datetime.now(UTC), **detail)
+    except StoreUnavailableError as error:
+        _log.error("audit_failed", audit_event=event, error=error.detail)
 
 
 def _anchor(store: Store, settings: Settings, now: datetime) -> None:

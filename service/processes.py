@@ -15,6 +15,7 @@ from service.settings import Settings
 BROKER = "broker"
 WORKER = "worker"
 WEB = "web"
+AUDIT_FEED = "audit-feed"
 RUNNERS = {
     "courier": "service.courier:run_courier",
     "delivery": "service.delivery:run_delivery",
@@ -23,6 +24,7 @@ RUNNERS = {
     "inquiry": "service.inquiry:run_inquiry",
     "node": "service.node:run_node",
     "desk": "service.desk:run_desk",
+    AUDIT_FEED: "service.audit_feed.feed:run_feed",
     WEB: "service.web.server:run_web",
 }
 """Name of a process of the service to the function that runs it, `run(settings, stop)`."""
@@ -50,6 +52,7 @@ def _ours(name: str) -> Callable[[Settings], list[str]]:
 
 PROCESSES = (
     Process(BROKER, server_command, wave=3, grace_s=5.0),
+    Process(AUDIT_FEED, _ours(AUDIT_FEED), wave=2, grace_s=20.0),  # after the desk, which tells that we stop
     Process("courier", _ours("courier"), wave=2, grace_s=10.0),
     Process("delivery", _ours("delivery"), wave=2, grace_s=10.0),
     Process(
@@ -82,10 +85,12 @@ def embedded(settings: Settings) -> Settings:
 
 
 def planned(settings: Settings, *, has_worker: bool) -> tuple[Process, ...]:
-    """The processes to run: without a broker if one is set, a worker if none is wanted here, an inquiry if there is no archive."""
+    """The processes to run: no broker if one is set, no worker if none is wanted here, no inquiry or feed if nobody is at its end."""
     left_out = {WORKER} if not has_worker else set()
     if not settings.archives:
         left_out.add("inquiry")
+    if not settings.audit_syslog:
+        left_out.add(AUDIT_FEED)
     if settings.redis_url and settings.redis_url != socket_url(settings.data):
         left_out.add(BROKER)
     return tuple(process for process in PROCESSES if process.name not in left_out)

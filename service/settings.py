@@ -7,7 +7,7 @@ from typing import Annotated, Literal, Self
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
-from service.destinations import AETitle, AnyDestination, Destination, checked_ae_title
+from service.destinations import AETitle, AnyDestination, Destination, Tls, checked_ae_title
 
 __all__ = ["AETitle", "Destination", "Settings"]
 
@@ -132,6 +132,12 @@ class Settings(BaseSettings):
     """The ladder for alerts that nobody acknowledges; empty escalates nothing."""
     audit_anchors: OptionalPath = None
     """File, on a medium that the database's owner cannot change, that the end of the trail is written to each hour."""
+    audit_syslog: str = Field(
+        default="", pattern=r"^$|^(udp|tls)://(\[[0-9a-fA-F:]+\]|[^\[\]:/@\s]+):[0-9]{1,5}$"
+    )
+    """Receiver of DICOM audit messages, as in tls://arr.hospital.example:6514 (RFC 5425) or udp://10.0.0.9:514 (RFC 5426); empty is none."""
+    audit_syslog_tls: Tls = Tls()
+    """Over TLS: whom we trust, and our own certificate."""
 
     site_policy: OptionalPath = None
     """Folder of the site's overlay on the policy (docs/policy.md); the workers need the same."""
@@ -174,6 +180,11 @@ class Settings(BaseSettings):
     def broker(self) -> str:
         """The broker URL in force."""
         return self.redis_url or f"redis+socket://{self.data.resolve() / 'redis.sock'}"
+
+    @property
+    def policies(self) -> Path:
+        """Where every policy that was in force is kept, for replay."""
+        return self.data.resolve() / "policies"
 
     @property
     def files(self) -> Path:

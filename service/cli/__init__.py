@@ -13,6 +13,7 @@ _COMMANDS = {
     "cohort": ("service.cli.cohort:cohort", "Flag patients as CAR-T recipients, with their context."),
     "demo": ("service.cli.demo:demo", "Run the main job on a simulated patient, on this machine."),
     "outbox": ("service.cli.outbox:outbox", "Deliveries: what is owed, what is proven, retry, drop."),
+    "replay": ("service.cli.replay:replay", "Make the decisions of a study again, and compare."),
     "route": ("service.cli.route:route", "Where the objects of a study go, and why."),
     "rules": ("service.cli.rules:rules", "Look at the rules, try them on cases, compare them with others."),
     "run": ("service.cli.run:run", "Run one process of the service in the foreground."),

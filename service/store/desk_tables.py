@@ -144,3 +144,14 @@ class SignIn(Base):
     form_token: Mapped[str] = mapped_column(_NAME, comment="what each of its forms has to carry")
     began_at: Mapped[datetime]
     seen_at: Mapped[datetime]
+
+
+class AuditFeed(Base):
+    """How far the trail was sent to the receiver of audit messages, one row."""
+
+    __tablename__ = "audit_feed"
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    sequence: Mapped[int] = mapped_column(comment="last event whose messages were handed to the receiver")
+    sent_at: Mapped[datetime | None]
+    failing_since: Mapped[datetime | None] = mapped_column(comment="the receiver does not take them since")

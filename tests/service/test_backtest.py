@@ -18,7 +18,7 @@ from rules.case_file import read_cases
 from rules.codec import to_plain
 from rules.decide import decide
 from rules.facts import Case
-from rules.messages import Basis, Completeness, SeriesUse, StudyReady, StudyTriaged
+from rules.messages import Basis, Completeness, InstanceFile, SeriesUse, StudyReady, StudyTriaged
 from rules.policy import Policy, load
 from service.backtest import NotRedecided, backtest
 from service.cli import main
@@ -56,7 +56,7 @@ class Stored:
             job_id=job_id,
             study_instance_uid=uid,
             snapshot=number,
-            instances=(),
+            instances=(InstanceFile(f"{uid}.1.1", f"{uid}.1", "1.2", "x", "0"),),
             completeness=Completeness(Basis.QUIET_TIME, 1),
             context=replace(case.context, birth_date=None),
             policy_digest=decision.policy.digest,

@@ -1,0 +1,60 @@
+"""Two decisions side by side: each rule, floor and field that is not the same in both."""
+
+from dataclasses import replace
+
+from rules.codec import from_plain, to_plain
+from rules.context import PatientContext
+from rules.decide import decide
+from rules.decision import Decision, Floor, Status
+from rules.facts import Case
+from rules.policy import Policy
+from rules.replay import NOTHING, Difference, differences
+from rules.urgency import Priority
+from tests.rules.making import POLICY
+from tests.rules.stories import NOW, STUDY_DATE
+
+
+def decided() -> Decision:
+    return decide(POLICY, Case((), PatientContext(), (), NOW, STUDY_DATE))
+
+
+def test_a_decision_is_like_itself():
+    assert differences(decided(), decided()) == ()
+
+
+def test_a_rule_that_answers_otherwise_is_told_by_field():
+    one = decided()
+    first, *others = one.patterns
+    other = replace(one, patterns=(replace(first, status=Status.ABSENT, missing=("T2",)), *others))
+    assert first.status is Status.OPEN
+    status, missing = differences(one, other)
+    assert status == Difference(f"{first.rule} {first.name}", "status", "open", "absent")
+    assert (missing.field, missing.replayed) == ("missing", '["T2"]')
+
+
+def test_a_rule_that_is_gone_is_told_whole():
+    one = decided()
+    (gone,) = differences(one, replace(one, patterns=one.patterns[1:]))
+    assert (gone.where, gone.field, gone.replayed) == (
+        f"{one.patterns[0].rule} {one.patterns[0].name}",
+        "itself",
+        NOTHING,
+    )
+
+
+def test_floors_of_one_code_are_told_apart():
+    floors = (Floor("F1", Priority.P2, "a"), Floor("F1", Priority.P3, "b"))
+    one = replace(decided(), floors=floors)
+    (found,) = differences(one, replace(one, floors=(floors[0], replace(floors[1], because="c"))))
+    assert found == Difference("floor F1 no. 2", "because", "b", "c")
+
+
+def test_what_is_missing_on_one_side_only_differs():
+    one = replace(decided(), could_be=None)
+    assert differences(one, replace(one, could_be=Priority.P1)) == (
+        Difference("decision", "could_be", NOTHING, "P1"),
+    )
+
+
+def test_a_policy_goes_through_plain_data_unchanged():
+    assert from_plain(Policy, to_plain(POLICY)) == POLICY

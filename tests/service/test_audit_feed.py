@@ -1,0 +1,421 @@
+"""DICOM audit messages: valid by the schema, the right ones for each event, kept while nobody receives, and read by a real rsyslogd."""
+
+import socket
+import ssl
+import subprocess
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+from lxml import etree
+from pydicom.sr._concepts_dict import concepts
+
+from service import audit
+from service.assembly import settle
+from service.audit_feed.events import TOLD
+from service.audit_feed.feed import feed, run_feed
+from service.audit_feed.message import Action, Code, Message, Participant, patient, xml_of
+from service.audit_feed.syslog import MSGID, NotTakenError, Receiver, framed, send
+from service.destinations import Destination, FolderDestination, Tls
+from service.processes import planned
+from service.settings import Settings
+from service.store.desk_tables import AuditFeed
+from service.store.session import Store
+from service.store.tables import AuditEvent, Delivery, Job
+from tests.peers import need
+from tests.service.conftest import NOON, SENTINEL, STUDY, mr_slice, received
+
+SCHEMA = etree.RelaxNG(etree.parse(Path(__file__).with_name("audit_message.rng")))
+PACS = Destination(name="pacs", ae_title="PACS", host="10.0.0.5", port=104)
+FOLDER = FolderDestination(name="share", kind="folder", folder=Path("/srv/share"))
+SR = "1.2.840.10008.5.1.4.1.1.88.34"
+JOB = "0" * 64
+
+
+class Syslog:
+    """A receiver over UDP in this process."""
+
+    def __init__(self) -> None:
+        self.socket = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+        self.socket.bind(("127.0.0.1", 0))
+        self.socket.settimeout(5)
+        self.receiver = Receiver("127.0.0.1", self.socket.getsockname()[1], None)
+
+    def take(self) -> list[etree._Element]:
+        """What has come, each message checked by the schema."""
+        self.socket.settimeout(0.2)
+        found = []
+        while True:
+            try:
+                line = self.socket.recv(65535)
+            except TimeoutError:
+                return found
+            header, _, xml = line.partition(b"\xef\xbb\xbf")
+            assert header.split(b" ")[5:7] == [MSGID.encode(), b"-"], header
+            found.append(valid(xml))
+
+
+def valid(xml: bytes) -> etree._Element:
+    root = etree.fromstring(xml)
+    SCHEMA.assertValid(root)
+    return root
+
+
+def name_of(message: etree._Element) -> str:
+    return message.find("EventIdentification/EventID").get("originalText")
+
+
+def users(message: etree._Element) -> list[tuple[str, str]]:
+    return [(one.get("UserID"), one.get("UserIsRequestor")) for one in message.findall("ActiveParticipant")]
+
+
+def patients(message: etree._Element) -> list[str]:
+    return [
+        one.get("ParticipantObjectID")
+        for one in message.findall("ParticipantObjectIdentification")
+        if one.get("ParticipantObjectTypeCode") == "1"
+    ]
+
+
+@pytest.fixture
+def syslog() -> Iterator[Syslog]:
+    made = Syslog()
+    with closing(made.socket):
+        yield made
+
+
+@pytest.fixture
+def told(store: Store, settings: Settings, intake, syslog: Syslog) -> Callable[..., list[etree._Element]]:
+    """Record an event about a received study, and take what is sent of it."""
+    for number in (1, 2):
+        intake.take(received(mr_slice(number)), NOON)
+    own = settings.model_copy(update={"destinations": (PACS, FOLDER)})
+    feed(store, own, syslog.receiver, NOON)
+
+    def tell(event: str, study: str | None = None, actor: str = "meyer", **detail: object):
+        with store.session() as session:
+            audit.record(session, event, study, actor, NOON, **detail)
+        assert feed(store, own, syslog.receiver, NOON) >= 1
+        return syslog.take()
+
+    return tell
+
+
+def test_every_code_is_the_standards():
+    known = {
+        code: meaning
+        for code, (meaning, _) in ((c, v) for d in concepts["DCM"].values() for c, v in d.items())
+    }
+    ours = {code.value[0]: code.value[2] for code in Code if code.value[1] == "DCM"}
+    assert ours.items() <= known.items()
+    assert len(ours) == sum(code.value[1] == "DCM" for code in Code)
+
+
+def test_the_schema_refuses_what_is_wrong():
+    message = Message(Code.EXPORT, Action.READ, NOON, (Participant("a"),), (patient("1", "x"),))
+    good = xml_of(message, "us")
+    valid(good)
+    for wrong in (
+        good.replace(b'EventActionCode="R"', b'EventActionCode="X"'),
+        good.replace(b' UserID="a"', b""),
+        good.replace(b"<ParticipantObjectName>x</ParticipantObjectName>", b""),
+        good.replace(b"csd-code", b"code"),
+    ):
+        assert wrong != good
+        assert not SCHEMA.validate(etree.fromstring(wrong))
+
+
+@pytest.mark.parametrize("text", ["a\x00b\x1b", "<&\"'>", "Grüße 東京", "a\ud800"])
+def test_any_text_makes_a_valid_message(text: str):
+    message = Message(
+        Code.EXPORT, Action.READ, NOON, (Participant(text),), (patient(text, text),), failure=text
+    )
+    assert valid(xml_of(message, text)).find("ActiveParticipant").get("UserID")
+
+
+def test_a_received_study_is_transferred_with_its_sender_and_patient(told):
+    (message,) = told("study_settled", STUDY, "assembly", snapshot=1)
+    assert name_of(message) == "DICOM Instances Transferred"
+    assert users(message) == [("SCANNER", "true"), ("CARTRIAGE", "false")]
+    assert patients(message) == ["P1"]
+    assert message.find(".//SOPClass").get("NumberOfInstances") == "2"
+    assert message.find(".//Accession").get("Number") == "ACC1"
+    assert SENTINEL in message.xpath("//ParticipantObjectName/text()")
+
+
+def test_a_delivery_is_begun_and_ended(told, store: Store):
+    row = {"study_instance_uid": STUDY, "job_id": JOB, "created_at": NOON}
+    with store.session() as session:
+        session.add(Job(**row, snapshot=1, state="done"))
+        session.flush()
+        for number, destination in enumerate(("pacs", "pacs", "share")):
+            uid = f"1.2.{number}"
+            owed = {"cargo": "SR", "sop_instance_uid": uid, "sop_class_uid": SR, "destination": destination}
+            session.add(Delivery(**row, **owed, state="owed", priority="P4", try_at=NOON))
+    (begun,) = told("study_triaged", STUDY, "courier", job_id=JOB)
+    assert name_of(begun) == "Begin Transferring DICOM Instances"
+    assert users(begun) == [("CARTRIAGE", "true"), ("pacs", "false")]
+    assert (begun.find(".//SOPClass").get("UID"), begun.find(".//SOPClass").get("NumberOfInstances")) == (
+        SR,
+        "2",
+    )
+    (ended,) = told("report_stored", STUDY, "delivery", destination="pacs", sop_instance_uid="1.2.9")
+    assert name_of(ended) == "DICOM Instances Transferred"
+    assert users(ended) == [("CARTRIAGE", "true"), ("pacs", "false")]
+    (failed,) = told("report_not_stored", STUDY, "delivery", destination="pacs", outcome="no answer")
+    assert failed.find("EventIdentification").get("EventOutcomeIndicator") == "4"
+    assert failed.findtext(".//EventOutcomeDescription") == "no answer"
+    (left,) = told("report_stored", STUDY, "delivery", destination="share")
+    assert name_of(left) == "Export"
+    assert left.find(".//MediaType").get("originalText") == "URI"
+
+
+@pytest.mark.parametrize(
+    ("event", "detail", "name", "kind"),
+    [
+        ("application_started", {}, "Application Activity", "Application Start"),
+        ("application_stopped", {}, "Application Activity", "Application Stop"),
+        (
+            "association_rejected",
+            {"address": "10.0.0.9", "reason": "not listed"},
+            "Security Alert",
+            "Node Authentication",
+        ),
+        ("account_created", {"account": "a"}, "Security Alert", "User Security Attributes Changed"),
+        ("sign_in_failed", {"address": "10.0.0.9"}, "User Authentication", "Login"),
+        ("signed_in", {"address": "10.0.0.9"}, "User Authentication", "Login"),
+        ("signed_out", {}, "User Authentication", "Logout"),
+        ("viewed_audit", {}, "Audit Log Used", None),
+        ("viewed_context", {"patient_id": "P7"}, "Patient Record", None),
+    ],
+)
+def test_each_event_has_its_message(told, event: str, detail: dict, name: str, kind: str | None):
+    (message,) = told(event, **detail)
+    found = message.find(".//EventTypeCode")
+    assert (name_of(message), found.get("originalText") if found is not None else None) == (name, kind)
+    is_failure = event in {"association_rejected", "sign_in_failed"}
+    outcome = message.find("EventIdentification").get("EventOutcomeIndicator")
+    assert outcome == ("4" if is_failure else "0")
+    assert sum(requestor == "true" for _, requestor in users(message)) <= 1
+
+
+def test_a_list_that_was_seen_is_told_study_by_study(told, intake):
+    other = f"{STUDY}.9"
+    intake.take(received(mr_slice(1, study=other, PatientID="P2")), NOON)
+    first, second = told("viewed_worklist", studies=[STUDY, other, "1.9.9"])
+    assert {name_of(first), name_of(second)} == {"DICOM Instances Accessed"}
+    assert (patients(first), patients(second)) == (["P1"], ["P2"])
+    assert users(first)[0] == ("meyer", "true")
+
+
+def test_what_is_no_matter_of_the_profile_is_not_sent(told):
+    assert "instance_stored" not in TOLD
+    assert told("instance_stored", STUDY, "SCANNER") == []
+    assert told("viewed_study", "1.9.9") == []
+
+
+def test_nothing_is_lost_while_nobody_receives(store: Store, settings: Settings, syslog: Syslog):
+    feed(store, settings, syslog.receiver, NOON)
+    down = Receiver("127.0.0.1", closed_port(), Tls())
+    with store.session() as session:
+        for name in ("signed_in", "signed_out"):
+            audit.record(session, name, None, "meyer", NOON)
+    for _ in range(2):
+        with pytest.raises(NotTakenError):
+            feed(store, settings, down, NOON)
+    with store.reading() as session:
+        assert session.get_one(AuditFeed, 1).failing_since == NOON
+    assert feed(store, settings, syslog.receiver, NOON) == 3
+    assert [message.find(".//EventTypeCode").get("originalText") for message in syslog.take()] == [
+        "Login",
+        "Logout",
+    ]
+    with store.reading() as session:
+        told = [one.event for one in session.query(AuditEvent).order_by(AuditEvent.sequence)]
+        assert session.get_one(AuditFeed, 1).failing_since is None
+    assert told[-2:] == ["audit_feed_failing", "audit_feed_resumed"]
+    feed(store, settings, syslog.receiver, NOON)
+    assert syslog.take() == []
+
+
+def test_it_begins_where_the_trail_ends_and_runs_until_stopped(
+    store: Store, settings: Settings, syslog: Syslog, intake
+):
+    with store.session() as session:
+        audit.record(session, "signed_in", None, "before", NOON)
+    stop = threading.Event()
+    own = settings.model_copy(update={"audit_syslog": f"udp://127.0.0.1:{syslog.receiver.port}"})
+    thread = threading.Thread(target=run_feed, args=(own, stop))
+    thread.start()
+    assert until(lambda: place(store) is not None)
+    intake.take(received(mr_slice(1)), NOON)
+    with store.session() as session:
+        settle(session, own, NOON.replace(year=2027))
+    stop.set()
+    thread.join(20)
+    assert not thread.is_alive()
+    assert [name_of(message) for message in syslog.take()] == ["DICOM Instances Transferred"]
+
+
+def test_it_runs_only_where_somebody_receives(settings: Settings):
+    told = settings.model_copy(update={"audit_syslog": "udp://127.0.0.1:514"})
+    assert "audit-feed" not in {one.name for one in planned(settings, has_worker=False)}
+    assert "audit-feed" in {one.name for one in planned(told, has_worker=False)}
+
+
+@pytest.mark.parametrize("address", ["syslog", "tcp://a:1", "udp://a", "udp://a:b", "tls://u:p@h:1"])
+def test_an_address_that_is_none_is_refused(address: str):
+    with pytest.raises(ValueError, match="audit_syslog"):
+        Settings(audit_syslog=address)
+
+
+def test_an_address_may_be_of_version_six():
+    settings = Settings(audit_syslog="udp://[::1]:514")
+    assert Receiver.of(settings.audit_syslog, settings.audit_syslog_tls) == Receiver("::1", 514, None)
+
+
+def closed_port() -> int:
+    with socket.socket() as held:
+        held.bind(("127.0.0.1", 0))
+        return held.getsockname()[1]
+
+
+def until(condition: Callable[[], bool], limit_s: float = 15) -> bool:
+    end = time.monotonic() + limit_s
+    while not condition():
+        if time.monotonic() > end:
+            return False
+        time.sleep(0.05)
+    return True
+
+
+def place(store: Store) -> AuditFeed | None:
+    with store.reading() as session:
+        return session.get(AuditFeed, 1)
+
+
+CONFIG = """module(load="imudp")
+module(load="imtcp")
+global(workDirectory="{folder}" maxMessageSize="64k")
+template(name="whole" type="string" string="%pri% %app-name% %msgid% %msg%\\n")
+input(type="imudp" address="127.0.0.1" port="{udp}")
+input(type="imtcp" address="127.0.0.1" port="{tcp}" SupportOctetCountedFraming="on")
+action(type="omfile" file="{folder}/out.log" template="whole")
+"""
+
+
+class Rsyslog:
+    """A real rsyslogd of our own, unprivileged, on free ports."""
+
+    def __init__(self, folder: Path) -> None:
+        self.udp, self.tcp, self.log = closed_port(), closed_port(), folder / "out.log"
+        config = folder / "rsyslog.conf"
+        config.write_text(CONFIG.format(folder=folder, udp=self.udp, tcp=self.tcp))
+        command = [need("rsyslogd"), "-n", "-f", str(config), "-i", str(folder / "pid")]
+        self.process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+
+    def listens(self) -> bool:
+        with socket.socket() as probe:
+            return probe.connect_ex(("127.0.0.1", self.tcp)) == 0
+
+    def lines(self) -> list[str]:
+        return self.log.read_text(encoding="utf-8").splitlines() if self.log.exists() else []
+
+
+@pytest.fixture
+def rsyslog(tmp_path: Path) -> Iterator[Rsyslog]:
+    folder = tmp_path / "rsyslog"
+    folder.mkdir()
+    made = Rsyslog(folder)
+    try:
+        assert until(made.listens), "rsyslogd did not start"
+        yield made
+    finally:
+        made.process.terminate()
+        made.process.wait(20)
+
+
+def some(count: int) -> list[bytes]:
+    """Messages of which some fail and all hold what is not ASCII."""
+    found = []
+    for number in range(count):
+        failure = "nein" if number % 2 else ""
+        message = Message(
+            Code.INSTANCES_ACCESSED,
+            Action.READ,
+            NOON,
+            (Participant("müller"),),
+            (patient(str(number), "Ä^Ö"),),
+            failure=failure,
+        )
+        found.append(framed(xml_of(message, "us"), is_failure=bool(failure), now=NOON))
+    return found
+
+
+def check(lines: list[str]) -> None:
+    for number, line in enumerate(lines):
+        pri, app, msgid, text = line.split(" ", 3)
+        assert (pri, app, msgid) == ("84" if number % 2 else "85", "cartriage", MSGID)
+        message = valid(text.lstrip("\ufeff").encode())
+        assert patients(message) == [str(number)]
+        assert message.find("ActiveParticipant").get("UserID") == "müller"
+
+
+def test_rsyslog_reads_them_over_udp(rsyslog: Rsyslog):
+    send(some(5), Receiver("127.0.0.1", rsyslog.udp, None))
+    assert until(lambda: len(rsyslog.lines()) == 5), rsyslog.lines()
+    check(rsyslog.lines())
+
+
+@pytest.fixture
+def authority(tmp_path: Path) -> tuple[Path, Path]:
+    """A certificate for this machine that signs itself, and its key."""
+    certificate, key = tmp_path / "cert.pem", tmp_path / "key.pem"
+    command = [
+        *(need("openssl"), "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2"),
+        *("-subj", "/CN=localhost", "-addext", "subjectAltName=DNS:localhost,IP:127.0.0.1"),
+        *("-keyout", str(key), "-out", str(certificate)),
+    ]
+    subprocess.run(command, check=True, capture_output=True)
+    return certificate, key
+
+
+@pytest.fixture
+def tls_port(rsyslog: Rsyslog, authority: tuple[Path, Path]) -> Iterator[int]:
+    """TLS in front of rsyslogd's octet-counted stream, as its TLS driver is a package of its own."""
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(*map(str, authority))
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        server.settimeout(20)
+        thread = threading.Thread(target=_pass_on, args=(server, context, rsyslog.tcp))
+        thread.start()
+        yield server.getsockname()[1]
+        thread.join(20)
+
+
+def _pass_on(server: socket.socket, context: ssl.SSLContext, port: int) -> None:
+    plain, _ = server.accept()
+    with plain:
+        try:
+            secured = context.wrap_socket(plain, server_side=True)
+        except ssl.SSLError:
+            return
+        with secured, socket.create_connection(("127.0.0.1", port)) as behind:
+            while data := secured.recv(65536):
+                behind.sendall(data)
+            secured.unwrap().close()
+
+
+def test_rsyslog_reads_them_through_tls_by_octet_count(rsyslog: Rsyslog, tls_port: int, authority):
+    send(some(40), Receiver("127.0.0.1", tls_port, Tls(ca=authority[0])))
+    assert until(lambda: len(rsyslog.lines()) == 40), len(rsyslog.lines())
+    check(rsyslog.lines())
+
+
+def test_a_receiver_that_is_not_trusted_gets_nothing(rsyslog: Rsyslog, tls_port: int):
+    with pytest.raises(NotTakenError, match="CERTIFICATE_VERIFY_FAILED"):
+        send(some(1), Receiver("127.0.0.1", tls_port, Tls()))
+    assert rsyslog.lines() == []
