@@ -141,6 +141,8 @@ class StudyReady:
     earlier_priority: Priority | None = None
     """The most urgent priority of the study's earlier results: a later result never lowers it."""
     earlier: EarlierStudy | None = None
+    not_compared: str = ""
+    """Why there is no earlier study, one clause; empty if nobody looked for one."""
     last_result: EarlierResult | None = None
     identity_mismatch: str = ""
     """Why no context was fused: the identifiers that contradict each other, one clause."""

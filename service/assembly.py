@@ -15,12 +15,13 @@ from rules.policy_diff import compared
 from service import audit
 from service.ageing import note_aged
 from service.completeness import CLOCK_TOLERANCE, completeness_of, due
+from service.contents import files_of, instances_of
 from service.errors import ServiceError, StoreUnavailableError
-from service.gate import ACTOR, Snapshot, decide, files_of, policy_in_force
+from service.gate import ACTOR, Snapshot, decide, is_alone, policy_in_force
 from service.routing import owe_originals
 from service.settings import Settings
 from service.store.session import Store, open_store, upgrade
-from service.store.tables import Instance, Report, Study
+from service.store.tables import Instance, Study
 
 REOPEN_DAYS = 30
 """A patient who is flagged, or whose context changes, gets the studies of this many days decided again."""
@@ -50,7 +51,7 @@ def settle_study(session: Session, study_instance_uid: str, settings: Settings, 
         audit.record(session, "clock_went_back", study_instance_uid, ACTOR, now, was=study.last_received_at)
         study.last_received_at = now
         return Snapshot(study_instance_uid, study.settled_snapshot)
-    instances = _instances(session, study)
+    instances = instances_of(session, study_instance_uid)
     digest = input_digest(files_of(instances))
     if digest != study.settled_digest:
         study.settled_snapshot += 1
@@ -58,7 +59,9 @@ def settle_study(session: Session, study_instance_uid: str, settings: Settings, 
         _tell_settled(session, study, instances, settings, now)
         owe_originals(session, study_instance_uid, settings, now)
     study.is_open = False
-    return decide(session, study, instances, settings, now)
+    snapshot = decide(session, study, instances, settings, now)
+    _compare_later(session, study, settings, now)
+    return snapshot
 
 
 def reopen_for_context(
@@ -77,8 +80,26 @@ def reopen_for_context(
     settled = []
     for uid in session.scalars(found.order_by(Study.last_received_at)).all():
         study = session.get_one(Study, uid, with_for_update=True, populate_existing=True)
-        settled.append(decide(session, study, _instances(session, study), settings, now))
+        settled.append(decide(session, study, instances_of(session, uid), settings, now))
     return [one for one in settled if one.state]
+
+
+def _compare_later(session: Session, prior: Study, settings: Settings, now: datetime) -> None:
+    """Decide the patient's later studies again that had nothing to compare with until this one came."""
+    if prior.study_date is None or prior.birth_date is None:
+        return
+    later = select(Study.study_instance_uid).where(
+        Study.patient_id == prior.patient_id,
+        Study.birth_date == prior.birth_date,
+        Study.study_date > prior.study_date,
+        Study.settled_snapshot > 0,
+        Study.is_open.is_(False),
+        Study.last_received_at >= now - timedelta(days=REOPEN_DAYS),
+    )
+    for uid in session.scalars(later.order_by(Study.last_received_at)).all():
+        study = session.get_one(Study, uid, with_for_update=True, populate_existing=True)
+        if is_alone(session, study):
+            decide(session, study, instances_of(session, uid), settings, now)
 
 
 def run_assembly(settings: Settings, stop: threading.Event) -> None:
@@ -144,18 +165,6 @@ def settle_due(store: Store, settings: Settings, now: datetime, not_before: dict
         else:
             not_before.pop(uid, None)
             _log.info("study_settled", study_instance_uid=uid, snapshot=settled.number, state=settled.state)
-
-
-def _instances(session: Session, study: Study) -> Sequence[Instance]:
-    """What a snapshot holds: objects as they first came, without conflicting copies and without our own reports."""
-    ours = select(Report.sop_instance_uid)
-    found = select(Instance).where(
-        Instance.study_instance_uid == study.study_instance_uid,
-        Instance.is_conflict.is_(False),
-        Instance.is_own.is_(False),
-        Instance.sop_instance_uid.not_in(ours),
-    )
-    return session.scalars(found.order_by(Instance.sop_instance_uid, Instance.sha256)).all()
 
 
 def _tell_settled(

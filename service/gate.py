@@ -14,7 +14,7 @@ from rules.codec import from_plain, to_plain
 from rules.cohort import Admitted, DeclineCode, Declined, admit
 from rules.facts import StudyHeaders
 from rules.messages import (
-    InstanceFile,
+    EarlierStudy,
     ReportFile,
     ReportKind,
     ResultState,
@@ -25,8 +25,10 @@ from rules.site import load_policy
 from rules.urgency import Priority
 from service import audit
 from service.completeness import completeness_of
+from service.contents import files_of, headers_of
 from service.history import last_result
 from service.matching import Contradiction, Match, Matched, NotFlagged, find_patient
+from service.priors import earlier_study
 from service.settings import Settings
 from service.store.tables import Instance, Job, Study
 
@@ -51,10 +53,14 @@ class _Door:
     session: Session
     study: Study
     instances: Sequence[Instance]
+    earlier: EarlierStudy | str
+    """To compare with, or why there is none."""
     settings: Settings
     now: datetime
 
     def admitted(self, job_id: str, found: Matched, answer: Admitted) -> Job:
+        compared = self.earlier if isinstance(self.earlier, EarlierStudy) else None
+        not_compared = self.earlier if isinstance(self.earlier, str) else ""
         ready = StudyReady(
             job_id=job_id,
             study_instance_uid=self.study.study_instance_uid,
@@ -68,6 +74,8 @@ class _Door:
             predecessor=self._earlier_report(),
             state=self._state(),
             earlier_priority=self._earlier_priority(),
+            earlier=compared,
+            not_compared=not_compared,
             last_result=last_result(self.session, self.study),
         )
         self._tell(
@@ -80,6 +88,8 @@ class _Door:
             context_digest=identity.digest_of(found.context),
             policy=policy_in_force(self.settings.site_policy).identity,
             predecessor_job_id=ready.predecessor_job_id,
+            compared_with=compared.study_instance_uid if compared else "",
+            not_compared=not_compared,
         )
         return self._job(job_id, state="owed", ready=to_plain(ready), ring_at=self.now)
 
@@ -147,30 +157,24 @@ def decide(
 ) -> Snapshot:
     """Admit or decline the latest snapshot with the registry's present context; what is known already stays."""
     found = _with_order(find_patient(session, study), study)
-    job_id = _job_id(study, found, settings)
+    earlier = earlier_study(session, study, found.context) if isinstance(found, Matched) else ""
+    job_id = _job_id(study, found, earlier, settings)
     number = study.settled_snapshot
     if session.scalar(select(Job.id).where(Job.job_id == job_id)) is not None:
         return Snapshot(study.study_instance_uid, number, job_id)
-    door = _Door(session, study, instances, settings, now)
-    answer = _answer(found, _headers(study, instances))
+    door = _Door(session, study, instances, earlier, settings, now)
+    answer = _answer(found, headers_of(study, instances))
     job = door.declined(job_id, answer) if isinstance(answer, Declined) else door.admitted(job_id, *answer)
     session.add(job)
     session.flush()
     return Snapshot(study.study_instance_uid, number, job_id, job.state)
 
 
-def files_of(instances: Sequence[Instance]) -> tuple[InstanceFile, ...]:
-    """The instances as the workers get them, in the order that StudyReady promises."""
-    return tuple(
-        InstanceFile(
-            sop_instance_uid=instance.sop_instance_uid,
-            series_instance_uid=instance.series_instance_uid,
-            sop_class_uid=instance.sop_class_uid,
-            path=instance.path,
-            sha256=instance.sha256,
-        )
-        for instance in sorted(instances, key=lambda one: (one.sop_instance_uid, one.sha256))
-    )
+def is_alone(session: Session, study: Study) -> bool:
+    """Whether the study's latest job is one for the workers, with nothing to compare with."""
+    latest = select(Job.ready).where(Job.study_instance_uid == study.study_instance_uid)
+    ready = session.scalar(latest.order_by(Job.id.desc()).limit(1))
+    return ready is not None and ready.get("earlier") is None
 
 
 def _with_order(found: Match, study: Study) -> Match:
@@ -180,8 +184,8 @@ def _with_order(found: Match, study: Study) -> Match:
     return found.with_order_priority(study.order_priority)
 
 
-def _job_id(study: Study, found: Match, settings: Settings) -> str:
-    """A contradiction is another outcome than `not flagged`, so it has another identity."""
+def _job_id(study: Study, found: Match, earlier: EarlierStudy | str, settings: Settings) -> str:
+    """A contradiction is another outcome than `not flagged`, so it has another identity; so has a study beside an earlier one."""
     match found:
         case Matched(context=context):
             known = identity.digest_of(context)
@@ -189,8 +193,11 @@ def _job_id(study: Study, found: Match, settings: Settings) -> str:
             known = identity.digest_of(reason)
         case NotFlagged():
             known = identity.digest_of(None)
+    inputs = study.settled_digest
+    if isinstance(earlier, EarlierStudy):
+        inputs = identity.digest_of([inputs, identity.input_digest(earlier.instances)])
     digest = policy_in_force(settings.site_policy).digest
-    return identity.job_id(study.study_instance_uid, study.settled_digest, known, digest)
+    return identity.job_id(study.study_instance_uid, inputs, known, digest)
 
 
 def _answer(found: Match, headers: StudyHeaders) -> Declined | tuple[Matched, Admitted]:
@@ -204,22 +211,6 @@ def _answer(found: Match, headers: StudyHeaders) -> Declined | tuple[Matched, Ad
         case Matched():
             answer = admit(headers, found.context)
             return answer if isinstance(answer, Declined) else (found, answer)
-
-
-def _headers(study: Study, instances: Sequence[Instance]) -> StudyHeaders:
-    descriptions = (study.description, *sorted({instance.series_description for instance in instances}))
-    return StudyHeaders(
-        study_instance_uid=study.study_instance_uid,
-        patient_id=study.patient_id,
-        issuer=study.issuer,
-        patient_name=study.patient_name,
-        birth_date=study.birth_date,
-        study_date=study.study_date,
-        modalities=tuple(sorted({instance.modality for instance in instances} - {""})),
-        body_parts=tuple(sorted({instance.body_part for instance in instances} - {""})),
-        descriptions=tuple(text for text in descriptions if text),
-        order_priority=study.order_priority,
-    )
 
 
 @cache

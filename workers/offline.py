@@ -25,6 +25,7 @@ from rules.messages import (
     StudyTriaged,
 )
 from rules.policy import Policy
+from rules.priors import is_before
 from rules.same_patient import contradiction
 from workers.analysis import Analysis
 from workers.cache import Cache
@@ -32,7 +33,7 @@ from workers.figures import write_figures, write_masks
 from workers.images import Images
 from workers.imaging.headers import PARSE_ERRORS, quiet
 from workers.pipeline import Places, triage
-from workers.study import DATES, PATIENT, is_before, patients_of, study_date, study_moment
+from workers.study import DATES, PATIENT, patients_of, study_date, study_moment
 
 FORMAT = "cartriage.triage/1"
 """Name and version of the result document; docs/triage.schema.json describes it."""

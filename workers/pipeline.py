@@ -4,7 +4,7 @@ files -> series -> volume -> anatomy -> findings -> decision -> reports
 """
 
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -173,7 +173,9 @@ def _content(
         series=measured.series,
         headers=measured.headers,
         key_sop_instance_uids=_key_images(measured.findings),
-        completeness="; ".join((seen, *(f"not read: {clause}" for clause in measured.unread))),
+        completeness="; ".join(
+            (seen, *(f"not read: {clause}" for clause in measured.unread), *_beside(ready))
+        ),
         context_lines=context_lines(ready.context, ready.clock, study_date(measured.headers)),
         decided_at=ready.requested_at,
         device=device(),
@@ -181,6 +183,15 @@ def _content(
         state=ready.state,
         predecessor=ready.predecessor,
     )
+
+
+def _beside(ready: StudyReady) -> Iterator[str]:
+    """Which study the images are compared with, or why none, as one clause."""
+    if ready.earlier:
+        made = ready.earlier.study_date
+        yield f"compared with the study of {made}" if made else "compared with an undated earlier study"
+    elif ready.not_compared:
+        yield f"not compared: {ready.not_compared}"
 
 
 def _key_images(findings: Sequence[Finding]) -> tuple[str, ...]:

@@ -69,11 +69,6 @@ def patients_of(headers: Sequence[Dataset]) -> set[Identifiers]:
         }
 
 
-def is_before(made: date | None, infusion: date | None) -> bool | None:
-    """Whether a study was made before the infusion; on its day nobody knows."""
-    return None if made is None or infusion is None or made == infusion else made < infusion
-
-
 def age_years(headers: Sequence[Dataset]) -> int | None:
     """Age at the study: Patient's Age (0010,1010) in whole years, else from birth and study date; None if unknown."""
     with quiet():

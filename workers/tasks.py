@@ -3,6 +3,7 @@
 import fcntl
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -82,6 +83,10 @@ def run(ready: StudyReady, settings: WorkerSettings, policy: Policy) -> StudyTri
         _log.error("triage_timed_out")
         return triage(ready, places, policy, cache, failure=(Why.TIMEOUT, "SoftTimeLimitExceeded"))
     except Exception as error:
+        if ready.earlier:
+            _log.exception("comparison_failed", error=type(error).__name__)
+            words = f"the comparison failed ({type(error).__name__})"
+            return run(replace(ready, earlier=None, not_compared=words), settings, policy)
         # A bug must not hide a study: it is reported as not assessed, with the clinical floor, and the log has the stack.
         _log.exception("triage_failed", error=type(error).__name__)
         return triage(ready, places, policy, cache, failure=(Why.CRASH, type(error).__name__))

@@ -7,7 +7,6 @@ from rules.context import PatientContext
 from rules.messages import InstanceFile
 from rules.same_patient import Identifiers
 from workers.study import (
-    is_before,
     modalities,
     patients_of,
     series_digests,
@@ -96,12 +95,3 @@ def test_the_patients_of_a_study_are_named_once_each():
     assert patients_of([one, one]) == {Identifiers("A", "", date(1990, 1, 2))}
     assert len(patients_of([one, other])) == 2
     assert patients_of([_header(Modality="MR")]) == {Identifiers()}
-
-
-@pytest.mark.parametrize(
-    ("made", "before"),
-    [(date(2026, 1, 1), True), (date(2026, 1, 3), False), (date(2026, 1, 2), None), (None, None)],
-)
-def test_a_study_of_the_day_of_infusion_is_not_known_to_be_before_it(made, before):
-    assert is_before(made, date(2026, 1, 2)) is before
-    assert is_before(made, None) is None

@@ -1,7 +1,7 @@
 """What a worker answers when the analysis fails: a visible `not assessed`, never silence and never a guess."""
 
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from pathlib import Path
 
 import pytest
@@ -11,10 +11,18 @@ from rules.codec import from_plain, to_plain
 from rules.context import PatientContext, Recorded
 from rules.findings import NotAssessed, Why
 from rules.measures import Measure
-from rules.messages import Basis, Completeness, ReportKind, StudyReady, StudyTriaged
+from rules.messages import (
+    Basis,
+    Completeness,
+    EarlierStudy,
+    InstanceFile,
+    ReportKind,
+    StudyReady,
+    StudyTriaged,
+)
 from rules.policy import load
 from rules.urgency import Priority
-from workers import pipeline
+from workers import pipeline, tasks
 from workers.errors import PolicyMismatchError
 from workers.imaging.cuts import cut_of
 from workers.offline import _scan
@@ -119,6 +127,41 @@ def test_a_file_that_cannot_be_read_is_told_in_result_and_report(ready, settings
     assert triaged.unreadable == ("1 file: the file is gone",)
     (report,) = [one for one in triaged.reports if one.kind is ReportKind.SR]
     assert b"not read: 1 file: the file is gone" in (settings.files / report.path).read_bytes()
+
+
+EARLIER = EarlierStudy(
+    "1.2.3", (InstanceFile("1.2", "1.3", "1.4", "in/gone.dcm", "0" * 64),), date(2026, 4, 1)
+)
+
+
+def words_of(triaged: StudyTriaged, settings: WorkerSettings) -> bytes:
+    """The structured report, as bytes."""
+    (report,) = [one for one in triaged.reports if one.kind is ReportKind.SR]
+    return (settings.files / report.path).read_bytes()
+
+
+@pytest.mark.parametrize(
+    ("changes", "clause"),
+    [
+        ({"earlier": EARLIER}, b"compared with the study of 2026-04-01"),
+        ({"not_compared": "no earlier one is known"}, b"not compared: no earlier one is known"),
+    ],
+    ids=["with one", "without one"],
+)
+def test_the_report_tells_what_the_images_were_compared_with(ready, settings, changes, clause):
+    triaged = run(replace(ready, is_analysis_allowed=False, **changes), settings, load())
+    assert clause in words_of(triaged, settings)
+
+
+def test_an_earlier_study_that_breaks_the_analysis_costs_only_the_comparison(monkeypatch, ready, settings):
+    def triage(asked: StudyReady, *_: object) -> StudyReady:
+        if asked.earlier:
+            raise RuntimeError
+        return asked
+
+    monkeypatch.setattr(tasks, "triage", triage)
+    alone = replace(ready, not_compared="the comparison failed (RuntimeError)")
+    assert run(replace(ready, earlier=EARLIER), settings, load()) == alone
 
 
 def test_the_result_travels_as_plain_data(ready, settings):
