@@ -94,6 +94,7 @@ def _send_tls(messages: Sequence[bytes], receiver: Receiver, tls: Tls) -> None:
     ):
         for message in messages:
             secured.sendall(b"%d " % len(message) + message)  # octet counting, RFC 5425 4.3
-        # The answer to our close_notify (RFC 5425 4.4) is the only word that all was read; not every receiver gives it.
-        with suppress(TimeoutError, ssl.SSLError):
+        # The answer to our close_notify (RFC 5425 4.4) is the only word that all was read; not every receiver gives it. An
+        # alert or a reset in its place is a refusal: under TLS 1.3 that of our certificate comes as late as this.
+        with suppress(TimeoutError, ssl.SSLEOFError):
             secured.unwrap()

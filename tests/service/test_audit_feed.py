@@ -385,9 +385,11 @@ def authority(tmp_path: Path) -> tuple[Path, Path]:
 
 @pytest.fixture
 def tls_port(rsyslog: Rsyslog, authority: tuple[Path, Path]) -> Iterator[int]:
-    """TLS in front of rsyslogd's octet-counted stream, as its TLS driver is a package of its own."""
+    """Mutual TLS in front of rsyslogd's octet-counted stream, as its TLS driver is a package of its own."""
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.load_cert_chain(*map(str, authority))
+    context.load_verify_locations(str(authority[0]))
+    context.verify_mode = ssl.CERT_REQUIRED
     with socket.create_server(("127.0.0.1", 0)) as server:
         server.settimeout(20)
         thread = threading.Thread(target=_pass_on, args=(server, context, rsyslog.tcp))
@@ -410,9 +412,16 @@ def _pass_on(server: socket.socket, context: ssl.SSLContext, port: int) -> None:
 
 
 def test_rsyslog_reads_them_through_tls_by_octet_count(rsyslog: Rsyslog, tls_port: int, authority):
-    send(some(40), Receiver("127.0.0.1", tls_port, Tls(ca=authority[0])))
+    certificate, key = authority
+    send(some(40), Receiver("127.0.0.1", tls_port, Tls(ca=certificate, certificate=certificate, key=key)))
     assert until(lambda: len(rsyslog.lines()) == 40), len(rsyslog.lines())
     check(rsyslog.lines())
+
+
+def test_a_receiver_that_does_not_trust_us_has_taken_nothing(rsyslog: Rsyslog, tls_port: int, authority):
+    with pytest.raises(NotTakenError):
+        send(some(1), Receiver("127.0.0.1", tls_port, Tls(ca=authority[0])))
+    assert rsyslog.lines() == []
 
 
 def test_a_receiver_that_is_not_trusted_gets_nothing(rsyslog: Rsyslog, tls_port: int):

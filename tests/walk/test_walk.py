@@ -1,5 +1,6 @@
 """The main job over real sockets: DCMTK is the scanner, Orthanc the PACS, and judges not written here read the result."""
 
+import json
 import subprocess
 from pathlib import Path
 
@@ -68,6 +69,12 @@ def test_the_trail_tells_the_whole_walk(pres, house):
     ]
     positions = [events.index(event) for event in walk]
     assert positions == sorted(positions)
+
+
+def test_its_decision_is_made_again_from_the_rows_alone(pres, house):
+    study, _ = pres
+    (replayed,) = json.loads(house.run("replay", study, "--json"))
+    assert (replayed["outcome"], replayed["faults"], replayed["differences"]) == ("identical", [], [])
 
 
 def test_no_judge_finds_an_error_in_what_the_pacs_holds(pres):
