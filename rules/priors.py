@@ -36,3 +36,28 @@ def in_turn(priors: Iterable[Prior], study_date: date, infusion: date | None) ->
             reverse=True,
         )
     )
+
+
+@dataclass(frozen=True, slots=True)
+class Series:
+    """An MR series as an archive lists it."""
+
+    series_instance_uid: str
+    description: str = ""
+    body_part: str = ""
+    """Body Part Examined, upper case."""
+    instances: int = 0
+
+
+_NEEDED = ("FLAIR", "T2", "T1", "MPRAGE", "TIRM", "DARK FLUID", "DARK-FLUID", "BRAVO", "SPACE", "CUBE")
+_LOCALISERS = ("LOC", "SCOUT", "SURVEY", "SMARTBRAIN")
+
+
+def needed(series: Iterable[Series]) -> tuple[Series, ...]:
+    """The series that the comparison may need: by their words, where these name a FLAIR series; else all but localisers.
+
+    Descriptions are free text, so they may only leave out what is not needed, never say what a series is.
+    """
+    kept = [one for one in series if not any(word in one.description.upper() for word in _LOCALISERS)]
+    named = [one for one in kept if any(word in one.description.upper() for word in _NEEDED)]
+    return tuple(named if any("FLAIR" in one.description.upper() for one in named) else kept)

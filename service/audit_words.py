@@ -22,6 +22,8 @@ _SENTENCES = {
     "identity_conflict": "the objects name more than one patient ({differs} differs)",
     "instance_refused": "status {status}: {reason}",
     "job_failed": "no result after {rings} rings: a person has to look",
+    "prior_fetched": "{objects} objects of the earlier study {prior} from {archive}",
+    "prior_not_fetched": "{reason}",
     "proof_not_given": "{destination} does not prove that it has {sop_instance_uid}: {outcome}",
     "report_lost": "{destination} has not kept {sop_instance_uid}: {outcome}; sent again",
     "report_proven": "{cargo} is at {destination}, by {proof}, {seconds:g} s after it was owed",

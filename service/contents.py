@@ -7,6 +7,7 @@ from sqlalchemy.orm import Session
 
 from rules.facts import StudyHeaders
 from rules.messages import InstanceFile
+from service.store.prior_tables import PriorInstance
 from service.store.tables import Instance, Report, Study
 
 
@@ -22,7 +23,7 @@ def instances_of(session: Session, study_instance_uid: str) -> Sequence[Instance
     return session.scalars(found.order_by(Instance.sop_instance_uid, Instance.sha256)).all()
 
 
-def files_of(instances: Sequence[Instance]) -> tuple[InstanceFile, ...]:
+def files_of(instances: Sequence[Instance | PriorInstance]) -> tuple[InstanceFile, ...]:
     """The instances as the workers get them, in the order that StudyReady promises."""
     return tuple(
         InstanceFile(

@@ -96,7 +96,7 @@ def count_series(association: Association, study_instance_uid: str) -> dict[str,
     query.Modality = query.SeriesInstanceUID = ""
     query.NumberOfSeriesRelatedInstances = None
     series: dict[str, int] = {}
-    for found in _find(association, query):
+    for found in find(association, query):
         uid, count = str(found.get("SeriesInstanceUID", "")), found.get("NumberOfSeriesRelatedInstances")
         if found.get("Modality") != IMAGES:
             continue
@@ -122,7 +122,8 @@ def run_inquiry(settings: Settings, stop: threading.Event) -> None:
     store.close()
 
 
-def _find(association: Association, query: Dataset) -> Iterator[Dataset]:
+def find(association: Association, query: Dataset) -> Iterator[Dataset]:
+    """What an archive answers to a question of the Study Root model. Raises ArchiveError if it does not answer."""
     try:
         for status, found in association.send_c_find(query, StudyRootQueryRetrieveInformationModelFind):
             code = status.get("Status")

@@ -22,6 +22,7 @@ RUNNERS = {
     "bell": "service.bell:run_bell",
     "assembly": "service.assembly:run_assembly",
     "inquiry": "service.inquiry:run_inquiry",
+    "priors": "service.prior_fetch:run_priors",
     "node": "service.node:run_node",
     "desk": "service.desk:run_desk",
     AUDIT_FEED: "service.audit_feed.feed:run_feed",
@@ -66,6 +67,7 @@ PROCESSES = (
     Process("bell", _ours("bell"), wave=1, grace_s=10.0),
     Process("assembly", _ours("assembly"), wave=1, grace_s=10.0),
     Process("inquiry", _ours("inquiry"), wave=1, grace_s=30.0),
+    Process("priors", _ours("priors"), wave=1, grace_s=30.0),
     Process("node", _ours("node"), wave=1, grace_s=10.0),
     Process("desk", _ours("desk"), wave=1, grace_s=10.0),
     Process(WEB, _ours(WEB), wave=0, grace_s=10.0),
@@ -85,10 +87,10 @@ def embedded(settings: Settings) -> Settings:
 
 
 def planned(settings: Settings, *, has_worker: bool) -> tuple[Process, ...]:
-    """The processes to run: no broker if one is set, no worker if none is wanted here, no inquiry or feed if nobody is at its end."""
+    """The processes to run: no broker if one is set, no worker if none is wanted here, no inquiry, priors or feed if nobody is at its end."""
     left_out = {WORKER} if not has_worker else set()
     if not settings.archives:
-        left_out.add("inquiry")
+        left_out |= {"inquiry", "priors"}
     if not settings.audit_syslog:
         left_out.add(AUDIT_FEED)
     if settings.redis_url and settings.redis_url != socket_url(settings.data):

@@ -96,11 +96,16 @@ class Settings(BaseSettings):
     routing: OptionalPath = None
     """The site's own routing.yaml; empty is every result to every destination."""
     archives: tuple[Destination, ...] = ()
-    """Archives that are asked by C-FIND how many objects an open study has."""
+    """Archives that are asked by C-FIND how many objects an open study has, and for earlier studies to compare with (C-FIND, C-GET)."""
     archive_timeout_s: float = Field(default=10.0, gt=0)
     """Of each step of such a question."""
     archive_ask_after_s: float = Field(default=5.0, gt=0)
     """A study is asked for when nothing arrived for this long, and again after as long while it is open."""
+    prior_timeout_s: float = Field(default=120.0, gt=0)
+    """Longest time in which an archive has to send an earlier study; no study waits for it."""
+    prior_limit_objects: int = Field(default=2000, ge=1)
+    prior_limit_mb: int = Field(default=1000, ge=1)
+    """A larger earlier study is not fetched (MB of 10^6 bytes)."""
     delivery_timeout_s: float = Field(default=30.0, gt=0)
     delivery_backoff_s: float = Field(default=5.0, gt=0)
     """First wait after a failed delivery; doubles up to `delivery_backoff_max_s`."""

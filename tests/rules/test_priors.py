@@ -2,7 +2,7 @@ from datetime import date, timedelta
 
 import pytest
 
-from rules.priors import Prior, in_turn, is_before
+from rules.priors import Prior, Series, in_turn, is_before, needed
 
 TODAY = date(2026, 5, 31)
 INFUSED = TODAY - timedelta(days=10)
@@ -51,3 +51,17 @@ def test_two_studies_of_one_day_have_a_fixed_order():
 def test_a_study_of_the_day_of_infusion_is_not_known_to_be_before_it(made, before):
     assert is_before(made, date(2026, 1, 2)) is before
     assert is_before(made, None) is None
+
+
+@pytest.mark.parametrize(
+    ("described", "left"),
+    [
+        (("AX FLAIR", "t2_tse", "DWI b1000", "LOCALIZER"), ("AX FLAIR", "t2_tse")),
+        (("sag dark-fluid", "DWI", "Survey"), ("sag dark-fluid", "DWI")),
+        (("", "1", "2"), ("", "1", "2")),
+    ],
+    ids=["names that tell", "no FLAIR named", "no names"],
+)
+def test_series_are_left_out_by_their_words_only_where_a_flair_is_named(described, left):
+    series = [Series(str(number), text) for number, text in enumerate(described)]
+    assert tuple(one.description for one in needed(series)) == left

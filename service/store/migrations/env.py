@@ -2,11 +2,14 @@
 
 from alembic import context
 
-from service.store import desk_tables
+from service.store import (  # each module adds its tables to the one metadata
+    desk_tables,  # noqa: F401
+    prior_tables,
+)
 
 context.configure(
     connection=context.config.attributes["connection"],
-    target_metadata=desk_tables.WorklistEntry.metadata,
+    target_metadata=prior_tables.PriorSearch.metadata,
     # SQLite takes part too: BEGIN IMMEDIATE stands before the first statement (see session.py).
     transactional_ddl=True,
     render_as_batch=True,
