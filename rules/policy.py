@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
+from datetime import date
 from functools import cached_property, partial
 from importlib.resources import files
 from importlib.resources.abc import Traversable
@@ -54,9 +55,29 @@ MINUTES = "min"
 """UCUM unit of the reading targets."""
 _GENERAL = (
     "name version approved targets order fresh_h counts_h ice_grades capd_grades ice_from_age capd_below_age"
-    " recipient_words"
+    " recipient_words sources"
 )
 """The keys of policy.yaml."""
+SOURCED = {
+    "fresh_h": "h",
+    "counts_h": "h",
+    "ice_grades": "1",
+    "capd_grades": "1",
+    "ice_from_age": "a",
+    "capd_below_age": "a",
+}
+"""Tables and numbers of policy.yaml whose source stands beside them under `sources`, and their units (UCUM)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Origin:
+    """Where the numbers of a table come from."""
+
+    unit: str
+    """UCUM."""
+    source: str
+    """A reference, or `[P] proposed`."""
+    date: date
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,6 +114,8 @@ class Policy:
     measurements: dict[Measure, Cut]
     """The numbers by which the checks tell a lesion from none."""
     wording: Wording
+    sources: dict[str, Origin]
+    """Of the numbers of `SOURCED`; every other number carries its own."""
     site: Site | None = None
     """Whose overlay lies on it (rules.site), if any."""
     digest: str = ""
@@ -149,6 +172,7 @@ def load(source: Path | None = None) -> Policy:
         floors=tuple(read_floor(entry) for entry in _file(folder, "floors.yaml").items()),
         measurements=read_measurements(_file(folder, MEASUREMENTS)),
         wording=read_wording(_file(folder, "wording.yaml")),
+        sources=_sources(general["sources"]),
     )
     return replace(policy, digest=digest_of(policy))
 
@@ -222,6 +246,19 @@ def _limits(table: Table) -> Limits:
         capd_below_age=table["capd_below_age"].number(),
     )
     return Limits(AgeLimits(fresh, counts), scores, table["recipient_words"].texts())
+
+
+def _sources(entry: Entry) -> dict[str, Origin]:
+    return {
+        name: _origin(item, SOURCED[name]) for name, item in entry.table(" ".join(SOURCED)).entries.items()
+    }
+
+
+def _origin(entry: Entry, unit: str) -> Origin:
+    table = entry.table("unit source date")
+    if table["unit"].text() != unit:
+        table["unit"].fail(f"unit `{table['unit'].text()}` is wrong here; this is in `{unit}`")
+    return Origin(unit, table["source"].text(), table["date"].day())
 
 
 def _steps(entry: Entry) -> Steps:

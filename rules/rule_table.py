@@ -194,6 +194,15 @@ def _floors_part(policy: Policy) -> list[str]:
 def _rest(policy: Policy) -> list[str]:
     return [
         f"The order's own priority counts too: {orders(policy)}. Reading starts: {targets(policy)}.",
+        "",
+        "Ages of context values and scores (`policy.yaml`):",
+        "",
+        "| numbers | unit | source | since |",
+        "|---|---|---|---|",
+        *(
+            _line([name, origin.unit, origin.source, origin.date.isoformat()])
+            for name, origin in policy.sources.items()
+        ),
     ]
 
 
