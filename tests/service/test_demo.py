@@ -2,7 +2,9 @@ import os
 import signal
 import subprocess
 import sys
+import tempfile
 import time
+from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import replace
 from io import BytesIO, StringIO
@@ -238,12 +240,17 @@ def started_by(out: Path) -> list[str]:
     return found
 
 
+@pytest.fixture
+def temporary() -> Iterator[Path]:
+    """A temporary folder with a short name: the embedded Redis listens on a Unix socket below it."""
+    with tempfile.TemporaryDirectory(prefix="c-", dir="/tmp") as folder:
+        yield Path(folder)
+
+
 @pytest.mark.walk
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
-def test_a_demo_that_is_stopped_leaves_nothing(tmp_path, number):
+def test_a_demo_that_is_stopped_leaves_nothing(tmp_path, temporary, number):
     folder = write_slices(tmp_path / "study", mr_slice(1))
-    temporary = tmp_path / "t"
-    temporary.mkdir()
     out = tmp_path / "printed"
     with out.open("w") as printed:
         demo = subprocess.Popen(
