@@ -103,7 +103,8 @@ class Arrival:
             self.incoming.sync(stored)
         except Exception:
             entry.wait()
-            self.intake.rows.withdraw(entry)
+            if entry.was_added:  # else the row belongs to the same object, acknowledged before
+                self.intake.rows.withdraw(entry)
             raise
         entry.wait()
 

@@ -46,6 +46,8 @@ class Entry:
     received_at: datetime
     done: threading.Event = field(default_factory=threading.Event)
     error: Exception | None = None
+    was_added: bool = False
+    """The row is this entry's own, not that of the same object which came before."""
 
     def wait(self) -> None:
         """Wait until the row survives a power cut. Raises what went wrong."""
@@ -164,6 +166,7 @@ def _enter(statements: _Statements, cursor: Cursor, batch: Sequence[Entry]) -> N
     instances: list[dict[str, Any]] = []
     lines: list[dict[str, Any]] = []
     for entry in batch:
+        entry.was_added = False
         uid = {"uid": entry.header.sop_instance_uid}
         if uid["uid"] not in known:
             known[uid["uid"]] = {row[0] for row in statements.find_digests.run(cursor, uid).fetchall()}
@@ -173,6 +176,7 @@ def _enter(statements: _Statements, cursor: Cursor, batch: Sequence[Entry]) -> N
             continue
         is_conflict = bool(digests)
         digests.add(entry.stored.sha256)
+        entry.was_added = True
         is_ours = _is_ours(statements, cursor, entry)
         instances.append(_instance(entry, is_conflict=is_conflict, is_ours=is_ours))
         if is_ours:  # our own result, sent back by the PACS, is no news about the patient

@@ -225,6 +225,21 @@ def test_a_disk_that_fails_after_the_row_takes_the_row_back(intake: Intake, stor
     assert rows(store, Instance) == []
 
 
+def test_a_disk_that_fails_on_a_repetition_leaves_the_row_of_the_first(
+    intake: Intake, store: Store, monkeypatch
+):
+    intake.take(received(mr_slice()), NOON)
+
+    def broken(*_: object) -> None:
+        raise OSError(errno.EIO, "disk")
+
+    monkeypatch.setattr(Incoming, "sync", broken)
+    with pytest.raises(OSError, match="disk"):
+        intake.take(received(mr_slice()), LATER)
+    (row,) = rows(store, Instance)
+    assert row.received_at == NOON
+
+
 def test_many_senders_share_transactions_and_one_bad_entry_fails_alone(intake: Intake, store: Store):
     stored = StoredFile(path="x", sha256="0", size_bytes=1)
     headers = [read_header(encoded(mr_slice(number)), str(ExplicitVRLittleEndian)) for number in range(20)]
