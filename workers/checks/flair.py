@@ -23,7 +23,7 @@ from workers.imaging.cuts import cut_of
 from workers.imaging.regions import CORTICAL, sides
 from workers.imaging.scan import Scan
 from workers.models.card import Card, Engine, ModelRefused
-from workers.models.engine import probability_on, within_mask
+from workers.models.engine import probability_on, within_labels, within_mask
 from workers.models.store import SHIPPED, Installed, installed, shipped
 
 NAME = "flair_hyperintensity"
@@ -117,11 +117,14 @@ def _silence(region: Region, why: Why, detail: str) -> list[Finding]:
 def _look(scan: Scan, models: Installed) -> Seen:
     if models.mask:
         scan = within_mask(models.mask, scan)
+    if models.label_map:
+        scan = within_labels(models.label_map, scan)
     model, method = _probability(scan, models)
     found = find_hyperintensity(scan.anatomy, scan.volume.spacing_mm, model)
     connected = tuple(areas(found.mask, FACES))
     hearts = tuple(area.heart(scan.volume) for area in connected)
-    label = " ".join([NAME, VERSION, *([models.mask.label] if models.mask else []), method])
+    prepared = [card.label for card in (models.mask, models.label_map) if card]
+    label = " ".join([NAME, VERSION, *prepared, method])
     return Seen(scan, found, connected, hearts, np.flatnonzero(found.mask), _surface(found.mask), label)
 
 
