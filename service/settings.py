@@ -95,6 +95,9 @@ class Settings(BaseSettings):
     destinations: tuple[AnyDestination, ...] = ()
     routing: OptionalPath = None
     """The site's own routing.yaml; empty is every result to every destination."""
+    commitment_peers: tuple[Destination, ...] = ()
+    """Where peers that ask us for Storage Commitment take the answer, once their association has ended; archives and destinations
+    need not be named again."""
     archives: tuple[Destination, ...] = ()
     """Archives that are asked by C-FIND how many objects an open study has, and for earlier studies to compare with (C-FIND, C-GET)."""
     archive_timeout_s: float = Field(default=10.0, gt=0)
