@@ -7,6 +7,7 @@ from typing import Annotated, Literal, Self
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, SecretStr, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+from rules.routing import Cargo
 from service.destinations import AETitle, AnyDestination, Destination, Tls, checked_ae_title
 
 __all__ = ["AETitle", "Destination", "Settings"]
@@ -38,6 +39,16 @@ class WebSender(BaseModel):
     """The name by which routes and the trail know it."""
     token: SecretStr = Field(min_length=16)
     """Its bearer token."""
+
+
+class Forward(BaseModel):
+    """What a sender stores here goes on, as it comes, to destinations."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    sender: AETitle
+    to: tuple[str, ...] = Field(min_length=1)
+    """Names of destinations."""
 
 
 def _loopback(host: str) -> bool:
@@ -113,6 +124,8 @@ class Settings(BaseSettings):
     settle_after_s: float = Field(default=2.0, ge=0)
     """A study that is whole by evidence is settled when nothing arrived for this long."""
     destinations: tuple[AnyDestination, ...] = ()
+    forward: tuple[Forward, ...] = ()
+    """Which sender's objects are passed on at once, byte for byte, to which destinations."""
     routing: OptionalPath = None
     """The site's own routing.yaml; empty is every result to every destination."""
     commitment_peers: tuple[Destination, ...] = ()
@@ -177,6 +190,16 @@ class Settings(BaseSettings):
         given = (self.tls_certificate, self.tls_key, self.tls_authorities)
         if any(given) and not all(given):
             raise ValueError("TLS needs a certificate, its key and the authorities of the peers")
+        return self
+
+    @model_validator(mode="after")
+    def _forward_leads_somewhere(self) -> Self:
+        takers = {one.name: one for one in self.destinations if Cargo.ORIGINALS in one.takes}
+        for one in self.forward:
+            if unknown := set(one.to) - takers.keys():
+                raise ValueError(f"forward: no destination for objects is named {', '.join(sorted(unknown))}")
+            if any(getattr(takers[name], "ae_title", None) == one.sender for name in one.to):
+                raise ValueError(f"forward: {one.sender} would get back what it sends")
         return self
 
     @model_validator(mode="after")
