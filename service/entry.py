@@ -10,8 +10,9 @@ from service.errors import StoreUnavailableError
 from service.headers import Header
 from service.store.files import StoredFile
 
-_PATIENCE_S = 60.0
-"""Longer than the database's own patience for a few batches; a row that comes later is found when the object is sent again."""
+_PATIENCE_S = 25.0
+"""Less than a sender's patience (30 s), so that it hears `later` from us instead of giving us up: an entry may wait for a batch that
+waits for the database, and then for its own. A row that comes later is found when the object is sent again."""
 
 
 @dataclass(slots=True, eq=False)

@@ -11,7 +11,7 @@ from sqlalchemy.orm import Session
 
 from rules.own import is_own
 from service.entry import Entry, line_of
-from service.errors import CollisionError
+from service.errors import CollisionError, StoreUnavailableError
 from service.forwarding import Forwarding
 from service.headers import PIXEL_CLASSES
 from service.store.chain import LIMIT_THE_WAIT, chained
@@ -79,11 +79,14 @@ class RowWriter:
         try:
             self._commit(batch)
         except Exception as error:  # noqa: BLE001 - handed to the thread that each entry belongs to
-            if len(batch) > 1:  # one bad entry must not fail its neighbours
+            # One bad entry must not fail its neighbours; but a database that is away is away for all of them, and one wait after
+            # the other would keep the last senders longer than they wait.
+            if len(batch) > 1 and not isinstance(error, StoreUnavailableError):
                 for entry in batch:
                     self._write([entry])
                 return
-            batch[0].error = error
+            for entry in batch:
+                entry.error = error
         for entry in batch:
             entry.done.set()
 
