@@ -8,9 +8,11 @@ from datetime import UTC, datetime
 from sqlalchemy import select
 
 from service import audit
+from service.entry import Entry
 from service.errors import Refusal, RefusedError, StorageFullError, StoreUnavailableError
+from service.forwarding import by_sender
 from service.headers import Header, file_meta, is_uid, read_header
-from service.rows import Entry, RowWriter, withdraw
+from service.rows import RowWriter, withdraw
 from service.settings import Settings
 from service.space import DiskWatch
 from service.store.files import FileStore, Incoming, is_whole
@@ -25,7 +27,7 @@ _REPAIRED_ROWS = 500
 
 @dataclass(frozen=True, slots=True)
 class Received:
-    """A C-STORE request as it came (PS3.7 9.1.1)."""
+    """A request to store an object as it came: C-STORE (PS3.7 9.1.1), or a part of STOW-RS (PS3.18 10.5)."""
 
     transfer_syntax_uid: str
     sop_class_uid: str
@@ -35,6 +37,8 @@ class Received:
     calling_ae_title: str
     dataset: bytes | memoryview = b""
     """What is there of the dataset already, encoded as sent, without file meta information."""
+    study_instance_uid: str = ""
+    """Study that it must belong to, where a request names one (STOW-RS)."""
 
 
 @dataclass(slots=True)
@@ -178,6 +182,8 @@ def _agree(header: Header, received: Received) -> None:
         raise RefusedError(Refusal.CLASS_MISMATCH, "SOP Class differs from the request")
     if header.sop_instance_uid != received.sop_instance_uid:
         raise RefusedError(Refusal.CLASS_MISMATCH, "SOP Instance differs from the request")
+    if received.study_instance_uid and header.study_instance_uid != received.study_instance_uid:
+        raise RefusedError(Refusal.STUDY_MISMATCH)
 
 
 @contextmanager
@@ -186,7 +192,7 @@ def open_intake(store: Store, settings: Settings) -> Iterator[Intake]:
     files = FileStore(settings.files)
     files.clean()
     repair(store, files, datetime.now(UTC))
-    rows = RowWriter(store)
+    rows = RowWriter(store, by_sender(settings))
     rows.start()
     try:
         yield Intake(

@@ -46,6 +46,7 @@ def associate(
     settings: Settings,
     contexts: Sequence[PresentationContext],
     handlers: Sequence[tuple[Any, ...]] = (),
+    roles: Sequence[Any] = (),
 ) -> tuple[Association | None, Trouble]:
     """An association with a destination, or None and why there is none."""
     # The bytes of the file as they are: nothing decoded, nothing encoded anew.
@@ -63,6 +64,7 @@ def associate(
         contexts=list(contexts),
         ae_title=destination.ae_title,
         tls_args=secured,
+        ext_neg=list(roles),
         evt_handlers=list(handlers),
     )
     if association.is_established:
