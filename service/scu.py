@@ -8,7 +8,7 @@ from pynetdicom import AE, _config
 from pynetdicom.association import Association
 from pynetdicom.presentation import PresentationContext, build_context
 
-from service.destinations import AnyDestination, Destination, UpsDestination
+from service.destinations import AnyDestination, Destination, Subscriber, UpsDestination
 from service.parcel import Outcome, Parcel, Trouble, failed
 from service.settings import Settings
 from service.statuses import SUCCESS, meaning_of
@@ -42,10 +42,11 @@ def send(
 
 
 def associate(
-    destination: Destination | UpsDestination,
+    destination: Destination | UpsDestination | Subscriber,
     settings: Settings,
     contexts: Sequence[PresentationContext],
     handlers: Sequence[tuple[Any, ...]] = (),
+    roles: Sequence[Any] = (),
 ) -> tuple[Association | None, Trouble]:
     """An association with a destination, or None and why there is none."""
     # The bytes of the file as they are: nothing decoded, nothing encoded anew.
@@ -64,6 +65,7 @@ def associate(
         ae_title=destination.ae_title,
         tls_args=secured,
         evt_handlers=list(handlers),
+        ext_neg=list(roles) or None,
     )
     if association.is_established:
         return association, Trouble.UNREACHABLE
