@@ -38,7 +38,7 @@ class MalformedError(ServiceError):
 
 
 class Refusal(Enum):
-    """Why an object is not taken, as the status of its C-STORE response (PS3.4 B.2.3, PS3.7 C.5)."""
+    """Why an object is not taken, as the status of its C-STORE response (PS3.4 B.2.3, PS3.7 C.5) or its Failure Reason (PS3.18 I.2)."""
 
     INVALID_INSTANCE = 0x0117
     """The request's SOP Instance UID is no UID."""
@@ -48,6 +48,8 @@ class Refusal(Enum):
     """The disk is nearly full, or the database does not answer: send it again later."""
     CLASS_MISMATCH = 0xA900
     """The dataset names another SOP Class or SOP Instance than the request, or lacks what its class must have."""
+    STUDY_MISMATCH = 0xA901
+    """The dataset is of another study than the request names (STOW-RS, PS3.18 10.5.1)."""
     UNREADABLE = 0xC000
     """The dataset is not DICOM in the transfer syntax that was agreed, or is cut off."""
     UNEXPECTED = 0xC001
@@ -56,6 +58,8 @@ class Refusal(Enum):
     """The dataset lacks a Study, Series or SOP Instance UID."""
     UID_INVALID = 0xC011
     """A UID has characters or a length that PS3.5 9.1 forbids."""
+    SYNTAX_NOT_SUPPORTED = 0xC122
+    """The object is in a transfer syntax that is not taken (STOW-RS, PS3.18 table I.2-2; over DIMSE it is negotiated)."""
 
 
 class RefusedError(ServiceError):

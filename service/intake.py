@@ -25,7 +25,7 @@ _REPAIRED_ROWS = 500
 
 @dataclass(frozen=True, slots=True)
 class Received:
-    """A C-STORE request as it came (PS3.7 9.1.1)."""
+    """A request to store an object as it came: C-STORE (PS3.7 9.1.1), or a part of STOW-RS (PS3.18 10.5)."""
 
     transfer_syntax_uid: str
     sop_class_uid: str
@@ -35,6 +35,8 @@ class Received:
     calling_ae_title: str
     dataset: bytes | memoryview = b""
     """What is there of the dataset already, encoded as sent, without file meta information."""
+    study_instance_uid: str = ""
+    """Study that it must belong to, where a request names one (STOW-RS)."""
 
 
 @dataclass(slots=True)
@@ -178,6 +180,8 @@ def _agree(header: Header, received: Received) -> None:
         raise RefusedError(Refusal.CLASS_MISMATCH, "SOP Class differs from the request")
     if header.sop_instance_uid != received.sop_instance_uid:
         raise RefusedError(Refusal.CLASS_MISMATCH, "SOP Instance differs from the request")
+    if received.study_instance_uid and header.study_instance_uid != received.study_instance_uid:
+        raise RefusedError(Refusal.STUDY_MISMATCH)
 
 
 @contextmanager

@@ -12,10 +12,11 @@ import structlog
 from pynetdicom import AE, _config, evt
 from pynetdicom.sop_class import Verification
 
-from service import announcements, audit, commitment
+from service import announcements, audit, commitment, pledges
 from service.accepted import storage_contexts, tls_context, why_refused
 from service.errors import StoreUnavailableError
 from service.intake import Intake, open_intake
+from service.pledge_answers import PledgeAnswers
 from service.receiving import MAXIMUM_PDU_BYTES, Limits, Server, admits, listen
 from service.settings import Settings
 from service.store.session import Store, open_store, upgrade
@@ -27,6 +28,8 @@ NODE_FILE = "node.json"
 _NOT_LISTED, _LIMIT_EXCEEDED = (1, 1, 3), (2, 3, 2)
 """Result, source and reason of a rejection: calling AE title not recognised; local limit exceeded (PS3.8 9.3.4)."""
 _CONNECTION_TIMEOUT_S = 30.0
+_ANSWERING_ENDS_S = 5.0
+"""A peer that is being answered when we stop gets its answer again after the next start."""
 
 _log = structlog.get_logger(__name__)
 
@@ -46,7 +49,10 @@ def run_node(settings: Settings, stop: threading.Event) -> None:
 
 def _serve(intake: Intake, settings: Settings, stop: threading.Event) -> None:
     ae = _entity(settings)
-    server = _listen(ae, intake, settings)
+    answers = PledgeAnswers(intake.store, settings)
+    server = _listen(ae, intake, settings, answers)
+    answering = threading.Thread(target=answers.run, args=(stop,), name="pledges", daemon=True)
+    answering.start()
     place = settings.data / NODE_FILE
     try:
         host, port = server.socket.getsockname()[:2]
@@ -56,6 +62,7 @@ def _serve(intake: Intake, settings: Settings, stop: threading.Event) -> None:
     finally:
         place.unlink(missing_ok=True)
         ae.shutdown()
+        answering.join(_ANSWERING_ENDS_S)
         _log.info("node_stopped")
 
 
@@ -78,12 +85,13 @@ def _entity(settings: Settings) -> Any:
     return ae
 
 
-def _listen(ae: Any, intake: Intake, settings: Settings) -> Server:
+def _listen(ae: Any, intake: Intake, settings: Settings, answers: PledgeAnswers) -> Server:
     handlers = [
         (evt.EVT_C_ECHO, _on_echo),
         *announcements.handlers(intake.store),
         (evt.EVT_REQUESTED, _on_requested, [settings]),
         *commitment.handlers(intake.store),
+        *pledges.handlers(intake.store, answers.remember),
         (evt.EVT_REJECTED, _on_rejected, [intake.store, settings]),
     ]
     limits = Limits(settings.network_timeout_s, settings.message_timeout_s, settings.association_timeout_s)

@@ -17,8 +17,10 @@ _MOST = 100
 _TROUBLES = (
     "association_rejected",
     "anchor_not_written",
+    "commitment_not_taken",
     "delivery_stuck",
     "identity_conflict",
+    "instance_damaged",
     "instance_refused",
     "job_failed",
     "result_unreadable",

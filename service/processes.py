@@ -9,6 +9,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from pydantic import SecretStr
+
 from service.broker import server_command, socket_url
 from service.settings import Settings
 
@@ -16,6 +18,7 @@ BROKER = "broker"
 WORKER = "worker"
 WEB = "web"
 AUDIT_FEED = "audit-feed"
+DICOMWEB = "dicomweb"
 RUNNERS = {
     "courier": "service.courier:run_courier",
     "delivery": "service.delivery:run_delivery",
@@ -24,6 +27,7 @@ RUNNERS = {
     "inquiry": "service.inquiry:run_inquiry",
     "priors": "service.prior_fetch:run_priors",
     "node": "service.node:run_node",
+    DICOMWEB: "service.dicomweb.server:run_dicomweb",
     "desk": "service.desk:run_desk",
     AUDIT_FEED: "service.audit_feed.feed:run_feed",
     WEB: "service.web.server:run_web",
@@ -69,6 +73,7 @@ PROCESSES = (
     Process("inquiry", _ours("inquiry"), wave=1, grace_s=30.0),
     Process("priors", _ours("priors"), wave=1, grace_s=30.0),
     Process("node", _ours("node"), wave=1, grace_s=10.0),
+    Process(DICOMWEB, _ours(DICOMWEB), wave=1, grace_s=10.0),
     Process("desk", _ours("desk"), wave=1, grace_s=10.0),
     Process(WEB, _ours(WEB), wave=0, grace_s=10.0),
 )
@@ -87,10 +92,12 @@ def embedded(settings: Settings) -> Settings:
 
 
 def planned(settings: Settings, *, has_worker: bool) -> tuple[Process, ...]:
-    """The processes to run: no broker if one is set, no worker if none is wanted here, no inquiry, priors or feed if nobody is at its end."""
+    """The processes to run: no broker if one is set, no worker if none is wanted here, no inquiry, priors, web intake or feed if nobody is at its end."""
     left_out = {WORKER} if not has_worker else set()
     if not settings.archives:
         left_out |= {"inquiry", "priors"}
+    if settings.dicomweb_port is None:
+        left_out.add(DICOMWEB)
     if not settings.audit_syslog:
         left_out.add(AUDIT_FEED)
     if settings.redis_url and settings.redis_url != socket_url(settings.data):
@@ -100,7 +107,7 @@ def planned(settings: Settings, *, has_worker: bool) -> tuple[Process, ...]:
 
 def environment_of(settings: Settings) -> dict[str, str]:
     """Our environment with all settings in it, so that every process runs on the same ones."""
-    values = settings.model_dump(mode="json") | {"log_format": "json"}
+    values = settings.model_dump() | {"log_format": "json"}
     return dict(os.environ) | {f"CARTRIAGE_{name.upper()}": _text(value) for name, value in values.items()}
 
 
@@ -112,4 +119,9 @@ def log_of(settings: Settings, name: str) -> Path:
 def _text(value: Any) -> str:
     if value is None:
         return ""
-    return value if isinstance(value, str) else json.dumps(value)
+    if isinstance(value, str | Path):
+        return str(value)
+    # Pydantic's own JSON would hide the secrets of destinations and senders from the process that needs them.
+    return json.dumps(
+        value, default=lambda one: one.get_secret_value() if isinstance(one, SecretStr) else str(one)
+    )

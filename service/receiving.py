@@ -185,6 +185,28 @@ class _Association(Association):
         self.acse_timeout = ae.acse_timeout  # set anew: their timers are the receiver's
         self.network_timeout = ae.network_timeout
         self._ends_at = time.monotonic() + limits.association_s
+        self._answers: queue.Queue[Any] = queue.Queue(1)
+
+    @property
+    def is_free(self) -> bool:
+        """Whether a request of ours may go to the peer now: not while its own message is under way."""
+        return bool(self.is_established) and not self.dul.is_busy
+
+    def ask(self, request: Any, context_id: int, wait_s: float) -> Any:
+        """Send the peer a request of ours and return its response, or None if none came in time or before the association's end.
+
+        pynetdicom's own way holds the reactor meanwhile, so that a peer which releases instead of answering is kept waiting.
+        """
+        with contextlib.suppress(queue.Empty):
+            self._answers.get_nowait()
+        self.dimse.send_msg(request, context_id)
+        until = time.monotonic() + wait_s
+        while self.is_established and time.monotonic() < until:
+            with contextlib.suppress(queue.Empty):
+                response = self._answers.get(timeout=_NEWS_S)
+                if response.MessageIDBeingRespondedTo == request.MessageID:
+                    return response
+        return None
 
     def _run_reactor(self) -> None:
         self._is_paused = False
@@ -194,10 +216,17 @@ class _Association(Association):
             self._pause_if_asked()
             context_id, message = self.dimse.get_msg(block=False)
             if message:
-                self._serve_request(message, context_id)
+                self._take(message, context_id)
                 self._news.set()  # there may be another one
             if self._has_ended():
                 return
+
+    def _take(self, message: Any, context_id: int) -> None:
+        if message.MessageIDBeingRespondedTo is None:
+            self._serve_request(message, context_id)
+        else:
+            with contextlib.suppress(queue.Full):  # nobody asked for so many
+                self._answers.put_nowait(message)
 
     def _pause_if_asked(self) -> None:
         self._is_paused = True

@@ -64,6 +64,7 @@ def associate(
         contexts=list(contexts),
         ae_title=destination.ae_title,
         tls_args=secured,
+        ext_neg=list(roles),
         evt_handlers=list(handlers),
         ext_neg=list(roles) or None,
     )

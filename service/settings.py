@@ -4,7 +4,7 @@ import ipaddress
 from pathlib import Path
 from typing import Annotated, Literal, Self
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, model_validator
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, SecretStr, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from service.destinations import AETitle, AnyDestination, Destination, Subscriber, Tls, checked_ae_title
@@ -13,6 +13,8 @@ __all__ = ["AETitle", "Destination", "Settings"]
 
 WEB_FILE = "web.json"
 """Where the web pages listen, in the data folder, while they do."""
+DICOMWEB_FILE = "dicomweb.json"
+"""The same of the process that takes objects over the web."""
 
 
 class Step(BaseModel):
@@ -25,6 +27,17 @@ class Step(BaseModel):
     """Minutes since the result was there."""
     tell: str = Field(min_length=1, max_length=64)
     """As in `neuroradiologist on call`."""
+
+
+class WebSender(BaseModel):
+    """Somebody who may store over the web."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    ae_title: AETitle
+    """The name by which routes and the trail know it."""
+    token: SecretStr = Field(min_length=16)
+    """Its bearer token."""
 
 
 def _loopback(host: str) -> bool:
@@ -43,6 +56,7 @@ def _peer(value: str) -> str:
 
 
 OptionalPath = Annotated[Path | None, BeforeValidator(lambda value: value or None)]
+OptionalPort = Annotated[int | None, BeforeValidator(lambda value: None if value == "" else value)]
 Peer = Annotated[str, AfterValidator(_peer)]
 
 
@@ -69,6 +83,12 @@ class Settings(BaseSettings):
     peers: tuple[Peer, ...] = ()
     """Calling AE titles the node accepts, each with the address or network that it must call from, if one is named (`MR1@10.1.2.0/24`).
     Empty accepts any caller while the node listens on loopback only, and none as soon as it listens elsewhere."""
+    dicomweb_host: str = "127.0.0.1"
+    """Address that takes objects over the web (STOW-RS)."""
+    dicomweb_port: OptionalPort = Field(default=None, ge=0, le=65535)
+    """Its port; empty takes none over the web."""
+    dicomweb_senders: tuple[WebSender, ...] = ()
+    """Who may store over the web; empty is anybody on this machine."""
     storage_classes: tuple[str, ...] = ("MR", "SC", "SR", "PR", "SEG")
     """Storage classes the node accepts: groups (MR, CT, PET, SC, SR, PR, SEG, RAW, ALL) and single UIDs."""
     tls_certificate: OptionalPath = None
@@ -95,6 +115,9 @@ class Settings(BaseSettings):
     destinations: tuple[AnyDestination, ...] = ()
     routing: OptionalPath = None
     """The site's own routing.yaml; empty is every result to every destination."""
+    commitment_peers: tuple[Destination, ...] = ()
+    """Where peers that ask us for Storage Commitment take the answer, once their association has ended; archives and destinations
+    need not be named again."""
     archives: tuple[Destination, ...] = ()
     """Archives that are asked by C-FIND how many objects an open study has, and for earlier studies to compare with (C-FIND, C-GET)."""
     archive_timeout_s: float = Field(default=10.0, gt=0)
@@ -158,6 +181,13 @@ class Settings(BaseSettings):
         given = (self.tls_certificate, self.tls_key, self.tls_authorities)
         if any(given) and not all(given):
             raise ValueError("TLS needs a certificate, its key and the authorities of the peers")
+        return self
+
+    @model_validator(mode="after")
+    def _dicomweb_is_protected(self) -> Self:
+        is_open = self.dicomweb_port is not None and not _loopback(self.dicomweb_host)
+        if is_open and not (self.dicomweb_senders and self.tls_certificate):
+            raise ValueError("off loopback STOW-RS needs dicomweb_senders and tls_certificate")
         return self
 
     @model_validator(mode="after")
