@@ -66,7 +66,6 @@ def associate(
         tls_args=secured,
         ext_neg=list(roles),
         evt_handlers=list(handlers),
-        ext_neg=list(roles) or None,
     )
     if association.is_established:
         return association, Trouble.UNREACHABLE

@@ -138,7 +138,7 @@ class Settings(BaseSettings):
     proof_target_s: float = Field(default=300.0, gt=0)
     """A P1 or P2 result that is not proven at a destination within this, counted from the decision, alarms."""
     worklist: bool = False
-    """Offer decided studies as a worklist of our own: UPS Pull and Watch on the node's port, UPS-RS on the pages' port."""
+    """Offer decided studies as a worklist of our own: UPS Pull and Watch on the node's port, UPS-RS where `dicomweb_port` is."""
     worklist_subscribers: tuple[Subscriber, ...] = ()
     """Who may watch it over DIMSE, and where events go."""
     ring_again_s: float = Field(default=120.0, gt=0)

@@ -66,7 +66,7 @@ def _either(
 
 
 def find(session: Session, keys: Dataset) -> Iterator[Dataset]:
-    """The workitems that keys ask for, oldest first, each with the attributes that they name."""
+    """The workitems that keys ask for, oldest first, as peers see them."""
     known = select(Workitem).order_by(Workitem.created_at, Workitem.sop_instance_uid)
     if state := str(keys.get("ProcedureStepState") or ""):
         known = known.where(Workitem.state == state)
@@ -74,10 +74,14 @@ def find(session: Session, keys: Dataset) -> Iterator[Dataset]:
         ds = shown(item)
         ds.SOPClassUID, ds.SOPInstanceUID = UnifiedProcedureStepPush, item.sop_instance_uid
         if matches(ds, keys):
-            found = wanted_of(ds, keys)
-            found.SpecificCharacterSet = ds.SpecificCharacterSet
-            found.SOPClassUID, found.SOPInstanceUID = ds.SOPClassUID, ds.SOPInstanceUID
-            yield found
+            yield ds
+
+
+def _with_names(answer: Dataset, item: Dataset) -> Dataset:
+    """What every match says besides (PS3.4 CC.2.8.1.2)."""
+    answer.SpecificCharacterSet = item.SpecificCharacterSet
+    answer.SOPClassUID, answer.SOPInstanceUID = item.SOPClassUID, item.SOPInstanceUID
+    return answer
 
 
 def caller_of(event: Any) -> str:
@@ -88,7 +92,7 @@ def _on_find(event: Any, store: Store, _settings: Settings) -> Iterator[Answer]:
     try:
         keys = event.identifier
         with store.reading() as session:
-            found = list(find(session, keys))
+            found = [_with_names(wanted_of(one, keys), one) for one in find(session, keys)]
         with store.session() as session:
             audit.record(
                 session, "workitems_found", None, caller_of(event), datetime.now(UTC), count=len(found)
