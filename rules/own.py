@@ -1,5 +1,8 @@
 """Recognising our own objects when they come back: they are no news about the patient and are never analysed."""
 
+from functools import lru_cache
+
+from rules.anatomy import Role
 from rules.identity import derived_uid
 from rules.messages import ReportKind
 
@@ -7,9 +10,17 @@ MANUFACTURER = "Cartriage"
 """Manufacturer (0008,0070) of every object that we make."""
 
 
-def series_uid_of(study_instance_uid: str, kind: ReportKind) -> str:
-    """Series Instance UID of our reports of a kind: later results of a study join the series of the earlier ones."""
-    return derived_uid({"study": study_instance_uid, "kind": kind.value})
+_STUDIES_REMEMBERED = 256
+"""The node asks for every image that it receives, most of them of a few studies."""
+
+
+def series_uid_of(study_instance_uid: str, kind: ReportKind, source: Role | None = None) -> str:
+    """Series Instance UID of our reports of a kind: later results of a study join the series of the earlier ones.
+
+    source : of a SEG, what its source series shows; each has a series of its own, for one has one frame of reference
+    """
+    parts = {"study": study_instance_uid, "kind": kind.value}
+    return derived_uid(parts | ({"source": source.value} if source else {}))
 
 
 def is_own(study_instance_uid: str, series_instance_uid: str, manufacturer: str = "") -> bool:
@@ -22,4 +33,11 @@ def is_own(study_instance_uid: str, series_instance_uid: str, manufacturer: str 
     """
     if manufacturer.strip().casefold() == MANUFACTURER.casefold():
         return True
-    return series_instance_uid in {series_uid_of(study_instance_uid, kind) for kind in ReportKind}
+    return series_instance_uid in _own_series(study_instance_uid)
+
+
+@lru_cache(_STUDIES_REMEMBERED)
+def _own_series(study_instance_uid: str) -> frozenset[str]:
+    """Every series that we may ever make for a study."""
+    masks = (series_uid_of(study_instance_uid, ReportKind.SEG, role) for role in Role)
+    return frozenset({*(series_uid_of(study_instance_uid, kind) for kind in ReportKind), *masks})

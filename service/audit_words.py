@@ -38,6 +38,10 @@ _SENTENCES = {
     "study_handed_over": "to the workers",
     "study_rung_again": "no result yet; handed over again, {rings} rings so far",
     "study_settled": "snapshot {snapshot}: {instances} objects in {series} series; nothing new for {quiet_time_s:g} s",
+    "workitem_changed": "{priority} in our worklist is {state}",
+    "workitem_created": "{priority} in our worklist",
+    "workitem_news_given_up": "{receiver} was not told for a day: {outcome}",
+    "workitem_raised": "raised to {priority} in our worklist",
 }
 """Event to its line; an event without one shows its details."""
 _OBJECTS = {

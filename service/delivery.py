@@ -2,8 +2,10 @@
 
 import hashlib
 import threading
+from collections.abc import Callable
 from concurrent.futures import FIRST_EXCEPTION, ThreadPoolExecutor, wait
 from datetime import UTC, datetime
+from functools import partial
 
 import structlog
 
@@ -19,6 +21,7 @@ from service.routing import check_routing
 from service.settings import Settings
 from service.store.session import open_store
 from service.store.tables import Delivery
+from service.workitems.telling import give_up_old, tell_due
 
 __all__ = ["Outbox", "deliver_due", "run_delivery", "serve"]
 
@@ -79,12 +82,18 @@ def run_delivery(settings: Settings, stop: threading.Event) -> None:
     """
     check_routing(settings)
     outbox = Outbox(open_store(settings), settings)
-    if not settings.destinations:
+    subscribers = settings.worklist_subscribers if settings.worklist else ()
+    tasks = [
+        *(partial(serve, outbox, destination) for destination in settings.destinations),
+        *(partial(tell_due, outbox, subscriber) for subscriber in subscribers),
+        *([partial(give_up_old, outbox)] if settings.worklist else []),
+    ]
+    if not tasks:
         _log.warning("no_destinations")
         stop.wait()
         return
-    with ThreadPoolExecutor(len(settings.destinations)) as pool:
-        loops = [pool.submit(_serve, outbox, destination, stop) for destination in settings.destinations]
+    with ThreadPoolExecutor(len(tasks)) as pool:
+        loops = [pool.submit(_repeat, task, stop) for task in tasks]
         done, _ = wait(loops, return_when=FIRST_EXCEPTION)
         stop.set()
         for loop in done:
@@ -92,13 +101,13 @@ def run_delivery(settings: Settings, stop: threading.Event) -> None:
     outbox.store.close()
 
 
-def _serve(outbox: Outbox, destination: AnyDestination, stop: threading.Event) -> None:
+def _repeat(task: Callable[[datetime], int], stop: threading.Event) -> None:
     is_quiet = True
     while not stop.wait(_POLL_S if is_quiet else 0):
         try:
-            is_quiet = serve(outbox, destination, datetime.now(UTC)) == 0
+            is_quiet = task(datetime.now(UTC)) == 0
         except StoreUnavailableError as error:
-            _log.warning("delivery_postponed", destination=destination.name, error=error.detail)
+            _log.warning("delivery_postponed", error=error.detail)
             stop.wait(_PAUSE_S)
 
 

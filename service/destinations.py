@@ -159,6 +159,17 @@ class UpsDestination(_NoticeDestination):
         return f"{self.ae_title}@{self.host}:{self.port}{' TLS' if self.tls else ''}"
 
 
+class Subscriber(BaseModel):
+    """A reading worklist that may watch ours: events go there (PS3.4 CC.2.4)."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    ae_title: AETitle
+    host: str
+    port: Port
+    tls: Tls | None = None
+
+
 class WebhookDestination(_NoticeDestination):
     """An address that is told that there is something to look at; never whom it is about."""
 

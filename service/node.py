@@ -20,6 +20,7 @@ from service.pledge_answers import PledgeAnswers
 from service.receiving import MAXIMUM_PDU_BYTES, Limits, Server, admits, listen
 from service.settings import Settings
 from service.store.session import Store, open_store, upgrade
+from service.workitems import scp as worklist
 
 SUCCESS = 0x0000
 NODE_FILE = "node.json"
@@ -78,6 +79,8 @@ def _entity(settings: Settings) -> Any:
     ae.supported_contexts = storage_contexts(settings)
     for sop_class in (Verification, *announcements.SOP_CLASSES):
         ae.add_supported_context(sop_class)
+    for sop_class in worklist.SOP_CLASSES if settings.worklist else ():
+        ae.add_supported_context(sop_class)
     ae.add_supported_context(commitment.CONTEXT, scu_role=True, scp_role=True)
     return ae
 
@@ -93,7 +96,8 @@ def _listen(ae: Any, intake: Intake, settings: Settings, answers: PledgeAnswers)
     ]
     limits = Limits(settings.network_timeout_s, settings.message_timeout_s, settings.association_timeout_s)
     address = (settings.host, settings.port)
-    return listen(ae, address, handlers, intake, limits, tls_context(settings))
+    bound = worklist.beside(handlers, intake.store, settings)
+    return listen(ae, address, bound, intake, limits, tls_context(settings))
 
 
 def _on_echo(_event: Any) -> int:

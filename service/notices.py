@@ -12,13 +12,18 @@ from service.store.tables import Delivery, Job, Study
 def notice_of(session: Session, delivery: Delivery) -> Notice | None:
     """The notice of a delivery's job; None if the job has no result (any more)."""
     job = session.query(Job).filter(Job.job_id == delivery.job_id).one_or_none()
-    study = session.get(Study, delivery.study_instance_uid)
-    if job is None or study is None or job.triaged is None or job.done_at is None:
+    return notice_of_job(session, job, delivery.sop_instance_uid) if job is not None else None
+
+
+def notice_of_job(session: Session, job: Job, uid: str) -> Notice | None:
+    """The notice of a job's result, under a UID; None if it has none (any more)."""
+    study = session.get(Study, job.study_instance_uid)
+    if study is None or job.triaged is None or job.done_at is None:
         return None
     triaged: StudyTriaged = from_plain(StudyTriaged, job.triaged)
     decision = triaged.decision
     return Notice(
-        uid=delivery.sop_instance_uid,
+        uid=uid,
         study_instance_uid=study.study_instance_uid,
         accession_number=study.accession_number,
         study_description=study.description,

@@ -20,6 +20,7 @@ from service.destinations import AnyDestination
 from service.errors import ServiceError
 from service.settings import Settings
 from service.store.tables import Delivery, Instance, Report, Study
+from service.workitems import items as workitems
 
 
 class RoutingError(ServiceError):
@@ -75,7 +76,9 @@ def occasion_of_arrival(session: Session, study_instance_uid: str, now: datetime
 
 
 def owe_result(session: Session, triaged: StudyTriaged, settings: Settings, now: datetime) -> None:
-    """Owe the reports of a result, the study's originals and the notice, wherever a route says so."""
+    """Owe the reports of a result, the study's originals and the notice, wherever a route says so; enter it in our worklist."""
+    if settings.worklist:
+        workitems.follow(session, triaged, now)
     for destination, cargo in routed(settings, occasion_of_result(session, triaged, now)):
         for file in triaged.reports:
             if _is_wanted(file, triaged, destination, cargo):

@@ -8,7 +8,7 @@ from pynetdicom import AE, _config
 from pynetdicom.association import Association
 from pynetdicom.presentation import PresentationContext, build_context
 
-from service.destinations import AnyDestination, Destination, UpsDestination
+from service.destinations import AnyDestination, Destination, Subscriber, UpsDestination
 from service.parcel import Outcome, Parcel, Trouble, failed
 from service.settings import Settings
 from service.statuses import SUCCESS, meaning_of
@@ -42,7 +42,7 @@ def send(
 
 
 def associate(
-    destination: Destination | UpsDestination,
+    destination: Destination | UpsDestination | Subscriber,
     settings: Settings,
     contexts: Sequence[PresentationContext],
     handlers: Sequence[tuple[Any, ...]] = (),

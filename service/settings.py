@@ -8,7 +8,7 @@ from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Fie
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from rules.routing import Cargo
-from service.destinations import AETitle, AnyDestination, Destination, Tls, checked_ae_title
+from service.destinations import AETitle, AnyDestination, Destination, Subscriber, Tls, checked_ae_title
 
 __all__ = ["AETitle", "Destination", "Settings"]
 
@@ -150,6 +150,10 @@ class Settings(BaseSettings):
     """A stored object that is not proven within this is asked for again, and then sent again."""
     proof_target_s: float = Field(default=300.0, gt=0)
     """A P1 or P2 result that is not proven at a destination within this, counted from the decision, alarms."""
+    worklist: bool = False
+    """Offer decided studies as a worklist of our own: UPS Pull and Watch on the node's port, UPS-RS where `dicomweb_port` is."""
+    worklist_subscribers: tuple[Subscriber, ...] = ()
+    """Who may watch it over DIMSE, and where events go."""
     ring_again_s: float = Field(default=120.0, gt=0)
     """A handed-over job without a result is rung again after this long; doubles with each ring."""
     maximum_rings: int = Field(default=3, ge=1)

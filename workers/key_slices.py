@@ -6,7 +6,6 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from rules.anatomy import Role
 from rules.findings import Measured
 from workers.analysis import Analysis
 from workers.checks.result import CheckResult
@@ -14,7 +13,7 @@ from workers.figures.mosaic import MARGIN_MM
 from workers.figures.plane import Plane, plane_of
 from workers.images import Images
 from workers.imaging.scan import Scan
-from workers.reports.content import KeySlice, LesionMask
+from workers.reports.content import KeySlice
 from workers.reports.involvement import amount, in_turn
 
 AT_MOST = 6
@@ -33,19 +32,6 @@ def key_slices(images: Images, analysis: Analysis) -> tuple[KeySlice, ...]:
     for one in in_turn(found, lambda one: one.check):
         shown.setdefault((one.series, one.place), one)
     return tuple(shown.values())[:AT_MOST]
-
-
-def flair_masks(images: Images, analysis: Analysis) -> tuple[LesionMask, ...]:
-    """The masks of what was found on the FLAIR, for a SEG."""
-    found = [
-        (name, one.mask)
-        for name, one in analysis.results.items()
-        if one.role is Role.FLAIR and one.mask is not None and _amount(one) > 0 and one.mask.any()
-    ]
-    if not found:
-        return ()
-    uids = images.scan(Role.FLAIR).volume.sop_instance_uids
-    return tuple(LesionMask(name, mask, uids) for name, mask in found)
 
 
 def _amount(result: CheckResult) -> float:

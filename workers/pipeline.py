@@ -26,7 +26,8 @@ from workers.errors import CannotAssess
 from workers.images import Images, Placed
 from workers.imaging.cuts import measuring_by
 from workers.imaging.series import Series, Unreadable, read_study
-from workers.key_slices import flair_masks, key_slices
+from workers.key_slices import key_slices
+from workers.lesion_masks import lesion_masks
 from workers.reports.content import ReportContent
 from workers.reports.involvement import amount, check_name, in_turn
 from workers.reports.writing import write_reports
@@ -48,7 +49,7 @@ class Places:
     has_contours: bool = False
     """Whether the site asked for contours on the key slices (docs/adr/0010)."""
     has_segmentation: bool = False
-    """Whether the site asked for a SEG."""
+    """Whether the site asked for SEGs."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,7 +101,7 @@ def triage(
             target_minutes=policy.target_minutes.get(decision.priority),
             key_slices=() if failure else key_slices(images, result),
             has_contours=places.has_contours,
-            masks=flair_masks(images, result) if places.has_segmentation and not failure else (),
+            masks=tuple(lesion_masks(images, result)) if places.has_segmentation and not failure else (),
         )
         reports = write_reports(content, places.reports / ("unanalysed" if failure else ""), places.root)
     return StudyTriaged(
@@ -122,7 +123,12 @@ def triage(
 
 def _identity(ready: StudyReady, places: Places, *, failed: bool) -> str:
     """Another content needs another identity: a PACS may keep the first object it has of a UID."""
-    differences = [*(["without analysis"] if failed else []), *(["contours"] if places.has_contours else [])]
+    asked = {
+        "without analysis": failed,
+        "contours": places.has_contours,
+        "masks": places.has_segmentation,  # the SR points to them
+    }
+    differences = [name for name, is_so in asked.items() if is_so]
     return digest_of([ready.job_id, *differences]) if differences else ready.job_id
 
 

@@ -29,7 +29,7 @@ class WorkerSettings(BaseSettings):
     overlay: Literal["none", "contour"] = "none"
     """`contour` outlines on the key slices where the checks measured: another class of device (docs/adr/0010)."""
     segmentation: bool = False
-    """Make a SEG of what was found on the FLAIR; it leaves only where a route names it."""
+    """Make SEGs of what was found, one for each series it was measured on; they leave only where a route names them."""
     cache_limit_mb: int = Field(default=4096, ge=0)
     log_format: str = "json"
 

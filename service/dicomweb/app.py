@@ -5,13 +5,14 @@ import hmac
 import time
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime
+from functools import partial
 
 import structlog
 from starlette.applications import Starlette
 from starlette.concurrency import run_in_threadpool
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import JSONResponse, PlainTextResponse, Response
-from starlette.routing import Route
+from starlette.routing import BaseRoute, Route
 
 from service import audit
 from service.accepted import storage_classes
@@ -21,6 +22,7 @@ from service.errors import StoreUnavailableError
 from service.headers import is_uid
 from service.intake import Intake
 from service.settings import Settings
+from service.workitems import web as worklist
 
 JSON = "application/dicom+json"
 ANONYMOUS = "STOW"
@@ -33,10 +35,11 @@ _log = structlog.get_logger(__name__)
 
 def make_app(intake: Intake, settings: Settings) -> Starlette:
     """The application; objects go to the intake."""
-    routes = [
+    routes: list[BaseRoute] = [
         Route("/dicom-web/studies", _store, methods=["POST"]),
         Route("/dicom-web/studies/{study}", _store, methods=["POST"]),
     ]
+    routes += worklist.routes(intake.store, settings, partial(sender_of, settings=settings), ANONYMOUS)
     app = Starlette(routes=routes)
     app.state.intake, app.state.settings = intake, settings
     app.state.classes = storage_classes(settings.storage_classes)

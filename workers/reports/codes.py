@@ -34,6 +34,7 @@ MODALITY = Code("121139", "DCM", "Modality")  # TID 1602
 FRAME_OF_REFERENCE = Code("112227", "DCM", "Frame of Reference UID")  # TID 1602
 QUALITATIVE_EVALUATIONS = Code("C0034375", "UMLS", "Qualitative Evaluations")  # TID 1500 row 12, PS3.16 text
 SOURCE = Code("260753009", "SCT", "Source")  # as highdicom writes library entries
+SOURCE_SERIES = Code("121232", "DCM", "Source series for segmentation")  # TID 1411
 SOURCE_IMAGE = Code("121322", "DCM", "Source image for image processing operation")  # CID 7202
 ARTIFICIAL_INTELLIGENCE = Code("123110", "DCM", "Artificial Intelligence")  # CID 7162
 

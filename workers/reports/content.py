@@ -7,6 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 from pydicom import Dataset
 
+from rules.anatomy import Region, Role, Side
 from rules.decision import Decision
 from rules.findings import Finding
 from rules.messages import ReportFile, ResultState, SeriesUse
@@ -40,9 +41,13 @@ class KeySlice:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class LesionMask:
-    """Where a check found something."""
+    """Where a check found something, in one region on one side."""
 
     check: str
+    region: Region
+    side: Side
+    role: Role
+    """What the series shows that it was measured on."""
     mask: NDArray[np.bool_]
     """(k, j, i): slices, rows, columns, as they were acquired."""
     sop_instance_uids: tuple[str, ...]
@@ -75,7 +80,7 @@ class ReportContent:
     """The structured report that this result supersedes."""
     key_slices: tuple[KeySlice, ...] = ()
     masks: tuple[LesionMask, ...] = ()
-    """On one series, for a SEG; empty unless the site asked for it."""
+    """For SEGs, one for each series that something was measured on; empty unless the site asked for them."""
     has_contours: bool = False
     """The site asked for contours on the key slices (docs/adr/0010)."""
     target_minutes: float | None = None

@@ -3,7 +3,10 @@
 from collections.abc import Iterable
 
 from pydicom import Dataset
-from pydicom.uid import MRImageStorage
+from pydicom.uid import MRImageStorage, SegmentationStorage
+
+from workers.reports.content import ReportContent
+from workers.reports.segments import segmented_series
 
 _EQUIPMENT = ("Manufacturer", "ManufacturerModelName", "InstitutionName", "StationName", "SoftwareVersions")
 
@@ -33,6 +36,18 @@ def stand_ins(header: Dataset, headers: Iterable[Dataset]) -> list[Dataset]:
     return [first, *(_stand_in(h) for h in others)]
 
 
+def masks_as_evidence(content: ReportContent) -> list[Dataset]:
+    """Stand-ins for the SEGs that a report points to; no header of the study is one of them."""
+    found = []
+    for series in segmented_series(content):
+        mask = Dataset()
+        mask.SOPClassUID, mask.SOPInstanceUID = SegmentationStorage, series.sop_instance_uid
+        mask.StudyInstanceUID = series.sources[0].StudyInstanceUID
+        mask.SeriesInstanceUID = series.series_instance_uid
+        found.append(mask)
+    return found
+
+
 def _stand_in(header: Dataset) -> Dataset:
     stand_in = Dataset()
     stand_in.SOPClassUID = header.SOPClassUID
@@ -53,4 +68,5 @@ def correct_evidence(report: Dataset, headers: Iterable[Dataset]) -> None:
     for study in report.CurrentRequestedProcedureEvidenceSequence:
         for series in study.ReferencedSeriesSequence:
             for item in series.ReferencedSOPSequence:
-                item.ReferencedSOPClassUID = classes[item.ReferencedSOPInstanceUID]
+                uid = item.ReferencedSOPInstanceUID
+                item.ReferencedSOPClassUID = classes.get(uid, item.ReferencedSOPClassUID)

@@ -18,7 +18,7 @@ from rules.messages import ReportFile, ReportKind
 from rules.urgency_codes import PRIVATE_SCHEME
 from workers.reports import codes
 from workers.reports.content import Device, ReportContent
-from workers.reports.evidence import correct_evidence, stand_ins
+from workers.reports.evidence import correct_evidence, masks_as_evidence, stand_ins
 from workers.reports.image_library import image_library, key_headers
 from workers.reports.labelling import (
     SERIES_DESCRIPTIONS,
@@ -29,6 +29,7 @@ from workers.reports.labelling import (
     stamp_times,
 )
 from workers.reports.measurement_groups import measurement_groups
+from workers.reports.segments import segments
 from workers.reports.statements import qualitative_evaluations
 from workers.reports.study_attributes import (
     anchor_header,
@@ -43,7 +44,7 @@ def structured_report(content: ReportContent) -> Dataset:
     header = anchor_header(content)
     device = content.device
     report = Comprehensive3DSR(
-        evidence=stand_ins(header, content.headers),
+        evidence=[*stand_ins(header, content.headers), *masks_as_evidence(content)],
         content=_tree(content, header),
         series_instance_uid=series_uid(header.StudyInstanceUID, ReportKind.SR),
         series_number=SERIES_NUMBERS[ReportKind.SR],
@@ -88,7 +89,9 @@ def _tree(content: ReportContent, header: Dataset) -> Dataset:
     report = MeasurementReport(
         observation_context=_observer(content.device),
         procedure_reported=codes.MRI_PROCEDURE,
-        imaging_measurements=measurement_groups(content.findings, header.StudyInstanceUID, by_uid),
+        imaging_measurements=measurement_groups(
+            content.findings, header.StudyInstanceUID, by_uid, segments(content)
+        ),
         title=codes.REPORT_TITLE,
         language_of_content_item_and_descendants=LanguageOfContentItemAndDescendants(
             CodedConcept.from_code(codes.ENGLISH)

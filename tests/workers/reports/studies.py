@@ -14,6 +14,7 @@ from rules.findings import UNITS, Evidence, Finding, Measured, NotAssessed, Quan
 from rules.messages import ReportFile, ReportKind, ResultState, SeriesUse
 from rules.urgency import Priority
 from workers.reports.content import Device, KeySlice, LesionMask, ReportContent
+from workers.reports.measurement_groups import group_places
 
 STUDY = "1.2.826.0.1.3680043.10.1.7"
 FLAIR = f"{STUDY}.1"
@@ -62,9 +63,13 @@ def headers() -> tuple[Dataset, ...]:
 
 
 def measured(
-    quantity: Quantity, value: float, region: Region = Region.BRAIN, side: Side = Side.WHOLE
+    quantity: Quantity,
+    value: float,
+    region: Region = Region.BRAIN,
+    side: Side = Side.WHOLE,
+    check: str = "flair_hyperintensity",
 ) -> Measured:
-    evidence = Evidence("flair_hyperintensity 1", FLAIR, (f"{FLAIR}.14", f"{FLAIR}.13"))
+    evidence = Evidence(f"{check} 1", FLAIR, (f"{FLAIR}.14", f"{FLAIR}.13"))
     return Measured(quantity, region, side, value, UNITS[quantity], evidence)
 
 
@@ -226,12 +231,18 @@ def sliced_content() -> ReportContent:
     return replace(content(), key_slices=slices)
 
 
-def masked_content() -> ReportContent:
-    """A result with a mask on the FLAIR: a square on two of its 24 slices."""
-    mask = np.zeros((24, 256, 256), dtype=bool)
-    mask[12:14, 100:120, 90:110] = True
-    uids = tuple(f"{FLAIR}.{number}" for number in range(1, 25))
-    return replace(content(), masks=(LesionMask("flair_hyperintensity", mask, uids),))
+def masked_content(of_flair: tuple[Finding, ...] = FINDINGS) -> ReportContent:
+    """A result with the masks of its places on the FLAIR and on a T1 after contrast: squares on two slices."""
+    enhancing = measured(Quantity.ENHANCING_VOLUME, 1.2, check="contrast_enhancement")
+    findings = (*of_flair, enhancing)
+    masks = []
+    for number, (check, region, side) in enumerate(group_places(findings)):
+        role, series, slices = (Role.FLAIR, FLAIR, 24) if "flair" in check else (Role.T1C, T1, 6)
+        mask = np.zeros((slices, 256, 256), dtype=bool)
+        mask[2:4, 100:120, 90 : 110 + number] = True
+        uids = tuple(f"{series}.{slice_number}" for slice_number in range(1, slices + 1))
+        masks.append(LesionMask(check, region, side, role, mask, uids))
+    return replace(content(findings=findings), masks=tuple(masks))
 
 
 def corrected_content() -> ReportContent:

@@ -1,50 +1,87 @@
 from dataclasses import replace
+from io import BytesIO
 
 import numpy as np
+import pytest
 from highdicom.seg import Segmentation
+from highdicom.sr import srread
 
-from rules.anatomy import Region, Side
+from rules.anatomy import Role
+from rules.own import is_own
 from tests.workers.reports import studies
-from workers.reports.measurement_groups import tracking
-from workers.reports.segmentation import segmentation
+from workers.reports.measurement_groups import group_places
+from workers.reports.segmentation import segmentations
 from workers.reports.structured_report import structured_report
 
 
-def uids_of(item):
-    """Every UID that the content of an SR mentions."""
-    for child in item.get("ContentSequence") or ():
-        if child.ValueType == "UIDREF":
-            yield child.UID
-        yield from uids_of(child)
+def groups_of(report):
+    """The measurement groups, as a reader of another kind finds them."""
+    buffer = BytesIO()
+    report.save_as(buffer, enforce_file_format=True)
+    buffer.seek(0)
+    return srread(buffer).content
 
 
-def test_a_segment_lies_where_the_mask_says_and_is_tracked_with_the_report():
+def test_each_source_series_has_a_seg_and_a_segment_lies_where_its_mask_says():
     content = studies.masked_content()
-    image = segmentation(content)
-    assert isinstance(image, Segmentation)
+    images = dict(segmentations(content))
     assert {header.PatientID for header in content.headers} == {"0044 17"}, "the headers stay as they were"
-    assert image.PatientID == "0044 17"
-    uids = content.masks[0].sop_instance_uids
-    pixels = image.get_pixels_by_source_instance(
-        uids, segment_numbers=[1], assert_missing_frames_are_empty=True
-    )
-    assert np.array_equal(pixels[..., 0].astype(bool), content.masks[0].mask)
-    (segment,) = image.SegmentSequence
-    name = tracking(("flair_hyperintensity", Region.BRAIN, Side.WHOLE), studies.STUDY)
-    assert (segment.TrackingUID, segment.TrackingID) == name
-    assert name[0] in set(uids_of(structured_report(content)))
-    assert (image.IssuerOfPatientID, image.SeriesNumber, image.SegmentationType) == (
-        "HOSPITAL-A",
-        9001,
-        "BINARY",
-    )
+    assert set(images) == {"FLAIR", "T1C"}
+    for role, image in images.items():
+        assert isinstance(image, Segmentation)
+        assert (image.PatientID, image.IssuerOfPatientID) == ("0044 17", "HOSPITAL-A")
+        assert image.SegmentationType == "BINARY"
+        masks = [one for one in content.masks if one.role == role]
+        pixels = image.get_pixels_by_source_instance(
+            masks[0].sop_instance_uids, assert_missing_frames_are_empty=True
+        )
+        assert np.array_equal(pixels.astype(bool), np.stack([one.mask for one in masks], axis=-1))
+    assert [images[role].SeriesNumber for role in ("FLAIR", "T1C")] == [9001, 9014]
+    series = {image.SeriesInstanceUID for image in images.values()}
+    assert len(series) == 2
+    assert all(is_own(studies.STUDY, uid) for uid in series)
 
 
-def test_there_is_none_unless_it_is_asked_for_and_none_of_repeated_or_missing_slices():
+def test_every_group_is_a_volume_of_interest_that_shares_the_tracking_uid_of_its_segment():
     content = studies.masked_content()
-    (mask,) = content.masks
-    repeated = replace(mask, sop_instance_uids=(mask.sop_instance_uids[0],) * 24)
-    missing = replace(mask, sop_instance_uids=(*mask.sop_instance_uids[:-1], "1.2.3"))
-    assert segmentation(studies.content()) is None
-    assert segmentation(replace(content, masks=(repeated,))) is None
-    assert segmentation(replace(content, masks=(missing,))) is None
+    segments = {
+        (image.SOPInstanceUID, segment.SegmentNumber): (segment.TrackingUID, segment.TrackingID)
+        for _, image in segmentations(content)
+        for segment in image.SegmentSequence
+    }
+    groups = groups_of(structured_report(content)).get_volumetric_roi_measurement_groups()
+    assert len(groups) == len(group_places(content.findings)) == len(segments)
+    for group in groups:
+        (pointer,) = group.referenced_segment[:1]
+        place = pointer.ReferencedSOPSequence[0]
+        name = segments.pop((place.ReferencedSOPInstanceUID, place.ReferencedSegmentNumber))
+        assert name == (group.tracking_uid, group.tracking_identifier)
+        assert group.get_measurements()
+
+
+def test_the_tracking_uids_are_those_of_a_report_without_masks():
+    content = studies.masked_content()
+    plain = groups_of(structured_report(replace(content, masks=())))
+    with_masks = groups_of(structured_report(content)).get_volumetric_roi_measurement_groups()
+    before = [group.tracking_uid for group in plain.get_image_measurement_groups()]
+    assert [group.tracking_uid for group in with_masks] == before
+    assert not plain.get_volumetric_roi_measurement_groups()
+
+
+def test_a_place_without_a_segment_keeps_its_numbers_and_no_group_points_to_a_mask():
+    content = studies.masked_content()
+    partly = replace(content, masks=tuple(one for one in content.masks if one.role is Role.FLAIR))
+    report = groups_of(structured_report(partly))
+    assert len(report.get_image_measurement_groups()) == len(group_places(content.findings))
+    assert [role for role, _ in segmentations(partly)] == ["FLAIR"]
+
+
+@pytest.mark.parametrize("change", ["repeated", "missing"])
+def test_there_is_none_of_repeated_or_missing_slices(change):
+    content = studies.masked_content()
+    flair = [one for one in content.masks if one.role is Role.FLAIR]
+    uids = flair[0].sop_instance_uids
+    wrong = {"repeated": (uids[0],) * len(uids), "missing": (*uids[:-1], "1.2.3")}[change]
+    spoiled = replace(content, masks=tuple(replace(one, sop_instance_uids=wrong) for one in flair))
+    assert not list(segmentations(spoiled))
+    assert not list(segmentations(studies.content()))

@@ -27,6 +27,7 @@ CASES = {
     "positive": studies.content,
     "negative": lambda: studies.content(studies.negative()),
     "not_assessed": studies.unassessed_content,
+    "masks": studies.masked_content,
 }
 
 
