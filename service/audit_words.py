@@ -11,6 +11,9 @@ from service.store.tables import AuditEvent
 _SENTENCES = {
     "alert_acknowledged": "{priority} acknowledged {after}",
     "alert_escalated": "step {step} to {to}: not acknowledged for {waited_min} min",
+    "api_token_issued": "{token} with {roles} until {expires_at}",
+    "api_token_refused": "unknown, ended or revoked, from {address}",
+    "api_token_revoked": "{token}",
     "assessment_given": "{verdict}: {text}",
     "association_rejected": "{reason}",
     "clock_went_back": "the clock went back; quiet time starts again",

@@ -15,6 +15,7 @@ from service.store.tables import AuditEvent, Delivery, DestinationHealth, Job, S
 
 _MOST = 100
 _TROUBLES = (
+    "api_token_refused",
     "association_rejected",
     "anchor_not_written",
     "delivery_stuck",

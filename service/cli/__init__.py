@@ -17,6 +17,7 @@ _COMMANDS = {
     "route": ("service.cli.route:route", "Where the objects of a study go, and why."),
     "rules": ("service.cli.rules:rules", "Look at the rules, try them on cases, compare them with others."),
     "run": ("service.cli.run:run", "Run one process of the service in the foreground."),
+    "tokens": ("service.cli.tokens:tokens", "What lets other systems use the REST interface."),
     "up": ("service.cli.up:up", "Run the whole service until stopped."),
     "worklist": ("service.cli.worklist:worklist", "Show the studies of flagged patients, most urgent first."),
 }

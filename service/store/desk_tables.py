@@ -146,6 +146,22 @@ class SignIn(Base):
     seen_at: Mapped[datetime]
 
 
+class ApiToken(Base):
+    """What lets another system use the REST interface. Its secret is known to that system only."""
+
+    __tablename__ = "api_token"
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    name: Mapped[str] = mapped_column(_NAME, unique=True)
+    digest: Mapped[str] = mapped_column(DIGEST, unique=True, comment="SHA-256 of the secret")
+    roles: Mapped[list[str]]
+    created_by: Mapped[str] = mapped_column(_NAME)
+    created_at: Mapped[datetime]
+    expires_at: Mapped[datetime]
+    used_at: Mapped[datetime | None]
+    revoked_at: Mapped[datetime | None]
+
+
 class AuditFeed(Base):
     """How far the trail was sent to the receiver of audit messages, one row."""
 

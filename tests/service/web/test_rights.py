@@ -41,6 +41,8 @@ ALLOWED: dict[tuple[str, str], Right | None] = {
     ("POST", "/accounts"): Right.ACCOUNTS,
     ("POST", "/accounts/{name}/password"): Right.ACCOUNTS,
     ("POST", "/accounts/{name}/end"): Right.ACCOUNTS,
+    ("POST", "/accounts/tokens"): Right.ACCOUNTS,
+    ("POST", "/accounts/tokens/{name}/end"): Right.ACCOUNTS,
     ("GET", "/api/v1/worklist"): Right.READ,
     ("GET", "/api/v1/studies/{study_instance_uid}"): Right.READ,
     ("GET", "/api/v1/studies/{study_instance_uid}/events"): Right.AUDIT,
