@@ -18,6 +18,7 @@ BROKER = "broker"
 WORKER = "worker"
 WEB = "web"
 AUDIT_FEED = "audit-feed"
+CONTEXT_FEED = "context-feed"
 RUNNERS = {
     "courier": "service.courier:run_courier",
     "delivery": "service.delivery:run_delivery",
@@ -28,6 +29,7 @@ RUNNERS = {
     "node": "service.node:run_node",
     "desk": "service.desk:run_desk",
     AUDIT_FEED: "service.audit_feed.feed:run_feed",
+    CONTEXT_FEED: "service.context_feed.feed:run_context_feed",
     WEB: "service.web.server:run_web",
 }
 """Name of a process of the service to the function that runs it, `run(settings, stop)`."""
@@ -71,6 +73,7 @@ PROCESSES = (
     Process("inquiry", _ours("inquiry"), wave=1, grace_s=30.0),
     Process("priors", _ours("priors"), wave=1, grace_s=30.0),
     Process("node", _ours("node"), wave=1, grace_s=10.0),
+    Process(CONTEXT_FEED, _ours(CONTEXT_FEED), wave=1, grace_s=20.0),
     Process("desk", _ours("desk"), wave=1, grace_s=10.0),
     Process(WEB, _ours(WEB), wave=0, grace_s=10.0),
 )
@@ -89,12 +92,14 @@ def embedded(settings: Settings) -> Settings:
 
 
 def planned(settings: Settings, *, has_worker: bool) -> tuple[Process, ...]:
-    """The processes to run: no broker if one is set, no worker if none is wanted here, no inquiry, priors or feed if nobody is at its end."""
+    """The processes to run: no broker if one is set, no worker if none is wanted here, no inquiry, priors or feeds if nobody is at their end."""
     left_out = {WORKER} if not has_worker else set()
     if not settings.archives:
         left_out |= {"inquiry", "priors"}
     if not settings.audit_syslog:
         left_out.add(AUDIT_FEED)
+    if not (settings.context_hl7 or settings.context_fhir):
+        left_out.add(CONTEXT_FEED)
     if settings.redis_url and settings.redis_url != socket_url(settings.data):
         left_out.add(BROKER)
     return tuple(process for process in PROCESSES if process.name not in left_out)

@@ -1,12 +1,14 @@
 """Settings of the service, from the environment (prefix CARTRIAGE_); embedded defaults need none."""
 
 import ipaddress
+import json
 from pathlib import Path
 from typing import Annotated, Literal, Self
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, model_validator
-from pydantic_settings import BaseSettings, SettingsConfigDict
+from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
+from service.context_feed.feed_settings import FhirFeed, Hl7Feed
 from service.destinations import AETitle, AnyDestination, Destination, Tls, checked_ae_title
 
 __all__ = ["AETitle", "Destination", "Settings"]
@@ -40,6 +42,11 @@ def _peer(value: str) -> str:
     if at:
         ipaddress.ip_network(network.strip(), strict=False)
     return checked_ae_title(title) + (f"@{network.strip()}" if at else "")
+
+
+def _maybe_json(value: object) -> object:
+    """An empty variable of the environment stands for nothing."""
+    return (json.loads(value) if value else None) if isinstance(value, str) else value
 
 
 OptionalPath = Annotated[Path | None, BeforeValidator(lambda value: value or None)]
@@ -135,6 +142,12 @@ class Settings(BaseSettings):
     """The site's own viewer, as in https://pacs/ohif/viewer?StudyInstanceUIDs={study}; empty shows no link."""
     escalation: tuple[Step, ...] = ()
     """The ladder for alerts that nobody acknowledges; empty escalates nothing."""
+    context_hl7: Annotated[Hl7Feed | None, NoDecode, BeforeValidator(_maybe_json)] = None
+    """A port for HL7 v2 messages that tell of the clinical context; empty listens nowhere."""
+    context_fhir: Annotated[FhirFeed | None, NoDecode, BeforeValidator(_maybe_json)] = None
+    """A FHIR R4 server that is asked for the clinical context; empty asks none."""
+    context_map: OptionalPath = None
+    """The site's own codes for the context (docs/context.md); empty is the packaged mapping."""
     audit_anchors: OptionalPath = None
     """File, on a medium that the database's owner cannot change, that the end of the trail is written to each hour."""
     audit_syslog: str = Field(

@@ -11,6 +11,7 @@ _COMMANDS = {
     "audit": ("service.cli.audit:audit", "Show, search, check and write out the trail."),
     "bench-list": ("service.cli.bench_list:bench_list", "Time the reading list with very many studies."),
     "cohort": ("service.cli.cohort:cohort", "Flag patients as CAR-T recipients, with their context."),
+    "context": ("service.cli.context:context", "Feeds of the context: mapping, messages set aside."),
     "demo": ("service.cli.demo:demo", "Run the main job on a simulated patient, on this machine."),
     "outbox": ("service.cli.outbox:outbox", "Deliveries: what is owed, what is proven, retry, drop."),
     "replay": ("service.cli.replay:replay", "Make the decisions of a study again, and compare."),

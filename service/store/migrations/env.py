@@ -4,6 +4,7 @@ from alembic import context
 
 from service.store import (  # each module adds its tables to the one metadata
     desk_tables,  # noqa: F401
+    feed_tables,  # noqa: F401
     prior_tables,
 )
 
