@@ -6,6 +6,7 @@ from rules.codec import from_plain
 from rules.decision import Status
 from rules.messages import StudyTriaged
 from rules.notice import Notice, NoticedPatient, NoticedReport
+from service.escalation import words_of
 from service.store.tables import Delivery, Job, Study
 
 
@@ -17,6 +18,7 @@ def notice_of(session: Session, delivery: Delivery) -> Notice | None:
         return None
     triaged: StudyTriaged = from_plain(StudyTriaged, job.triaged)
     decision = triaged.decision
+    escalation = words_of(session, delivery)
     return Notice(
         uid=delivery.sop_instance_uid,
         study_instance_uid=study.study_instance_uid,
@@ -26,7 +28,7 @@ def notice_of(session: Session, delivery: Delivery) -> Notice | None:
         state=triaged.state,
         priority=decision.priority,
         is_assessed=decision.is_assessed,
-        headline=decision.headline,
+        headline=f"{escalation}. {decision.headline}" if escalation else decision.headline,
         sentences=decision.sentences,
         present=tuple((one.rule, one.name) for one in decision.patterns if one.status is Status.PRESENT),
         not_assessed=decision.not_assessed,
@@ -37,5 +39,6 @@ def notice_of(session: Session, delivery: Delivery) -> Notice | None:
             for one in triaged.reports
         ),
         device=f"Cartriage {triaged.versions.get('cartriage', '')}".strip(),
+        escalation=escalation,
         policy=f"{decision.policy.name} {decision.policy.version} sha256:{decision.policy.digest}",
     )

@@ -27,6 +27,8 @@ class Step(BaseModel):
     """Minutes since the result was there."""
     tell: str = Field(min_length=1, max_length=64)
     """As in `neuroradiologist on call`."""
+    by: tuple[str, ...] = ()
+    """Names of destinations that carry the notice: mail, webhook, HL7 or FHIR. Empty: only the pages and the trail show the step."""
 
 
 def _loopback(host: str) -> bool:
@@ -176,6 +178,16 @@ class Settings(BaseSettings):
         if not _loopback(self.web_host) and not self.is_web_secure:
             raise ValueError(
                 "off loopback the web pages need web_certificate and web_key, or a proxy with TLS (web_url=https://…)"
+            )
+        return self
+
+    @model_validator(mode="after")
+    def _ladder_leads_somewhere(self) -> Self:
+        ways = {one.name for one in self.destinations if one.kind in ("mail", "webhook", "hl7", "fhir")}
+        lost = {name for step in self.escalation for name in step.by} - ways
+        if lost:
+            raise ValueError(
+                f"escalation: no mail, webhook, HL7 or FHIR destination is named {', '.join(sorted(lost))}"
             )
         return self
 
