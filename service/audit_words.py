@@ -16,6 +16,8 @@ _SENTENCES = {
     "api_token_revoked": "{token}",
     "assessment_given": "{verdict}: {text}",
     "association_rejected": "{reason}",
+    "audit_not_purged": "old events stay: {reason}",
+    "audit_purged": "{events} events up to number {until} are in {file} (sha256 {sha256})",
     "clock_went_back": "the clock went back; quiet time starts again",
     "context_message_dropped": "message {message} given up: {reason}",
     "context_message_set_aside": "{kind} from {sender}: {reason}",
@@ -40,6 +42,7 @@ _SENTENCES = {
     "study_admitted": "{reason}",
     "study_declined": "{reason}",
     "study_handed_over": "to the workers",
+    "study_purged": "{objects} objects ({bytes} bytes) deleted by their age",
     "study_rung_again": "no result yet; handed over again, {rings} rings so far",
     "study_settled": "snapshot {snapshot}: {instances} objects in {series} series; nothing new for {quiet_time_s:g} s",
 }

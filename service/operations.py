@@ -20,6 +20,7 @@ _TROUBLES = (
     "api_token_refused",
     "association_rejected",
     "anchor_not_written",
+    "audit_not_purged",
     "context_message_set_aside",
     "context_sender_refused",
     "context_server_failing",

@@ -19,6 +19,7 @@ WORKER = "worker"
 WEB = "web"
 AUDIT_FEED = "audit-feed"
 CONTEXT_FEED = "context-feed"
+RETENTION = "retention"
 RUNNERS = {
     "courier": "service.courier:run_courier",
     "delivery": "service.delivery:run_delivery",
@@ -30,6 +31,7 @@ RUNNERS = {
     "desk": "service.desk:run_desk",
     AUDIT_FEED: "service.audit_feed.feed:run_feed",
     CONTEXT_FEED: "service.context_feed.feed:run_context_feed",
+    RETENTION: "service.retention:run_retention",
     WEB: "service.web.server:run_web",
 }
 """Name of a process of the service to the function that runs it, `run(settings, stop)`."""
@@ -74,6 +76,7 @@ PROCESSES = (
     Process("priors", _ours("priors"), wave=1, grace_s=30.0),
     Process("node", _ours("node"), wave=1, grace_s=10.0),
     Process(CONTEXT_FEED, _ours(CONTEXT_FEED), wave=1, grace_s=20.0),
+    Process(RETENTION, _ours(RETENTION), wave=1, grace_s=20.0),
     Process("desk", _ours("desk"), wave=1, grace_s=10.0),
     Process(WEB, _ours(WEB), wave=0, grace_s=10.0),
 )
@@ -100,6 +103,8 @@ def planned(settings: Settings, *, has_worker: bool) -> tuple[Process, ...]:
         left_out.add(AUDIT_FEED)
     if not (settings.context_hl7 or settings.context_fhir):
         left_out.add(CONTEXT_FEED)
+    if not (settings.retention_days or settings.retention_event_days):
+        left_out.add(RETENTION)
     if settings.redis_url and settings.redis_url != socket_url(settings.data):
         left_out.add(BROKER)
     return tuple(process for process in PROCESSES if process.name not in left_out)

@@ -15,6 +15,9 @@ __all__ = ["AETitle", "Destination", "Settings"]
 
 WEB_FILE = "web.json"
 """Where the web pages listen, in the data folder, while they do."""
+LEAST_RETENTION_DAYS = 60
+"""A study is decided again for 30 days after it came (service/assembly.py): its images stay for twice as long at least."""
+LEAST_EVENT_DAYS = 365
 
 
 class Step(BaseModel):
@@ -159,6 +162,13 @@ class Settings(BaseSettings):
     audit_syslog_tls: Tls = Tls()
     """Over TLS: whom we trust, and our own certificate."""
 
+    retention_days: int = Field(default=0, ge=0)
+    """Images of finished studies that are older are deleted; 0 keeps them, and less than 60 is refused."""
+    retention_event_days: int = Field(default=0, ge=0)
+    """Older events of the trail are written to `retention_archive` and removed; 0 keeps them, and less than 365 is refused."""
+    retention_archive: OptionalPath = None
+    """Folder of the events that were removed."""
+
     site_policy: OptionalPath = None
     """Folder of the site's overlay on the policy (docs/policy.md); the workers need the same."""
 
@@ -179,6 +189,18 @@ class Settings(BaseSettings):
             raise ValueError(
                 "off loopback the web pages need web_certificate and web_key, or a proxy with TLS (web_url=https://…)"
             )
+        return self
+
+    @model_validator(mode="after")
+    def _retention_is_safe(self) -> Self:
+        for name, days, least in (
+            ("retention_days", self.retention_days, LEAST_RETENTION_DAYS),
+            ("retention_event_days", self.retention_event_days, LEAST_EVENT_DAYS),
+        ):
+            if 0 < days < least:
+                raise ValueError(f"{name} is 0 or at least {least}")
+        if self.retention_event_days and self.retention_archive is None:
+            raise ValueError("retention_event_days needs retention_archive, a folder for the events that go")
         return self
 
     @model_validator(mode="after")

@@ -14,6 +14,7 @@ _COMMANDS = {
     "context": ("service.cli.context:context", "Feeds of the context: mapping, messages set aside."),
     "demo": ("service.cli.demo:demo", "Run the main job on a simulated patient, on this machine."),
     "outbox": ("service.cli.outbox:outbox", "Deliveries: what is owed, what is proven, retry, drop."),
+    "purge": ("service.cli.purge:purge", "Delete by age, or show what would be deleted."),
     "replay": ("service.cli.replay:replay", "Make the decisions of a study again, and compare."),
     "route": ("service.cli.route:route", "Where the objects of a study go, and why."),
     "rules": ("service.cli.rules:rules", "Look at the rules, try them on cases, compare them with others."),

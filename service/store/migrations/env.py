@@ -6,6 +6,7 @@ from service.store import (  # each module adds its tables to the one metadata
     desk_tables,  # noqa: F401
     feed_tables,  # noqa: F401
     prior_tables,
+    retention_tables,  # noqa: F401
 )
 
 context.configure(
