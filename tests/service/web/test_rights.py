@@ -20,6 +20,8 @@ ALLOWED: dict[tuple[str, str], Right | None] = {
     ("POST", "/account"): Right.SIGNED_IN,
     ("GET", "/"): Right.READ,
     ("GET", "/live"): Right.READ,
+    ("POST", "/views"): Right.READ,
+    ("POST", "/views/{number}/removal"): Right.READ,
     ("GET", "/studies/{study_instance_uid}"): Right.READ,
     ("GET", "/studies/{study_instance_uid}/pictures/{sop_instance_uid}.png"): Right.READ,
     ("GET", "/studies/{study_instance_uid}/slices/{sop_instance_uid}.png"): Right.READ,
