@@ -1,13 +1,15 @@
 """Settings of the service, from the environment (prefix CARTRIAGE_); embedded defaults need none."""
 
 import ipaddress
+import json
 from pathlib import Path
 from typing import Annotated, Literal, Self
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, SecretStr, model_validator
-from pydantic_settings import BaseSettings, SettingsConfigDict
+from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from rules.routing import Cargo
+from service.context_feed.feed_settings import FhirFeed, Hl7Feed
 from service.destinations import AETitle, AnyDestination, Destination, Subscriber, Tls, checked_ae_title
 
 __all__ = ["AETitle", "Destination", "Settings"]
@@ -16,6 +18,9 @@ WEB_FILE = "web.json"
 """Where the web pages listen, in the data folder, while they do."""
 DICOMWEB_FILE = "dicomweb.json"
 """The same of the process that takes objects over the web."""
+LEAST_RETENTION_DAYS = 60
+"""A study is decided again for 30 days after it came (service/assembly.py): its images stay for twice as long at least."""
+LEAST_EVENT_DAYS = 365
 
 
 class Step(BaseModel):
@@ -28,6 +33,8 @@ class Step(BaseModel):
     """Minutes since the result was there."""
     tell: str = Field(min_length=1, max_length=64)
     """As in `neuroradiologist on call`."""
+    by: tuple[str, ...] = ()
+    """Names of destinations that carry the notice: mail, webhook, HL7 or FHIR. Empty: only the pages and the trail show the step."""
 
 
 class WebSender(BaseModel):
@@ -64,6 +71,11 @@ def _peer(value: str) -> str:
     if at:
         ipaddress.ip_network(network.strip(), strict=False)
     return checked_ae_title(title) + (f"@{network.strip()}" if at else "")
+
+
+def _maybe_json(value: object) -> object:
+    """An empty variable of the environment stands for nothing."""
+    return (json.loads(value) if value else None) if isinstance(value, str) else value
 
 
 OptionalPath = Annotated[Path | None, BeforeValidator(lambda value: value or None)]
@@ -175,6 +187,12 @@ class Settings(BaseSettings):
     """The site's own viewer, as in https://pacs/ohif/viewer?StudyInstanceUIDs={study}; empty shows no link."""
     escalation: tuple[Step, ...] = ()
     """The ladder for alerts that nobody acknowledges; empty escalates nothing."""
+    context_hl7: Annotated[Hl7Feed | None, NoDecode, BeforeValidator(_maybe_json)] = None
+    """A port for HL7 v2 messages that tell of the clinical context; empty listens nowhere."""
+    context_fhir: Annotated[FhirFeed | None, NoDecode, BeforeValidator(_maybe_json)] = None
+    """A FHIR R4 server that is asked for the clinical context; empty asks none."""
+    context_map: OptionalPath = None
+    """The site's own codes for the context (docs/context.md); empty is the packaged mapping."""
     audit_anchors: OptionalPath = None
     """File, on a medium that the database's owner cannot change, that the end of the trail is written to each hour."""
     audit_syslog: str = Field(
@@ -183,6 +201,13 @@ class Settings(BaseSettings):
     """Receiver of DICOM audit messages, as in tls://arr.hospital.example:6514 (RFC 5425) or udp://10.0.0.9:514 (RFC 5426); empty is none."""
     audit_syslog_tls: Tls = Tls()
     """Over TLS: whom we trust, and our own certificate."""
+
+    retention_days: int = Field(default=0, ge=0)
+    """Images of finished studies that are older are deleted; 0 keeps them, and less than 60 is refused."""
+    retention_event_days: int = Field(default=0, ge=0)
+    """Older events of the trail are written to `retention_archive` and removed; 0 keeps them, and less than 365 is refused."""
+    retention_archive: OptionalPath = None
+    """Folder of the events that were removed."""
 
     site_policy: OptionalPath = None
     """Folder of the site's overlay on the policy (docs/policy.md); the workers need the same."""
@@ -220,6 +245,28 @@ class Settings(BaseSettings):
         if not _loopback(self.web_host) and not self.is_web_secure:
             raise ValueError(
                 "off loopback the web pages need web_certificate and web_key, or a proxy with TLS (web_url=https://…)"
+            )
+        return self
+
+    @model_validator(mode="after")
+    def _retention_is_safe(self) -> Self:
+        for name, days, least in (
+            ("retention_days", self.retention_days, LEAST_RETENTION_DAYS),
+            ("retention_event_days", self.retention_event_days, LEAST_EVENT_DAYS),
+        ):
+            if 0 < days < least:
+                raise ValueError(f"{name} is 0 or at least {least}")
+        if self.retention_event_days and self.retention_archive is None:
+            raise ValueError("retention_event_days needs retention_archive, a folder for the events that go")
+        return self
+
+    @model_validator(mode="after")
+    def _ladder_leads_somewhere(self) -> Self:
+        ways = {one.name for one in self.destinations if one.kind in ("mail", "webhook", "hl7", "fhir")}
+        lost = {name for step in self.escalation for name in step.by} - ways
+        if lost:
+            raise ValueError(
+                f"escalation: no mail, webhook, HL7 or FHIR destination is named {', '.join(sorted(lost))}"
             )
         return self
 

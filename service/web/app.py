@@ -19,6 +19,7 @@ from service.web.routes import (
     api,
     audit,
     cohort,
+    fhir,
     live,
     operations,
     performance,
@@ -57,6 +58,7 @@ def make_app(house: House) -> FastAPI:
     for router in _ROUTERS:
         app.include_router(router, include_in_schema=False)
     app.include_router(api.router)
+    app.include_router(fhir.router)
     for error, answer in _ANSWERS.items():
         app.add_exception_handler(error, answer)
     return app

@@ -12,6 +12,7 @@ from starlette.responses import Response
 from service.accounts import is_right, rights_of
 from service.audit import record
 from service.store.desk_tables import Account, SignIn
+from service.tokens import holder_of
 from service.web.house import House, Person
 
 LONGEST = timedelta(hours=12)
@@ -86,6 +87,29 @@ def person_of(house: House, token: str, now: datetime) -> Person | None:
         form_token=held.form_token,
         token_digest=digest,
         must_change=account.must_change,
+    )
+
+
+def machine_of(house: House, authorization: str, address: str, now: datetime) -> Person | None:
+    """The system that a token stands for; None, and a line in the trail, if it lets nobody in."""
+    key = f"token:{address}"
+    if house.attempts.is_spent(key):
+        return None
+    holder = holder_of(house.store, authorization, now)
+    if holder is None:
+        house.attempts.count(key)
+        with house.store.session() as session:
+            record(session, "api_token_refused", None, "unknown", now, address=address)
+        return None
+    return Person(
+        name=holder.name,
+        full_name=holder.name,
+        roles=holder.roles,
+        rights=holder.rights,
+        form_token="",
+        token_digest=holder.digest,
+        must_change=False,
+        is_machine=True,
     )
 
 

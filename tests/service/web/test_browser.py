@@ -79,6 +79,23 @@ def test_a_critical_study_arrives_live_and_is_answered(page: Page, hospital: Hos
     expect(page.locator("tbody tr").last).to_contain_text("disagreed")
 
 
+def test_a_view_is_saved_and_opened_without_a_mouse(page: Page, hospital: Hospital):
+    hospital.study("DEEP", DEEP)
+    page.goto("/?show=waiting&text=DEEP")
+    page.get_by_text("Save this view").focus()
+    page.keyboard.press("Enter")
+    page.keyboard.press("Tab")
+    page.keyboard.type("My ward")
+    page.keyboard.press("Enter")
+    expect(page.get_by_role("link", name="My ward")).to_have_attribute("aria-current", "true")
+    page.goto("/")
+    page.keyboard.press("1")
+    expect(page).to_have_url(f"http://127.0.0.1:{hospital.port}/?show=waiting&text=DEEP")
+    expect(page.locator("a.row")).to_have_count(1)
+    page.get_by_text("Save or remove a view").click()
+    assert faults(page) == []
+
+
 def test_key_slices_scroll_and_change_their_light(page: Page, hospital: Hospital):
     uid = hospital.study("PRES", PRES)
     for number in (1, 2):
