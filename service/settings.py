@@ -8,6 +8,7 @@ from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Fie
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from service.destinations import AETitle, AnyDestination, Destination, Tls, checked_ae_title
+from service.oidc.settings import Oidc
 
 __all__ = ["AETitle", "Destination", "Settings"]
 
@@ -131,6 +132,10 @@ class Settings(BaseSettings):
     """PEM files of our own TLS."""
     web_idle_min: float = Field(default=30.0, gt=0)
     """A person who does nothing for this long has to sign in again; after 12 h in any case."""
+    oidc: Annotated[Oidc | None, BeforeValidator(lambda value: value or None)] = None
+    """The site's identity provider (OpenID Connect); empty is none."""
+    local_sign_in: Literal["everybody", "administrators", "nobody"] = "everybody"
+    """Who may sign in with a password of this service: `administrators` is the emergency access beside an identity provider."""
     viewer_url: str = Field(default="", pattern=r"^$|^https?://.*\{study\}")
     """The site's own viewer, as in https://pacs/ohif/viewer?StudyInstanceUIDs={study}; empty shows no link."""
     escalation: tuple[Step, ...] = ()
@@ -164,6 +169,12 @@ class Settings(BaseSettings):
             raise ValueError(
                 "off loopback the web pages need web_certificate and web_key, or a proxy with TLS (web_url=https://…)"
             )
+        return self
+
+    @model_validator(mode="after")
+    def _somebody_gets_in(self) -> Self:
+        if self.local_sign_in == "nobody" and self.oidc is None:
+            raise ValueError("without oidc nobody could sign in")
         return self
 
     @property

@@ -64,6 +64,8 @@ class Person:
     form_token: str
     token_digest: str
     must_change: bool
+    has_password: bool = True
+    """False for somebody from the identity provider."""
 
     def may(self, right: str) -> bool:
         """For the templates."""
