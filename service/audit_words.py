@@ -43,6 +43,7 @@ _SENTENCES = {
     "report_proven": "{cargo} is at {destination}, by {proof}, {seconds:g} s after it was owed",
     "report_stored": "{sop_instance_uid} at {destination}",
     "report_stored_with_warning": "{sop_instance_uid} at {destination}: {outcome}",
+    "sign_in_refused": "{reason}",
     "study_admitted": "{reason}",
     "study_declined": "{reason}",
     "study_handed_over": "to the workers",

@@ -11,6 +11,7 @@ from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 from rules.routing import Cargo
 from service.context_feed.feed_settings import FhirFeed, Hl7Feed
 from service.destinations import AETitle, AnyDestination, Destination, Subscriber, Tls, checked_ae_title
+from service.oidc.settings import Oidc
 
 __all__ = ["AETitle", "Destination", "Settings"]
 
@@ -183,6 +184,10 @@ class Settings(BaseSettings):
     """PEM files of our own TLS."""
     web_idle_min: float = Field(default=30.0, gt=0)
     """A person who does nothing for this long has to sign in again; after 12 h in any case."""
+    oidc: Annotated[Oidc | None, BeforeValidator(lambda value: value or None)] = None
+    """The site's identity provider (OpenID Connect); empty is none."""
+    local_sign_in: Literal["everybody", "administrators", "nobody"] = "everybody"
+    """Who may sign in with a password of this service: `administrators` is the emergency access beside an identity provider."""
     viewer_url: str = Field(default="", pattern=r"^$|^https?://.*\{study\}")
     """The site's own viewer, as in https://pacs/ohif/viewer?StudyInstanceUIDs={study}; empty shows no link."""
     escalation: tuple[Step, ...] = ()
@@ -268,6 +273,12 @@ class Settings(BaseSettings):
             raise ValueError(
                 f"escalation: no mail, webhook, HL7 or FHIR destination is named {', '.join(sorted(lost))}"
             )
+        return self
+
+    @model_validator(mode="after")
+    def _somebody_gets_in(self) -> Self:
+        if self.local_sign_in == "nobody" and self.oidc is None:
+            raise ValueError("without oidc nobody could sign in")
         return self
 
     @property

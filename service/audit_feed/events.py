@@ -226,6 +226,12 @@ def _alert(kind: Code) -> Callable[[Told], Iterator[Message]]:
     return tell
 
 
+_REFUSED = {
+    "sign_in_failed": "name or password is wrong",
+    "sign_in_refused": "the identity provider's answer let nobody in",
+}
+
+
 def _authentication(kind: Code) -> Callable[[Told], Iterator[Message]]:
     def tell(told: Told) -> Iterator[Message]:
         """A.5.3.12."""
@@ -250,6 +256,8 @@ TOLD: Mapping[str, Callable[[Told], Iterator[Message]]] = {
     "api_token_issued": _alert(Code.USER_SECURITY_CHANGED),
     "api_token_refused": _authentication(Code.LOGIN),
     "api_token_revoked": _alert(Code.USER_SECURITY_CHANGED),
+    "account_readmitted": _alert(Code.USER_SECURITY_CHANGED),
+    "account_roles_changed": _alert(Code.USER_SECURITY_CHANGED),
     "application_started": _activity(Code.APPLICATION_START),
     "application_stopped": _activity(Code.APPLICATION_STOP),
     "association_rejected": _rejected,
@@ -265,6 +273,7 @@ TOLD: Mapping[str, Callable[[Told], Iterator[Message]]] = {
     "report_stored": _sent,
     "report_stored_with_warning": _sent,
     "sign_in_failed": _authentication(Code.LOGIN),
+    "sign_in_refused": _authentication(Code.LOGIN),
     "signed_in": _authentication(Code.LOGIN),
     "signed_out": _authentication(Code.LOGOUT),
     "site_policy_in_force": _alert(Code.SOFTWARE_CONFIGURATION),

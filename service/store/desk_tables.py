@@ -123,10 +123,13 @@ class Account(Base):
     """A person who may sign in."""
 
     __tablename__ = "account"
+    __table_args__ = (Index("ix_account_subject", "issuer", "subject", unique=True),)
 
     name: Mapped[str] = mapped_column(_NAME, primary_key=True)
     full_name: Mapped[str] = mapped_column(String(128))
-    password_hash: Mapped[str] = mapped_column(String(256), comment="argon2id")
+    password_hash: Mapped[str] = mapped_column(String(256), comment="argon2id; empty: has none")
+    issuer: Mapped[str] = mapped_column(String(255), default="", comment="identity provider, else empty")
+    subject: Mapped[str | None] = mapped_column(String(255), comment="whom the issuer means; null if local")
     roles: Mapped[list[str]]
     must_change: Mapped[bool] = mapped_column(comment="the password was given once and has to be changed")
     is_active: Mapped[bool]
@@ -175,6 +178,17 @@ class ApiToken(Base):
     expires_at: Mapped[datetime]
     used_at: Mapped[datetime | None]
     revoked_at: Mapped[datetime | None]
+
+
+class SignInBegun(Base):
+    """A sign-in that goes on at the identity provider; gone once the browser came back."""
+
+    __tablename__ = "sign_in_begun"
+
+    state_digest: Mapped[str] = mapped_column(DIGEST, primary_key=True)
+    browser_digest: Mapped[str] = mapped_column(DIGEST, comment="of the secret in the browser's cookie")
+    next_path: Mapped[str] = mapped_column(Text)
+    began_at: Mapped[datetime]
 
 
 class AuditFeed(Base):

@@ -11,6 +11,7 @@ from starlette.exceptions import HTTPException
 from starlette.staticfiles import StaticFiles
 
 from service.errors import ServiceError, StoreUnavailableError
+from service.oidc.provider import provider_of
 from service.web.guard import BadRequestError, Headers, NotAllowedError, SignInNeededError
 from service.web.house import House
 from service.web.pages import problem
@@ -21,6 +22,7 @@ from service.web.routes import (
     cohort,
     fhir,
     live,
+    oidc,
     operations,
     performance,
     signing_in,
@@ -32,6 +34,7 @@ _STATIC = Path(__file__).parent / "static"
 _API = "/api/"
 _ROUTERS = (
     signing_in.router,
+    oidc.router,
     worklist.router,
     live.router,
     studies.router,
@@ -53,6 +56,7 @@ def make_app(house: House) -> FastAPI:
         redoc_url=None,
     )
     app.state.house = house
+    app.state.provider = provider_of(house.settings)
     app.add_middleware(Headers, house=house)
     app.mount("/static", StaticFiles(directory=_STATIC), name="static")
     for router in _ROUTERS:

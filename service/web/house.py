@@ -66,6 +66,8 @@ class Person:
     must_change: bool
     is_machine: bool = False
     """Another system, with an API token."""
+    has_password: bool = True
+    """False for somebody from the identity provider."""
 
     def may(self, right: str) -> bool:
         """For the templates."""

@@ -6,7 +6,7 @@ from fastapi import APIRouter, Form, Request
 from fastapi.responses import Response
 from sqlalchemy import select
 
-from service.accounts import AccountError, Role, create, deactivate, reset
+from service.accounts import AccountError, Role, create, deactivate, readmit, reset
 from service.store.desk_tables import Account
 from service.tokens import DEFAULT_DAYS, MAX_DAYS, TokenError, issue, issued, revoke
 from service.web.guard import Registrar
@@ -56,6 +56,17 @@ def end(request: Request, person: Registrar, name: str) -> Response:
     try:
         with house_of(request).store.session() as session:
             deactivate(session, name, person.name, now())
+    except AccountError as error:
+        return _page(request, person, 409, error=error.detail)
+    return _page(request, person)
+
+
+@router.post("/{name}/return")
+def take_back(request: Request, person: Registrar, name: str) -> Response:
+    """Let somebody from the identity provider in again."""
+    try:
+        with house_of(request).store.session() as session:
+            readmit(session, name, person.name, now())
     except AccountError as error:
         return _page(request, person, 409, error=error.detail)
     return _page(request, person)

@@ -1,7 +1,6 @@
 """The pages in a real Chromium: a critical study arrives live, is opened, acknowledged, contradicted and found in the trail."""
 
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -11,8 +10,8 @@ from service.accounts import Role
 from tests.peers import need
 from tests.service.conftest import mr_slice, received
 from tests.service.web.conftest import DEEP, HEALTHY, PASSWORD, PRES, Hospital
+from tests.service.web.eyes import faults
 
-AXE = (Path(__file__).parent / "axe-core" / "axe.min.js").read_text(encoding="utf-8")
 SIZES = ({"width": 1366, "height": 768}, {"width": 390, "height": 844})
 
 
@@ -41,14 +40,6 @@ def page(chromium: Browser, hospital: Hospital) -> Iterator[Page]:
     yield made
     context.close()
     assert complaints == []
-
-
-def faults(page: Page) -> list[str]:
-    """What axe-core finds against WCAG 2.2 AA, with where."""
-    page.evaluate(AXE)
-    tags = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]
-    found = page.evaluate("tags => axe.run({runOnly: {type: 'tag', values: tags}})", tags)
-    return [f"{one['id']}: {one['nodes'][0]['html'][:160]}" for one in found["violations"]]
 
 
 def test_a_critical_study_arrives_live_and_is_answered(page: Page, hospital: Hospital):
