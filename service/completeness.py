@@ -63,6 +63,22 @@ def completeness_of(
     )
 
 
+def announced_objects(session: Session, study_instance_uid: str) -> dict[str, int]:
+    """Series Instance UID to the most objects that a finished scanner or a notification announced; an archive may be behind."""
+    said = session.scalars(
+        select(Announced).where(
+            Announced.study_instance_uid == study_instance_uid,
+            Announced.is_final,
+            Announced.basis != Basis.ARCHIVE_COUNT.value,
+        )
+    )
+    counts: dict[str, int] = {}
+    for one in said:
+        for uid, count in one.series.items():
+            counts[uid] = max(count, counts.get(uid, 0))
+    return counts
+
+
 def _is_due(session: Session, study: Study, quiet_since: datetime, now: datetime) -> bool:
     last = study.last_received_at
     if last <= quiet_since or last > now + CLOCK_TOLERANCE:

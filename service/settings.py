@@ -123,6 +123,10 @@ class Settings(BaseSettings):
     """A study is settled when nothing arrived for this long, whatever is still missing."""
     settle_after_s: float = Field(default=2.0, ge=0)
     """A study that is whole by evidence is settled when nothing arrived for this long."""
+    series_quiet_s: float = Field(default=3.0, gt=0)
+    """A series is taken for whole, to begin with its analysis, when nothing of it arrived for this long."""
+    is_provisional: bool = True
+    """Whether a study that still arrives gets a provisional result from its first sufficient series."""
     destinations: tuple[AnyDestination, ...] = ()
     forward: tuple[Forward, ...] = ()
     """Which sender's objects are passed on at once, byte for byte, to which destinations."""
