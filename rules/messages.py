@@ -33,6 +33,8 @@ class Basis(StrEnum):
     """Somebody handed over a folder (the offline door)."""
     QUIET_TIME = "quiet_time"
     """Nothing arrived for a while; no guarantee."""
+    REQUIRED_SERIES = "required_series"
+    """Every series that the site's protocol has is here, each by itself whole; a repeat may still come."""
     ARCHIVE_COUNT = "archive_count"
     """An archive counts the same objects in each series."""
     AVAILABILITY = "availability"

@@ -32,6 +32,10 @@ from service.store.tables import Instance, Study
 _AT_MOST = 200
 """Arriving studies that are looked at in one round, newest first; the others wait for their end, as without early work."""
 
+_RETRY = timedelta(seconds=60)
+_FAILURES = (ServiceError, SQLAlchemyError, ValueError)
+"""What early work on one study may end with, without any harm to another."""
+
 _log = structlog.get_logger(__name__)
 
 
@@ -52,23 +56,35 @@ def look_early(store: Store, settings: Settings, now: datetime, not_before: dict
 
     Raises StoreUnavailableError if the database does not answer.
     """
-    with store.reading() as session:
-        due = [
-            study.study_instance_uid
-            for study in _arriving(session, now)
-            if _news(session, study, settings, now)
-        ]
-    for uid in due:
-        if not_before.get(uid, now) > now:
-            continue
+    for uid in _due(store, settings, now, not_before):
         try:
             with store.session() as session:
                 note_early(session, uid, settings, now)
         except StoreUnavailableError:
             raise
-        except (ServiceError, SQLAlchemyError, ValueError) as error:
-            not_before[uid] = now + timedelta(seconds=60)
-            _log.error("early_work_failed", study_instance_uid=uid, error=type(error).__name__)
+        except _FAILURES as error:
+            _put_off(uid, error, now, not_before)
+
+
+def _due(store: Store, settings: Settings, now: datetime, not_before: dict[str, datetime]) -> list[str]:
+    """The studies of which there is news."""
+    due = []
+    with store.reading() as session:
+        for study in _arriving(session, now):
+            uid = study.study_instance_uid
+            if not_before.get(uid, now) > now:
+                continue
+            try:
+                if _news(session, study, settings, now):
+                    due.append(uid)
+            except _FAILURES as error:
+                _put_off(uid, error, now, not_before)
+    return due
+
+
+def _put_off(uid: str, error: Exception, now: datetime, not_before: dict[str, datetime]) -> None:
+    not_before[uid] = now + _RETRY
+    _log.error("early_work_failed", study_instance_uid=uid, error=type(error).__name__)
 
 
 def note_early(session: Session, study_instance_uid: str, settings: Settings, now: datetime) -> None:

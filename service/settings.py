@@ -7,6 +7,7 @@ from typing import Annotated, Literal, Self
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, SecretStr, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+from rules.anatomy import Role
 from rules.routing import Cargo
 from service.destinations import AETitle, AnyDestination, Destination, Subscriber, Tls, checked_ae_title
 
@@ -125,6 +126,8 @@ class Settings(BaseSettings):
     """A study that is whole by evidence is settled when nothing arrived for this long."""
     series_quiet_s: float = Field(default=3.0, gt=0)
     """A series is taken for whole, to begin with its analysis, when nothing of it arrived for this long."""
+    required_series: tuple[Role, ...] = ()
+    """Roles of the series that every study of the site's protocol has; a study that has all of them is whole by evidence. Empty: no such evidence."""
     is_provisional: bool = True
     """Whether a study that still arrives gets a provisional result from its first sufficient series."""
     destinations: tuple[AnyDestination, ...] = ()

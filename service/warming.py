@@ -3,9 +3,9 @@
 A doorbell without a promise: what is lost, late or refused costs time and nothing else.
 """
 
-from collections.abc import Sequence
 from datetime import datetime, timedelta
 
+import structlog
 from celery import Celery
 from sqlalchemy import select
 from sqlalchemy.orm import Session
@@ -24,6 +24,8 @@ from service.store.tables import Study
 
 WORTH = timedelta(minutes=5)
 """A message that no worker took within this is dropped: by then the study has its result, or newer series."""
+
+_log = structlog.get_logger(__name__)
 
 
 def warm_due(store: Store, app: Celery, settings: Settings, now: datetime) -> int:
@@ -45,38 +47,43 @@ def recognise(store: Store, told: SeriesRecognised) -> None:
 
 
 def _warm(store: Store, app: Celery, settings: Settings, uid: str, now: datetime) -> bool:
-    with store.reading() as session:
-        study = session.get_one(Study, uid)
-        rows = [one for one in series_of(session, uid) if one.warm_at is not None and one.warm_at <= now]
-        # A study that settled meanwhile is handed over as a whole.
-        message = _message(session, study, rows, settings, now) if not study.settled_digest else None
+    message = None
+    try:
+        with store.reading() as session:
+            message = _message(session, session.get_one(Study, uid), settings, now)
+    except ValueError as error:  # the registry's entry cannot be read: the gate will tell
+        _log.error("warming_not_asked", study_instance_uid=uid, error=type(error).__name__)
     if message is not None:
-        try:
-            app.send_task(
-                WARM_SERIES, args=[to_plain(message)], queue=WARM_QUEUE, expires=message.until, retry=False
-            )
-        except BROKER_ERRORS as error:
-            raise BrokerDownError(type(error).__name__) from error
+        _send(app, message)
     with store.session() as session:
-        for row in rows:
-            kept = session.get_one(SettledSeries, row.id)
-            # It may have grown and settled again while the broker was asked.
-            kept.warm_at = None if kept.warm_at == row.warm_at else kept.warm_at
+        for row in series_of(session, uid):
+            # What settled while the broker was asked waits for its own message.
+            row.warm_at = None if row.warm_at is not None and row.warm_at <= now else row.warm_at
     return message is not None
 
 
-def _message(
-    session: Session, study: Study, rows: Sequence[SettledSeries], settings: Settings, now: datetime
-) -> SeriesReady | None:
-    found = find_patient(session, study)
-    if not rows or not isinstance(found, Matched):
-        return None
+def _send(app: Celery, message: SeriesReady) -> None:
+    try:
+        app.send_task(
+            WARM_SERIES, args=[to_plain(message)], queue=WARM_QUEUE, expires=message.until, retry=False
+        )
+    except BROKER_ERRORS as error:
+        raise BrokerDownError(type(error).__name__) from error
+
+
+def _message(session: Session, study: Study, settings: Settings, now: datetime) -> SeriesReady | None:
+    """None if there is nothing to begin with: a study that settled meanwhile is handed over as a whole."""
     uid = study.study_instance_uid
-    settled = {one.series_instance_uid for one in series_of(session, uid)}
+    known = series_of(session, uid)
+    fresh = [one for one in known if one.warm_at is not None and one.warm_at <= now]
+    found = find_patient(session, study)
+    if not fresh or study.settled_digest or not isinstance(found, Matched):
+        return None
+    settled = {one.series_instance_uid for one in known}
     earlier = earlier_study(session, study, found.context)
     return SeriesReady(
         study_instance_uid=uid,
-        series=tuple(sorted(one.series_instance_uid for one in rows)),
+        series=tuple(sorted(one.series_instance_uid for one in fresh)),
         instances=files_of([one for one in instances_of(session, uid) if one.series_instance_uid in settled]),
         policy_digest=policy_in_force(settings.site_policy).digest,
         until=now + WORTH,

@@ -2,10 +2,10 @@
 
 import subprocess
 import time
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 import pytest
-from sqlalchemy import select
+from sqlalchemy import select, text
 
 from rules.anatomy import Role
 from rules.codec import from_plain
@@ -28,6 +28,7 @@ from service.audit import trail
 from service.bell import ring_due
 from service.broker import is_answering, server_command, socket_url
 from service.cohort_file import entry_of
+from service.completeness import due
 from service.courier import make_app, register, take
 from service.early import look_early
 from service.store.series_tables import SettledSeries
@@ -196,6 +197,56 @@ def test_a_study_of_one_series_is_confirmed_too(store, settings, flag, send, loo
     assert provisional.instances == confirmed.instances
     assert provisional.job_id != confirmed.job_id
     assert confirmed.predecessor_job_id == provisional.job_id
+
+
+def test_an_entry_that_cannot_be_read_harms_no_other_study(store, settings, flag, send):
+    flag()
+    send(1, 1)
+    look_early(store, settings, SETTLED, {})
+    with store.session() as session:
+        session.execute(text("UPDATE cohort_patient SET context = '{\"no_such_field\": 1}'"))
+    send(2, 1)
+    not_before: dict[str, datetime] = {}
+    later = SETTLED + timedelta(seconds=3)
+    look_early(store, settings, later, not_before)
+    assert list(not_before) == [STUDY]
+    assert warm_due(store, make_app(settings), settings, later) == 0
+    assert rows(store)[FLAIR].warm_at is None
+
+
+def test_a_study_with_every_series_of_the_protocol_is_whole(store, settings, flag, send, look):
+    flag()
+    protocol = settings.model_copy(update={"required_series": (Role.FLAIR, Role.DWI)})
+    send(1, 1)
+    send(2, 1)
+    look()
+    told(store, s1=Role.FLAIR)
+
+    def due_at(seconds: float) -> list[str]:
+        with store.reading() as session:
+            return list(due(session, protocol, NOON + timedelta(seconds=seconds)))
+
+    assert due_at(4) == [], "one is not recognised yet"
+    told(store, s2=Role.DWI)
+    assert due_at(4) == [STUDY]
+    send(3, 1, at=NOON + timedelta(seconds=4))
+    assert due_at(10) == [], "another series has begun"
+    look(NOON + timedelta(seconds=10))
+    assert due_at(10) == [STUDY]
+    whole(store, protocol, NOON + timedelta(seconds=10))
+    assert jobs(store)[-1].completeness.basis is Basis.REQUIRED_SERIES
+
+
+def test_what_a_scanner_announced_outweighs_the_protocol(store, settings, flag, send, look):
+    flag()
+    protocol = settings.model_copy(update={"required_series": (Role.FLAIR,)})
+    send(1, 1)
+    look()
+    told(store, s1=Role.FLAIR)
+    with store.session() as session:
+        note(session, Said("1.2.9", STUDY, Basis.MPPS, False, {}, "MR1"), NOON)
+    with store.reading() as session:
+        assert due(session, protocol, SETTLED) == []
 
 
 def test_a_site_can_do_without_provisional_results(store, settings, flag, send):
