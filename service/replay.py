@@ -168,7 +168,8 @@ def purged_words(session: Session, study_instance_uid: str) -> str:
 
 def _against_identity(job: Job, ready: StudyReady) -> Iterator[str]:
     """The identity of a job is the digest of its study, objects, context and policy."""
-    inputs, context = identity.input_digest(ready.instances), identity.digest_of(ready.context)
+    inputs = identity.whole_inputs(identity.input_digest(ready.instances), ready.earlier, ready.state)
+    context = identity.digest_of(ready.context)
     derived = identity.job_id(ready.study_instance_uid, inputs, context, ready.policy_digest)
     if derived != job.job_id:
         yield "the stored inputs (objects, context, policy) are not those that the job is named after"

@@ -8,6 +8,7 @@ from typing import Annotated, Literal, Self
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, SecretStr, model_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
+from rules.anatomy import Role
 from rules.routing import Cargo
 from service.context_feed.feed_settings import FhirFeed, Hl7Feed
 from service.destinations import AETitle, AnyDestination, Destination, Subscriber, Tls, checked_ae_title
@@ -136,6 +137,12 @@ class Settings(BaseSettings):
     """A study is settled when nothing arrived for this long, whatever is still missing."""
     settle_after_s: float = Field(default=2.0, ge=0)
     """A study that is whole by evidence is settled when nothing arrived for this long."""
+    series_quiet_s: float = Field(default=3.0, gt=0)
+    """A series is taken for whole, to begin with its analysis, when nothing of it arrived for this long."""
+    required_series: tuple[Role, ...] = ()
+    """Roles of the series that every study of the site's protocol has; a study that has all of them is whole by evidence. Empty: no such evidence."""
+    is_provisional: bool = True
+    """Whether a study that still arrives gets a provisional result from its first sufficient series."""
     destinations: tuple[AnyDestination, ...] = ()
     forward: tuple[Forward, ...] = ()
     """Which sender's objects are passed on at once, byte for byte, to which destinations."""
