@@ -183,6 +183,7 @@ def test_every_route_is_told_with_the_first_thing_against_it():
     assert told(both, patterns=frozenset({"R07", "R01"})) == (False, "sender is MR1, asked for: MR9")
     urgent = replace(plain, priorities=(Priority.P1,))
     assert told(urgent, priority=None) == (False, "priority is none, asked for: P1")
+    assert told(replace(plain, sites=("A",)), site="") == (False, "site is none, asked for: A")
 
 
 def test_routes_add_to_each_other():
