@@ -276,3 +276,20 @@ def test_the_words_of_an_order_are_sought_in_small_letters():
     context = PatientContext(order_text="Post TECARTUS")
     assert inferred(context, ("yescarta", "tecartus")).product == "tecartus"
     assert inferred(replace(context, product="brexu-cel"), ("tecartus",)).product == "brexu-cel"
+
+
+def test_depth_age_and_the_policy_s_scores_make_the_feature():
+    deep = PatientContext(motor=Recorded(Motor.PARAPARESIS, BEFORE), motor_depth=Depth.DEEP)
+    mild = replace(deep, motor_depth=Depth.MILD)
+    assert isinstance(read(deep).facts[Field.GRADE], Known)
+    assert read(deep).facts[Field.GRADE] != read(mild).facts[Field.GRADE]
+    child = PatientContext(
+        birth_date=date(STUDY_DATE.year - 5, 1, 1),
+        ice_score=Recorded(1, BEFORE),
+        capd_score=Recorded(0, BEFORE),
+    )
+    (remark,) = read(child).conflicts
+    assert "ICE" in remark
+    fact = read(child).facts[Field.GRADE]
+    assert isinstance(fact, Known)
+    assert fact.value == 3
