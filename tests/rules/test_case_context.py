@@ -65,6 +65,16 @@ def test_a_range_is_named_and_taken_at_its_ends_and_beside_each_number_of_the_po
     assert ages[0].case.context.birth_date == date(STUDY_DATE.year - 38, 1, 1)
 
 
+def test_the_ends_of_ages_days_and_hours_are_taken():
+    assert context("{age: 0}").birth_date == date(2026, 1, 1)
+    assert context("{age: 150}").birth_date == date(1876, 1, 1)
+    assert context("{day: 99999}").infusion_date == STUDY_DATE - timedelta(days=99999)
+    for hours in (100_000, -100_000):
+        recorded = context(f"{{crs_grade: {{value: 1, hours_before: {hours}}}}}").crs_grade
+        assert recorded
+        assert recorded.at == NOW - timedelta(hours=hours)
+
+
 def test_other_fields_have_no_ranges():
     assert context("{product: 3 to 4}").product == "3 to 4"
     assert context("{history: [migraine, abscess]}").history == ("migraine", "abscess")
@@ -79,6 +89,14 @@ def test_other_fields_have_no_ranges():
         ("{age: 4,\n    day: 3000}", "c.yaml:4: infusion_date: '2018-02-27' is not allowed; allowed: a date after birth_date"),
         ("{product: x,\n    age: 40 to 40}", "c.yaml:4: the range `40 to 40` runs backwards"),
         ("{product: x,\n    age: 41 to 40}", "c.yaml:4: the range `41 to 40` runs backwards"),
+        ("{product: x,\n    age: 151}", "c.yaml:4: expected an age from 0 to 150 years"),
+        ("{product: x,\n    age: -1}", "c.yaml:4: expected an age from 0 to 150 years"),
+        ("{product: x,\n    age: 140 to 3000}", "c.yaml:4: expected an age from 0 to 150 years"),
+        ("{product: x,\n    day: 0 to 999999}", "c.yaml:4: expected a whole number of at most 5 digits"),
+        ("{product: x,\n    day: 999999}", "c.yaml:4: expected a whole number of at most 5 digits"),
+        ("{crs_grade: 1,\n    hours_before: 100001}", "c.yaml:4: expected at most 100000 hours"),
+        ("{crs_grade: {value: 1,\n    hours_before: -100001}}", "c.yaml:4: expected at most 100000 hours"),
+        ("{crs_grade: {hours_before: 1}}", "c.yaml:3: key `value` is missing"),
     ],
 )  # fmt: skip
 def test_a_complaint_stands_at_the_line_of_its_field(text: str, complaint: str):

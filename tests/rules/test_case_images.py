@@ -5,6 +5,7 @@ from datetime import date
 import pytest
 
 from rules.anatomy import Region, Role, Side
+from rules.case_context import STUDY_DATE
 from rules.case_file import read_cases
 from rules.case_images import undiseased
 from rules.case_values import measured, silent
@@ -71,6 +72,12 @@ def test_what_was_measured_is_lost_with_its_series_but_not_what_was_silent():
     assert found(told, BLEEDS) == silent(BLEEDS, "air")
 
 
+def test_an_earlier_study_may_be_of_the_same_day():
+    (case,) = cases("  earlier: {days_before: 0}")
+    assert case.earlier
+    assert case.earlier.study_date == STUDY_DATE
+
+
 def test_the_modalities_are_those_that_the_case_names():
     assert [case.modalities for case in cases("", "modalities: [MR, CT]")] == [("MR",), ("MR", "CT")]
 
@@ -119,6 +126,12 @@ def test_of_a_last_result_only_values_of_flair_are_compared(line: str):
             "c.yaml:3: `not assessed` gives no reason; write `not assessed, why` or `not assessed (quality), why`",
         ),
         ("  last_result: {days_before: 12}", "c.yaml:3: key `findings` is missing"),
+        ("  earlier: {days_before: -1}", "c.yaml:3: expected a number that is not negative"),
+        ("  earlier: {days_before: 100000}", "c.yaml:3: expected a whole number of at most 5 digits"),
+        (
+            "  last_result: {days_before: -1, findings: {flair_volume left thalamus: 4 mL}}",
+            "c.yaml:3: expected a number that is not negative",
+        ),
         (
             "  series: [FLAIR]\n  findings: {microbleed_count whole brain: 4 foci}",
             "c.yaml:4: microbleed_count cannot be measured here: no SWI series",

@@ -134,6 +134,16 @@ def test_what_cannot_be_expected_is_told_in_full(expect: str, problem: str):
     assert str(caught.value) == f"c.yaml:2: {problem}"
 
 
+@pytest.mark.parametrize("minutes", ["-1", "100000", "1.5"])
+def test_time_does_not_run_backwards_nor_for_months(minutes: str):
+    for text in (
+        f"  waiting_minutes: {minutes}",
+        f"  then: [{{when: b, minutes_later: {minutes}, expect: {{priority: P4}}}}]",
+    ):
+        with pytest.raises(PolicyError, match=r"^c\.yaml:3: expected a"):
+            one(text)
+
+
 def test_everything_that_a_decision_says_is_one_text():
     decision = put(POLICY, one("")).outcomes[0].decision
     pattern = Pattern("R", "name", Status.OPEN, P2, "sentence", ("r1", "r2"), ("m1", "m2"), "follow")

@@ -71,6 +71,7 @@ COMPARED = ", ".join(COMPARISONS)
     ("subject", "text", "told"),
     [
         (LEFT, "much", f"`much` is no measurement; {HOW}"),
+        (LEFT, "1234567890 mL", f"`1234567890 mL` is no measurement; {HOW}"),
         (LEFT, "2 mm", "unit `mm` is wrong here; this is measured in `mL`"),
         (LEFT, "'2'", "unit `none` is wrong here; this is measured in `mL`"),
         (FOCI, "2 mL", "unit `mL` is wrong here; this is measured in `foci`"),
