@@ -108,6 +108,9 @@ def test_only_dates_are_filled_in():
     assert only_dates_filled(entry, text) == text
     with pytest.raises(PolicyError, match=r"^r\.yaml:1: the only words"):
         only_dates_filled(entry, "{")
+    for half in ("{{earlier}", "{{last_result}", "{ear{earlier}lier}"):
+        with pytest.raises(PolicyError):
+            only_dates_filled(entry, half)
 
 
 CUT = '{value: 4, unit: "1", source: "[P] proposed", date: 2026-01-02}'
