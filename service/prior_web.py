@@ -42,7 +42,7 @@ class WebSource:
 
     def studies(self, study: Study) -> list[Prior]:
         assert study.study_date is not None  # noqa: S101 - the caller asks for dated studies alone
-        asked = {
+        asked: dict[str, str | list[str]] = {
             "PatientID": study.patient_id,
             "StudyDate": f"-{study.study_date - timedelta(days=1):%Y%m%d}",
             "ModalitiesInStudy": "MR",
@@ -54,7 +54,7 @@ class WebSource:
     def series(self, prior: Prior) -> list[Series]:
         # One by one: a comma that is percent-encoded, as it must be, is not understood everywhere.
         fields = ["SeriesDescription", "BodyPartExamined", "NumberOfSeriesRelatedInstances"]
-        asked = {"Modality": "MR", "includefield": fields}
+        asked: dict[str, str | list[str]] = {"Modality": "MR", "includefield": fields}
         return series_in(self._query(f"studies/{prior.study_instance_uid}/series", asked))
 
     def fetch(self, kept: Kept, series: Sequence[Series]) -> None:
