@@ -22,6 +22,8 @@ _SENTENCES = {
     "commitment_answered": "{objects} objects asked for, {failed} of them not committed to",
     "commitment_asked": "asks us to commit to {objects} objects",
     "commitment_not_taken": "does not take our answer about {objects} objects: {outcome}; given up",
+    "completeness_confirmed": "snapshot {snapshot} was whole: told after it was settled ({basis})",
+    "completeness_refuted": "settled without {missing}",
     "context_message_dropped": "message {message} given up: {reason}",
     "context_message_set_aside": "{kind} from {sender}: {reason}",
     "context_message_taken": "{kind} from {sender}: {fields}",

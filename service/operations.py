@@ -21,6 +21,7 @@ _TROUBLES = (
     "association_rejected",
     "anchor_not_written",
     "commitment_not_taken",
+    "completeness_refuted",
     "audit_not_purged",
     "context_message_set_aside",
     "context_sender_refused",
