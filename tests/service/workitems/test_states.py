@@ -7,7 +7,7 @@ from pydicom import DataElement, Dataset
 from pynetdicom.status import UNIFIED_PROCEDURE_STEP_SERVICE_CLASS_STATUS as STANDARD
 
 from service.workitems import states
-from service.workitems.matching import matches, wanted_of
+from service.workitems.matching import matches, may_match, wanted_of
 
 ALL_STATES = (states.SCHEDULED, states.IN_PROGRESS, states.COMPLETED, states.CANCELED)
 KEY, OTHER = "1.2.3", "1.2.4"
@@ -65,6 +65,7 @@ def test_a_key_is_met_as_the_standard_matches(keyword, asked, is_met):
     item.ScheduledProcedureStepStartDateTime = "20260504120000+0000"
     setattr(keys, keyword, asked)
     assert matches(item, keys) is is_met
+    assert may_match(item.to_json_dict(), keys) or not is_met, "the quick look refuses nothing that matches"
     within, around = Dataset(), Dataset()
     within.ReferencedRequestSequence, around.ReferencedRequestSequence = [Dataset(), item], [keys]
     assert matches(within, around) is is_met
