@@ -28,7 +28,7 @@ from service.broker import is_answering, server_command, socket_url
 from service.courier import make_app
 from service.settings import Destination, Settings
 from service.store.session import Store, open_store, upgrade
-from service.store.tables import AuditEvent, Delivery, Job
+from service.store.tables import Delivery, Job
 from tests.service.sending import STUDY, owe_job, result, write_report
 from tests.walk.orthanc import Orthanc, running_orthanc
 
@@ -48,8 +48,6 @@ class Tally:
     in_orthanc: int
     rung_again: int
     """Jobs whose message or result was lost with a process, and was asked for anew."""
-    repeated: int
-    """Results that came twice and changed nothing."""
 
 
 @dataclass
@@ -203,7 +201,6 @@ def _tally(house: _House, pacs: Orthanc, killed: Counter[str]) -> Tally:
         proven=house.proven(),
         in_orthanc=len(held & {one.sop_instance_uid for one in house.reports.values()}),
         rung_again=house.count(Job, Job.rings > 1),
-        repeated=house.count(AuditEvent, AuditEvent.event == "result_repeated"),
     )
 
 
