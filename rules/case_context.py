@@ -24,7 +24,11 @@ STUDY_DATE = date(2026, 5, 16)
 USUAL_AGE_H = 3.0
 """How long before the decision a value was recorded, unless the case says otherwise."""
 
-_RANGE = re.compile(r"(\d+) to (\d+)")
+_OLDEST = 150
+"""Years."""
+_LONGEST_H = 100_000
+"""Eleven years: what was recorded longer ago, or is announced for later, is a typing error."""
+_RANGE = re.compile(r"(\d{1,5}) to (\d{1,5})")
 _RANGED = frozenset({"age", "day", "icans_grade", "ice_score", "capd_score", "crs_grade", "platelets"})
 _ORDER = {"priority": "order_priority", "text": "order_text"}
 
@@ -37,7 +41,7 @@ class _Said:
     at: datetime | None = None
 
     def value(self) -> Entry:
-        return self.entry.mapping().get("value", self.entry) if self._is_table() else self.entry
+        return self.entry.mapping()["value"] if self._is_table() else self.entry
 
     def moment(self, now: datetime) -> datetime | None:
         """When the value was recorded: its own `hours_before`, or that of the whole context."""
@@ -114,6 +118,8 @@ def _plain(name: str, entry: Entry, chosen: int | None) -> tuple[str, Any]:
     """The field and value as a context file has them."""
     if name == "age":
         years = entry.whole() if chosen is None else chosen
+        if not 0 <= years <= _OLDEST:
+            entry.fail(f"expected an age from 0 to {_OLDEST} years")
         return "birth_date", date(STUDY_DATE.year - years, 1, 1)
     if name == "day":
         days = entry.whole() if chosen is None else chosen
@@ -125,8 +131,12 @@ def _plain(name: str, entry: Entry, chosen: int | None) -> tuple[str, Any]:
 
 def _moment(entry: Entry, now: datetime) -> datetime | None:
     """`unknown`, or hours before the decision."""
-    text = entry.raw()
-    return None if text == "unknown" else now - timedelta(hours=entry.number())
+    if entry.raw() == "unknown":
+        return None
+    hours = entry.number()
+    if abs(hours) > _LONGEST_H:
+        entry.fail(f"expected at most {_LONGEST_H} hours")
+    return now - timedelta(hours=hours)
 
 
 def _ends(entry: Entry) -> tuple[int, int] | None:

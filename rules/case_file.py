@@ -99,7 +99,7 @@ def _story(entry: Entry, policy: Policy) -> Story:
     for item in table.items("then"):
         later = item.table("when expect", f"{_SAID} minutes_later waiting_minutes")
         if minutes := later.get("minutes_later"):
-            now += timedelta(minutes=minutes.whole())
+            now += timedelta(minutes=minutes.count())
         patient, images = patient.told(later, now), images.told(later, policy, is_later=True)
         steps.append(_step(later, later["when"].text(), _Told(patient, images, now, item), policy))
     return Story(table["name"].text(), entry.file, entry.line, tuple(steps))
@@ -142,7 +142,7 @@ class _Told:
 
 def _step(table: Table, when: str, told: _Told, policy: Policy) -> Step:
     waiting = table.get("waiting_minutes")
-    waited = timedelta(minutes=waiting.whole() if waiting else 0)
+    waited = timedelta(minutes=waiting.count() if waiting else 0)
     return Step(when, told.variants(policy), waited, _expected(table["expect"], policy, is_later=bool(when)))
 
 

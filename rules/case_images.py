@@ -150,7 +150,7 @@ def _earlier(entry: Entry) -> Earlier | None:
             else entry.fail("write `none` or `{days_before: 12, baseline: true}`")
         )
     table = entry.table("days_before", "baseline")
-    day = STUDY_DATE - timedelta(days=table["days_before"].whole())
+    day = STUDY_DATE - timedelta(days=table["days_before"].count())
     baseline = table.get("baseline")
     return Earlier(day, baseline.flag() if baseline else None)
 
@@ -167,7 +167,7 @@ def _last_result(entry: Entry, policy: Policy) -> LastResult:
         if line.subject.quantity is not COMPARED_SINCE or line.is_range or line.was is not None:
             item.fail(f"of a last result only values of {COMPARED_SINCE} are compared")
         found[line.subject] = line.silence or measured(line.subject, line.low)
-    day = STUDY_DATE - timedelta(days=table["days_before"].whole())
+    day = STUDY_DATE - timedelta(days=table["days_before"].count())
     return LastResult(day, tuple(found.values()))
 
 

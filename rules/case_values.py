@@ -14,7 +14,7 @@ EVIDENCE = Evidence("case 1", "1.2.3")
 """Stands for the series that a case's measurements come from."""
 NO_EARLIER = "no earlier study"
 
-_NUMBER = r"-?\d+(?:\.\d+)?"
+_NUMBER = r"-?\d{1,9}(?:\.\d+)?"
 _LINE = re.compile(
     rf"(?P<low>{_NUMBER})(?: to (?P<high>{_NUMBER}))?(?: (?P<unit>[^,]+?))?(?:, was (?P<was>{_NUMBER})(?: (?P<was_unit>[^,]+))?)?"
 )

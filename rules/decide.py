@@ -15,6 +15,7 @@ from rules.floors import floors, with_earlier
 from rules.last_result import DERIVED, since_last_result
 from rules.patterns import Judged, judge
 from rules.policy import Kind, Policy
+from rules.provisional import arriving, confirmed
 from rules.unassessed import unassessed
 from rules.urgency import Priority, most_urgent
 
@@ -29,11 +30,12 @@ def decide(policy: Policy, case: Case) -> Decision:
     imaging = _priority(judged, Kind.IMAGING)
     own = most_urgent(imaging, _priority(judged, Kind.CONTEXT), *(floor.priority for floor in held))
     held = with_earlier(held, case.earlier_priority, own)
+    provisional = (*arriving(case), *confirmed(case, own))
     priority = most_urgent(own, *(floor.priority for floor in held))
     # Where there is no last result, nothing is missing: most patients have none.
     asked = [subject for subject in policy.asked if case.last_result or subject.quantity not in DERIVED]
     not_assessed = unassessed(asked, facts.findings)
-    remarks = (*_mismatched(case), *_inferred(case), *clinic.conflicts)
+    remarks = (*provisional, *_mismatched(case), *_inferred(case), *clinic.conflicts)
     story = Story(policy, case, judged, held, priority, not_assessed, facts.is_assessed, remarks)
     return Decision(
         priority=priority,
@@ -74,7 +76,7 @@ def _facts(case: Case, clinic: Clinic) -> Facts:
     )
     findings |= since_last_result(findings, case.last_result, case.earlier)
     since = case.earlier.study_date if case.earlier else None
-    facts = Facts(findings, clinic.facts, frozenset(case.modalities), is_assessed)
+    facts = Facts(findings, clinic.facts, frozenset(case.modalities), is_assessed, case.is_arriving)
     if case.last_result:
         facts = replace(facts, last_result=case.last_result.study_date.isoformat())
     return replace(facts, earlier=since.isoformat()) if since else facts

@@ -39,6 +39,8 @@ class Facts:
     modalities: frozenset[str]
     is_assessed: bool
     """Whether FLAIR hyperintensity could be measured anywhere: without it the study as a whole is not assessed."""
+    is_arriving: bool = False
+    """Whether what is missing may still come: then nobody knows yet that nothing could be assessed."""
     other_patterns: Answer = Answer.UNKNOWN
     """Whether any imaging rule above P4 is present; known only once those rules have answered."""
     earlier: str = "an earlier study"
@@ -103,7 +105,11 @@ def _of_study(leaf: Leaf, facts: Facts) -> Answer:
         case ContextAtLeast() | ContextAtMost() | ContextIs():
             return _of_context(leaf, facts.context[leaf.field])
         case NothingAssessed():
-            return Answer.of(not facts.is_assessed)
+            return (
+                Answer.UNKNOWN
+                if facts.is_arriving and not facts.is_assessed
+                else Answer.of(not facts.is_assessed)
+            )
         case NoOtherPattern():
             return negation(facts.other_patterns)
         case HasModality(modality):

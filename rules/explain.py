@@ -45,7 +45,7 @@ class Story:
 
 def headline(story: Story) -> str:
     """The worklist's one line, as in `P2 urgent: suspected PRES-type distribution`."""
-    parts = [_outcome(story)]
+    parts = [f"PROVISIONAL, {_outcome(story)}" if story.case.is_arriving else _outcome(story)]
     top = [floor for floor in story.floors if floor.priority is story.priority is not Priority.P4]
     parts += ["IDENTITY MISMATCH, no context used"] if story.case.identity_mismatch else []
     parts += [f"{_FLOOR_WORDS.get(floor.code, floor.code)}: {floor.because}" for floor in top[:1]]
@@ -68,15 +68,15 @@ def sentences(story: Story) -> tuple[str, ...]:
 
 
 def _outcome(story: Story) -> str:
-    positives = story.positives()
+    positives, silent = story.positives(), "open" if story.case.is_arriving else "NOT ASSESSED"
     if positives:
         told = ", ".join(
             f"suspected {one.rule.name}" if one.rule.kind is Kind.IMAGING else one.rule.name
             for one in positives
         )
-        return told if story.is_assessed else f"{told}; FLAIR NOT ASSESSED ({_reason(story)})"
+        return told if story.is_assessed else f"{told}; FLAIR {silent} ({_reason(story)})"
     if not story.is_assessed:
-        return f"NOT ASSESSED ({_reason(story)})"
+        return f"{silent} ({_reason(story)})"
     return "partly assessed, questions open" if story.is_imaging_open() else _negative_name(story)
 
 
@@ -90,7 +90,7 @@ def _result(story: Story) -> tuple[str, ...]:
     is_positive = any(one.rule.kind is Kind.IMAGING for one in story.positives())
     if is_positive:
         return (*told, wording.positive)
-    if not story.is_assessed:
+    if not story.is_assessed and not story.case.is_arriving:
         return (*told, wording.not_assessed.format(reason=_reason(story)))
     if story.is_imaging_open():
         return (*told, wording.partly_assessed.format(series=_series(story.case)))

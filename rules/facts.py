@@ -64,3 +64,7 @@ class Case:
     """Why the context of the patient was left out, one clause; empty if it was not."""
     earlier_priority: Priority | None = None
     """The most urgent priority that an earlier result of this study asked for; never withdrawn."""
+    is_arriving: bool = False
+    """Other series of the study may still come: what is missing is awaited, and the result is provisional."""
+    is_after_provisional: bool = False
+    """The earlier result was a provisional one, which this one confirms, raises or explains."""

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from rules.codec import to_plain
-from rules.messages import InstanceFile
+from rules.messages import EarlierStudy, InstanceFile, ResultState
 
 _UID_ROOT = "2.25."
 """UUID-derived UIDs (PS3.5 B.2): no registered root is needed."""
@@ -21,6 +21,16 @@ def digest_of(value: Any) -> str:
 def input_digest(instances: Iterable[InstanceFile]) -> str:
     """Digest of what was received: independent of order, path and time."""
     return digest_of(sorted((instance.sop_instance_uid, instance.sha256) for instance in instances))
+
+
+def whole_inputs(inputs: str, earlier: EarlierStudy | None, state: ResultState) -> str:
+    """Digest of everything that a result is made from but its context.
+
+    inputs : `input_digest` of the study's own objects. A provisional result has an identity of its own, also where nothing follows it.
+    """
+    if earlier is not None:
+        inputs = digest_of([inputs, input_digest(earlier.instances)])
+    return digest_of([inputs, state]) if state is ResultState.PROVISIONAL else inputs
 
 
 def job_id(study_instance_uid: str, inputs: str, context: str, policy: str) -> str:

@@ -68,6 +68,8 @@ class Measure(StrEnum):
     MENINGES_LEAST_SHARE = "enhancement.meninges_least_share"
     MENINGES_LEAST = "enhancement.meninges_least"
     MENINGES_SLICES = "enhancement.meninges_slices"
+    MENINGES_DEEP = "enhancement.meninges_deep"
+    MENINGES_DEEP_SHARE = "enhancement.meninges_deep_share"
     MENINGES_HEIGHT = "enhancement.meninges_height"
     ENHANCING_SEED_RATIO = "enhancement.tissue_seed_ratio"
     ENHANCING_GROW_RATIO = "enhancement.tissue_grow_ratio"
@@ -119,7 +121,7 @@ _OF_UNIT: dict[str, tuple[Measure, ...]] = {
     "mm3": (_M.FLAIR_LEAST_CLUSTER, _M.FLAIR_BROAD_LEAST, _M.CHANGE_LEAST_CLUSTER),
     "mm": (
         _M.ARTEFACT_DEPTH, _M.BLEED_DIAMETER_NONE, _M.BLEED_DIAMETER_SURE, _M.BLEED_LONGEST_NONE,
-        _M.BLEED_LONGEST_SURE, _M.HAEMORRHAGE_LONGER, _M.MENINGES_HEIGHT, _M.ENHANCING_WIDTH,
+        _M.BLEED_LONGEST_SURE, _M.HAEMORRHAGE_LONGER, _M.MENINGES_HEIGHT, _M.MENINGES_DEEP, _M.ENHANCING_WIDTH,
         _M.TONSIL_SECTION, _M.CORD_HELD, _M.CORD_LEAST_LENGTH, _M.QUALITY_THICK,
     ),
 }  # fmt: skip

@@ -12,19 +12,29 @@ from rules.urgency import Priority
 
 TRIAGE_STUDY = "cartriage.triage_study"
 """Celery task of the workers; takes one StudyReady as JSON."""
+WARM_SERIES = "cartriage.warm_series"
+"""Celery task of the workers; takes one SeriesReady as JSON."""
 STUDY_TRIAGED = "cartriage.study_triaged"
 """Celery task of the courier; takes one StudyTriaged as JSON."""
+SERIES_RECOGNISED = "cartriage.series_recognised"
+"""Celery task of the courier; takes one SeriesRecognised as JSON."""
 WORKER_QUEUE = "cartriage.workers"
+WARM_QUEUE = "cartriage.workers.warm"
+"""Read only while `WORKER_QUEUE` is empty: workers take their queues in the order of these names."""
 COURIER_QUEUE = "cartriage.courier"
 
 
 class Basis(StrEnum):
     """The evidence that a study is whole, weakest first."""
 
+    ARRIVING = "arriving"
+    """It is not: some of its series came, others may follow (a provisional result)."""
     FOLDER = "folder"
     """Somebody handed over a folder (the offline door)."""
     QUIET_TIME = "quiet_time"
     """Nothing arrived for a while; no guarantee."""
+    REQUIRED_SERIES = "required_series"
+    """Every series that the site's protocol has is here, each by itself whole; a repeat may still come."""
     ARCHIVE_COUNT = "archive_count"
     """An archive counts the same objects in each series."""
     AVAILABILITY = "availability"
@@ -117,6 +127,34 @@ class ReportFile:
 
 
 @dataclass(frozen=True, slots=True)
+class SeriesReady:
+    """Service to workers: series of a study settled, others may still arrive. Warm the cache with what is there.
+
+    Nobody waits for it: it may be lost, repeated, or come after the study's result, and changes nothing but the time that the result takes.
+    """
+
+    study_instance_uid: str
+    series: tuple[str, ...]
+    """Series Instance UIDs of those that settled since the last message."""
+    instances: tuple[InstanceFile, ...]
+    """Of all settled series of the study, sorted by SOP Instance UID, then digest."""
+    policy_digest: str
+    until: datetime
+    """Aware; later it is not worth the work."""
+    earlier: EarlierStudy | None = None
+    """The study that this one will be compared with, as far as it is known."""
+
+
+@dataclass(frozen=True, slots=True)
+class SeriesRecognised:
+    """Workers to service: what the series of a study are that still arrives."""
+
+    study_instance_uid: str
+    roles: dict[str, Role]
+    """Series Instance UID to its role by header evidence."""
+
+
+@dataclass(frozen=True, slots=True)
 class StudyReady:
     """Service to workers: analyse this snapshot. Sending it twice changes nothing."""
 
@@ -138,6 +176,8 @@ class StudyReady:
     predecessor: ReportFile | None = None
     """The structured report of the latest earlier result, which the new one names as its predecessor."""
     state: ResultState = ResultState.CONFIRMED
+    supersedes: ResultState | None = None
+    """What the latest earlier result of the study was worth, if there is one."""
     earlier_priority: Priority | None = None
     """The most urgent priority of the study's earlier results: a later result never lowers it."""
     earlier: EarlierStudy | None = None

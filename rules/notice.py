@@ -54,3 +54,5 @@ class Notice:
     """Name and version of what decided."""
     policy: str
     """Name, version and digest of the policy."""
+    escalation: str = ""
+    """Of an alert that nobody acknowledged: for whom, and since when. The headline begins with it."""

@@ -102,7 +102,13 @@ class Entry:
         return float(self._matching(r"-?\d+(\.\d+)?", "a finite number"))
 
     def whole(self) -> int:
-        return int(self._matching(r"-?\d+", "a whole number"))
+        """The node as a whole number of a size that a date or a count can have."""
+        return int(self._matching(r"-?\d{1,5}", "a whole number of at most 5 digits"))
+
+    def count(self) -> int:
+        """The node as a whole number that is not negative."""
+        number = self.whole()
+        return number if number >= 0 else self.fail("expected a number that is not negative")
 
     def flag(self) -> bool:
         return self._matching("true|false", "true or false") == "true"

@@ -19,10 +19,11 @@ class Event(StrEnum):
     RECEIVED = "received"
     """A study settled, whoever's it is: its originals may be passed on, as they came."""
     PROVISIONAL = "provisional"
+    """A result on a study that still arrives, whatever of it could be assessed so far."""
     CONFIRMED = "confirmed"
     CORRECTED = "corrected"
     NOT_ASSESSED = "not_assessed"
-    """A result, of whichever state, whose images allowed no conclusion."""
+    """A result on a whole study whose images allowed no conclusion."""
 
 
 class Cargo(StrEnum):
@@ -143,7 +144,9 @@ def shipments(
 
 
 def event_of(state: ResultState, *, is_assessed: bool) -> Event:
-    """The event of a result: one without conclusion is an event of its own, so that no route can overlook it."""
+    """The event of a result: a whole study without conclusion is an event of its own, so that no route can overlook it."""
+    if state is ResultState.PROVISIONAL:
+        return Event.PROVISIONAL
     return Event(state.value) if is_assessed else Event.NOT_ASSESSED
 
 

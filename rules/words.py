@@ -6,6 +6,8 @@ from rules.anatomy import Region, Side
 from rules.findings import Quantity
 from rules.logic import Answer
 
+COMPARISON = "comparison with an earlier study"
+"""Family of what two studies are needed for."""
 _QUANTITIES = {
     Quantity.FLAIR_VOLUME: "FLAIR hyperintensity volume",
     Quantity.FLAIR_FRACTION: "FLAIR hyperintense share of the region",
@@ -57,13 +59,13 @@ _FAMILIES = {
     "lesion_enhancement": "contrast enhancement",
     "enhancing": "contrast enhancement",
     "csf": "cerebrospinal fluid",
-    "csf_change": "comparison with an earlier study",
+    "csf_change": COMPARISON,
     "midline": "midline shift",
     "tonsil": "tonsil position",
     "cord": "cervical cord",
-    "flair_new": "comparison with an earlier study",
-    "flair_gone": "comparison with an earlier study",
-    "flair_change": "comparison with an earlier study",
+    "flair_new": COMPARISON,
+    "flair_gone": COMPARISON,
+    "flair_change": COMPARISON,
     "flair_result": "comparison with the last result",
 }
 """What a quantity is part of, by the start of its name, the longest that fits; what is missing is told by family, not number by number."""

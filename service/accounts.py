@@ -108,6 +108,7 @@ def reset(session: Session, name: str, actor: str, now: datetime) -> str:
     Raises AccountError.
     """
     account = _existing(session, name)
+    _expect_local(account)
     password = secrets.token_urlsafe(12)
     account.password_hash, account.must_change, account.is_active = _HASHER.hash(password), True, True
     session.execute(delete(SignIn).where(SignIn.account_name == name))
@@ -133,12 +134,25 @@ def deactivate(session: Session, name: str, actor: str, now: datetime) -> None:
     audit.record(session, "account_deactivated", None, actor, now, account=name)
 
 
+def readmit(session: Session, name: str, actor: str, now: datetime) -> None:
+    """Let somebody from the identity provider sign in again after their account was ended.
+
+    Raises AccountError.
+    """
+    account = _existing(session, name)
+    if account.subject is None:
+        raise AccountError("a local account is let in again with a new password")
+    account.is_active = True
+    audit.record(session, "account_readmitted", None, actor, now, account=name)
+
+
 def change_password(session: Session, name: str, old: str, new: str, now: datetime) -> None:
     """Change one's own password.
 
     Raises AccountError.
     """
     account = _existing(session, name)
+    _expect_local(account)
     if not is_right(account, old):
         raise AccountError("the present password is another one")
     if not MIN_PASSWORD <= len(new) <= MAX_PASSWORD:
@@ -151,11 +165,17 @@ def change_password(session: Session, name: str, old: str, new: str, now: dateti
 
 def is_right(account: Account | None, password: str) -> bool:
     """Whether an active account has this password; takes as long if there is none."""
+    held = account.password_hash if account and account.password_hash else _NOBODY
     try:
-        fits = _HASHER.verify(account.password_hash if account else _NOBODY, password[:MAX_PASSWORD])
+        fits = _HASHER.verify(held, password[:MAX_PASSWORD])
     except (VerificationError, InvalidHashError):
         return False
-    return fits and account is not None and account.is_active
+    return fits and account is not None and held == account.password_hash and account.is_active
+
+
+def _expect_local(account: Account) -> None:
+    if account.subject is not None:
+        raise AccountError("this person signs in through the identity provider and has no password here")
 
 
 def _existing(session: Session, name: str) -> Account:

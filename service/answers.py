@@ -1,8 +1,7 @@
-"""What people answer: alerts taken note of, results assessed, and whom to tell when nobody answers."""
+"""What people answer: alerts taken note of, and results assessed."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 from enum import StrEnum
 
 from sqlalchemy import select
@@ -15,14 +14,10 @@ from rules.urgency import Priority
 from service import audit
 from service.ageing import shown
 from service.errors import ServiceError
-from service.settings import Step
-from service.store.desk_tables import Acknowledgement, Assessment, Escalation, WorklistEntry
-from service.store.session import Store
+from service.store.desk_tables import Acknowledgement, Assessment
 from service.store.tables import Job, Study
 
-ACTOR = "desk"
 MAX_TEXT = 2000
-_AT_ONCE = 200
 _NO_PATTERN = ("R13", "R14", "R19", "R20")
 """Rules that tell of no pattern in the images: motor signs, no pattern, not assessable, CT."""
 
@@ -162,65 +157,3 @@ def is_positive(decision: Decision) -> bool:
         and pattern.priority in (Priority.P1, Priority.P2, Priority.P3)
         for pattern in decision.patterns
     )
-
-
-def escalate_due(store: Store, ladder: Sequence[Step], now: datetime) -> int:
-    """Climb the ladder for every urgent alert that nobody acknowledged in time; returns how many steps were climbed.
-
-    Raises StoreUnavailableError.
-    """
-    climbed = 0
-    for priority in (Priority.P1, Priority.P2):
-        steps = sorted(
-            (step for step in ladder if step.priority == priority), key=lambda step: step.after_min
-        )
-        for number, step in enumerate(steps, 1):
-            climbed += _climb(store, number, step, now)
-    return climbed
-
-
-def _climb(store: Store, number: int, step: Step, now: datetime) -> int:
-    waiting = (
-        select(WorklistEntry.study_instance_uid, WorklistEntry.decided_at)
-        .where(
-            WorklistEntry.decided == step.priority,
-            WorklistEntry.is_flagged,
-            WorklistEntry.is_read.is_(False),
-            WorklistEntry.acknowledged_at.is_(None),
-            WorklistEntry.escalated < number,
-            WorklistEntry.decided_at < now - timedelta(minutes=step.after_min),
-        )
-        .limit(_AT_ONCE)
-    )
-    with store.reading() as session:
-        found = session.execute(waiting).all()
-    return sum(
-        _tell(store, uid, number, step, (now - at).total_seconds() / 60, now) for uid, at in found if at
-    )
-
-
-def _tell(store: Store, uid: str, number: int, step: Step, waited_min: float, now: datetime) -> bool:
-    with store.session() as session:
-        session.get(Study, uid, with_for_update=True)
-        held = select(Escalation.id).where(
-            Escalation.study_instance_uid == uid,
-            Escalation.priority == step.priority,
-            Escalation.step == number,
-        )
-        if session.scalar(held) is not None:
-            return False
-        session.add(
-            Escalation(study_instance_uid=uid, priority=step.priority, step=number, told_to=step.tell, at=now)
-        )
-        audit.record(
-            session,
-            "alert_escalated",
-            uid,
-            ACTOR,
-            now,
-            priority=step.priority,
-            step=number,
-            to=step.tell,
-            waited_min=round(waited_min),
-        )
-        return True

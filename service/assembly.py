@@ -16,6 +16,7 @@ from service import audit
 from service.ageing import note_aged
 from service.completeness import CLOCK_TOLERANCE, completeness_of, due
 from service.contents import files_of, instances_of
+from service.early import look_early
 from service.errors import ServiceError, StoreUnavailableError
 from service.gate import ACTOR, Snapshot, decide, is_alone, policy_in_force
 from service.routing import owe_originals
@@ -26,7 +27,7 @@ from service.store.tables import Instance, Study
 REOPEN_DAYS = 30
 """A patient who is flagged, or whose context changes, gets the studies of this many days decided again."""
 
-_TICK_S = 1.0
+_TICK_S = 0.5
 _TICK_MAX_S = 30.0
 """Longest wait for a database that is down."""
 _STUDY_RETRY_S = 60.0
@@ -73,7 +74,7 @@ def reopen_for_context(
     """
     found = select(Study.study_instance_uid).where(
         Study.patient_id == patient_id,
-        Study.settled_snapshot > 0,
+        Study.settled_digest != "",
         Study.is_open.is_(False),
         Study.last_received_at >= now - timedelta(days=REOPEN_DAYS),
     )
@@ -92,7 +93,7 @@ def _compare_later(session: Session, prior: Study, settings: Settings, now: date
         Study.patient_id == prior.patient_id,
         Study.birth_date == prior.birth_date,
         Study.study_date > prior.study_date,
-        Study.settled_snapshot > 0,
+        Study.settled_digest != "",
         Study.is_open.is_(False),
         Study.last_received_at >= now - timedelta(days=REOPEN_DAYS),
     )
@@ -112,11 +113,13 @@ def run_assembly(settings: Settings, stop: threading.Event) -> None:
     upgrade(store)
     _tell_site(store, policy, datetime.now(UTC))
     not_before: dict[str, datetime] = {}
+    not_early: dict[str, datetime] = {}
     wait_s = _TICK_S
     while not stop.wait(wait_s):
         try:
             now = datetime.now(UTC)
             settle_due(store, settings, now, not_before)
+            look_early(store, settings, now, not_early)
             note_aged(store, policy, now)
             wait_s = _TICK_S
         except StoreUnavailableError as error:

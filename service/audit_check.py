@@ -10,9 +10,12 @@ from sqlalchemy.orm import Session
 from rules.identity import digest_of
 from service.audit_anchor import Anchor
 from service.store.chain import GENESIS, HASHED, hash_of
+from service.store.retention_tables import AuditCheckpoint
 from service.store.tables import AuditEvent, AuditHead, Job
 
 _AT_ONCE = 1000
+PURGED = "audit_purged"
+"""Event that tells of events which were written out and removed."""
 _RESULT_EVENTS = ("study_triaged", "study_triaged_after_failure")
 
 
@@ -23,6 +26,14 @@ class Fault:
     sequence: int
     """Of the event that is wrong, or of the first that is missing."""
     words: str
+
+
+@dataclass(frozen=True, slots=True)
+class Start:
+    """A place of the chain: the last event before it, and its hash."""
+
+    sequence: int = 0
+    hash: str = GENESIS
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,8 +54,10 @@ def verify(session: Session, anchors: Sequence[Anchor] = ()) -> Verdict:
     rows = session.execute(
         select(AuditEvent).order_by(AuditEvent.sequence).execution_options(yield_per=_AT_ONCE)
     )
-    walk = _Walk({anchor.sequence: anchor for anchor in anchors})
-    faults = list(walk.along(fields_of(row[0]) for row in rows))
+    start = start_of(session)
+    walk = _Walk({anchor.sequence: anchor for anchor in anchors}, start)
+    faults = [*_checkpoint(session, start), *walk.at_start()]
+    faults += list(walk.along(fields_of(row[0]) for row in rows))
     head = session.execute(select(AuditHead.sequence, AuditHead.hash).where(AuditHead.id == 1)).one_or_none()
     faults += _end(walk, head.sequence if head else None, head.hash if head else "")
     faults += walk.anchors_beyond()
@@ -52,11 +65,42 @@ def verify(session: Session, anchors: Sequence[Anchor] = ()) -> Verdict:
     return Verdict(walk.count, walk.last_hash, tuple(sorted(faults, key=lambda fault: fault.sequence)))
 
 
+def verify_after(start: Start, rows: Iterable[AuditEvent]) -> Verdict:
+    """Walk events of the database from some place of the chain."""
+    walk = _Walk({}, start)
+    faults = tuple(walk.along(fields_of(row) for row in rows))
+    return Verdict(walk.count, walk.last_hash, faults)
+
+
+def start_of(session: Session) -> Start:
+    """Where the trail of the database begins: at its first event, or after those that a checkpoint stands for."""
+    last = select(AuditCheckpoint).order_by(AuditCheckpoint.sequence.desc()).limit(1)
+    found = session.scalars(last).first()
+    return Start(found.sequence, found.hash) if found else Start()
+
+
 def verify_exported(events: Iterable[Mapping[str, Any]], anchors: Sequence[Anchor] = ()) -> Verdict:
     """Walk exported events (JSON Lines), which begin anywhere; what came before the first is not known."""
-    walk = _Walk({anchor.sequence: anchor for anchor in anchors}, is_whole=False)
+    walk = _Walk({anchor.sequence: anchor for anchor in anchors}, None)
     faults = [*walk.along(events), *walk.anchors_beyond()]
     return Verdict(walk.count, walk.last_hash, tuple(faults))
+
+
+def _checkpoint(session: Session, start: Start) -> Iterator[Fault]:
+    """The latest event of a removal tells of the checkpoint: nobody can cut off the beginning unseen."""
+    told = (
+        select(AuditEvent.detail)
+        .where(AuditEvent.event == PURGED)
+        .order_by(AuditEvent.sequence.desc())
+        .limit(1)
+    )
+    detail = session.scalar(told)
+    known = Start(int(detail["until"]), str(detail["hash"])) if detail else Start()
+    if start != known:
+        yield Fault(
+            start.sequence + 1,
+            "is where the trail begins, and no event tells that the ones before were removed",
+        )
 
 
 def fields_of(row: AuditEvent) -> dict[str, Any]:
@@ -67,11 +111,20 @@ def fields_of(row: AuditEvent) -> dict[str, Any]:
 class _Walk:
     """Where a walk along the chain stands."""
 
-    def __init__(self, anchors: dict[int, Anchor], *, is_whole: bool = True) -> None:
+    def __init__(self, anchors: dict[int, Anchor], start: Start | None) -> None:
+        """Begin at some place of the chain; None begins wherever the first event stands."""
         self.anchors = anchors
-        self.sequence = 0 if is_whole else None
-        self.last_hash = GENESIS if is_whole else ""
+        self.sequence = start.sequence if start else None
+        self.last_hash = start.hash if start else ""
         self.count = 0
+
+    def at_start(self) -> Iterator[Fault]:
+        """The event before the first is the one that was anchored, if it was."""
+        anchor = self.anchors.get(self.sequence or 0)
+        if anchor is not None and anchor.hash != self.last_hash:
+            yield Fault(
+                anchor.sequence, f"is not the event that was anchored at {anchor.at}: its checkpoint is wrong"
+            )
 
     def along(self, events: Iterable[Mapping[str, Any]]) -> Iterator[Fault]:
         for event in events:

@@ -15,14 +15,17 @@ from celery import Celery
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from rules.messages import TRIAGE_STUDY, WORKER_QUEUE
+from rules.codec import from_plain, to_plain
+from rules.messages import TRIAGE_STUDY, WORKER_QUEUE, ResultState, StudyReady
 from service.audit import record
 from service.broker import BROKER_ERRORS, BrokerDownError, task_id, waiting_jobs
 from service.courier import make_app
 from service.errors import StoreUnavailableError
+from service.gate import beside_earlier
 from service.settings import Settings
 from service.store.session import Store, open_store
 from service.store.tables import Job
+from service.warming import warm_due
 
 ACTOR = "courier"
 
@@ -30,6 +33,8 @@ _POLL_S = 0.5
 """How soon a newly owed job is noticed."""
 _BATCH = 50
 _LONGEST_WAIT_S = 3600.0
+_PROVISIONAL_PATIENCE = timedelta(seconds=20)
+"""Longest time that a study's result waits for its provisional one."""
 _BACK_OFF_MAX_S = 10.0
 """Longest wait for a broker or a database that is down: when it returns, work goes on within this."""
 
@@ -58,6 +63,7 @@ def run_bell(settings: Settings, stop: threading.Event) -> None:
     while not stop.wait(wait_s):
         try:
             ring_due(store, app, settings, datetime.now(UTC))
+            warm_due(store, app, settings, datetime.now(UTC))
             wait_s = _POLL_S
         except (BrokerDownError, StoreUnavailableError) as error:
             wait_s = min(wait_s * 2, _BACK_OFF_MAX_S)
@@ -82,8 +88,13 @@ def _serve(
         _give_up(store, job, now)
         return False
     is_analysis_allowed = job.rings < settings.maximum_rings
+    ready = job.ready
+    if job.rings == 0:
+        if _is_provisional_coming(store, job, now):
+            return False
+        ready = _beside_earlier(store, job)
     # No transaction is open while the broker is asked: it may take its time.
-    _send(app, job, {**job.ready, "is_analysis_allowed": is_analysis_allowed})
+    _send(app, job, {**ready, "is_analysis_allowed": is_analysis_allowed})
     _note(
         store,
         job,
@@ -93,6 +104,34 @@ def _serve(
         is_analysis_allowed=is_analysis_allowed,
     )
     return True
+
+
+def _is_provisional_coming(store: Store, job: Job, now: datetime) -> bool:
+    """Whether a provisional result of the study is still being made, which this one has to name as its predecessor.
+
+    It is before this one in the queue, and makes what this one needs: waiting for it, within limits, costs next to nothing.
+    """
+    if now - job.created_at > _PROVISIONAL_PATIENCE or _is_provisional(job):
+        return False
+    before = select(Job).where(
+        Job.study_instance_uid == job.study_instance_uid, Job.state == "owed", Job.id < job.id
+    )
+    with store.reading() as session:
+        return any(_is_provisional(one) for one in session.scalars(before))
+
+
+def _is_provisional(job: Job) -> bool:
+    return (job.ready or {}).get("state") == ResultState.PROVISIONAL
+
+
+def _beside_earlier(store: Store, job: Job) -> dict[str, Any]:
+    """The job's message, beside the results that its study has by now; kept, so that every ring is the same."""
+    with store.session() as session:
+        row = _still_owed(session, job)
+        if row is None:
+            return job.ready or {}
+        row.ready = to_plain(beside_earlier(session, from_plain(StudyReady, row.ready)))
+        return row.ready or {}
 
 
 def _wait(settings: Settings, rings: int) -> timedelta:

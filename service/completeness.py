@@ -1,7 +1,7 @@
 """Completeness: when a study is whole, by the strongest evidence that there is, and what is missing."""
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 
 from sqlalchemy import func, or_, select
@@ -9,7 +9,9 @@ from sqlalchemy.orm import Session
 
 from rules.completeness import Announcement, Standing, judge
 from rules.messages import Basis, Completeness
+from service.contents import series_of
 from service.settings import Settings
+from service.store.series_tables import SettledSeries
 from service.store.tables import Announced, Instance, Report, Study
 
 CLOCK_TOLERANCE = timedelta(seconds=60)
@@ -17,6 +19,7 @@ CLOCK_TOLERANCE = timedelta(seconds=60)
 IMAGES = "MR"
 """Modality of the series that an archive is asked for: it may hold others that nobody sends us."""
 _WORDS = {
+    Basis.REQUIRED_SERIES: "all series of the site's protocol are here",
     Basis.MPPS: "the scanner finished, and all its images are here",
     Basis.AVAILABILITY: "all objects that were announced as available are here",
     Basis.ARCHIVE_COUNT: "the archive counts the same objects in each series",
@@ -31,20 +34,23 @@ def due(session: Session, settings: Settings, now: datetime) -> Sequence[str]:
     """
     quiet_since = now - timedelta(seconds=settings.quiet_time_s)
     settled_since = now - timedelta(seconds=settings.settle_after_s)
-    is_announced = Study.study_instance_uid.in_(select(Announced.study_instance_uid))
-    is_asked = (Study.last_received_at <= settled_since) & is_announced
+    has_evidence = or_(
+        Study.study_instance_uid.in_(select(Announced.study_instance_uid)),
+        Study.study_instance_uid.in_(select(SettledSeries.study_instance_uid)),
+    )
+    is_asked = (Study.last_received_at <= settled_since) & has_evidence
     is_quiet = or_(Study.last_received_at <= quiet_since, Study.last_received_at > now + CLOCK_TOLERANCE)
     found = session.scalars(
         select(Study).where(Study.is_open, or_(is_quiet, is_asked)).order_by(Study.last_received_at)
     )
-    return [study.study_instance_uid for study in found if _is_due(session, study, quiet_since, now)]
+    return [study.study_instance_uid for study in found if _is_due(session, study, settings, now)]
 
 
 def completeness_of(
     session: Session, study: Study, instances: Sequence[Instance], settings: Settings
 ) -> Completeness:
     """The evidence for a snapshot that is settled now."""
-    standing = _standing(session, study.study_instance_uid)
+    standing = _standing(session, study.study_instance_uid, settings)
     beside = select(func.count()).where(
         Instance.study_instance_uid == study.study_instance_uid, Instance.is_conflict
     )
@@ -63,17 +69,41 @@ def completeness_of(
     )
 
 
-def _is_due(session: Session, study: Study, quiet_since: datetime, now: datetime) -> bool:
-    last = study.last_received_at
-    if last <= quiet_since or last > now + CLOCK_TOLERANCE:
+def announced_objects(session: Session, study_instance_uid: str) -> dict[str, int]:
+    """Series Instance UID to the most objects that a finished scanner or a notification announced; an archive may be behind."""
+    said = session.scalars(
+        select(Announced).where(
+            Announced.study_instance_uid == study_instance_uid,
+            Announced.is_final,
+            Announced.basis != Basis.ARCHIVE_COUNT.value,
+        )
+    )
+    counts: dict[str, int] = {}
+    for one in said:
+        for uid, count in one.series.items():
+            counts[uid] = max(count, counts.get(uid, 0))
+    return counts
+
+
+def _is_due(session: Session, study: Study, settings: Settings, now: datetime) -> bool:
+    last, quiet = study.last_received_at, timedelta(seconds=settings.quiet_time_s)
+    if last <= now - quiet or last > now + CLOCK_TOLERANCE:
         return True
-    return _standing(session, study.study_instance_uid).basis is not None
+    return _standing(session, study.study_instance_uid, settings).basis is not None
 
 
-def _standing(session: Session, study_instance_uid: str) -> Standing:
+def _has_required(received: Mapping[str, int], known: Sequence[SettledSeries], settings: Settings) -> bool:
+    """Whether every series of the site's protocol settled, and none of them, nor any other image series, has grown since."""
+    whole = {one.role for one in known if received.get(one.series_instance_uid) == one.objects}
+    has_all = bool(settings.required_series) and whole.issuperset(settings.required_series)
+    return has_all and received.keys() == {one.series_instance_uid for one in known}
+
+
+def _standing(session: Session, study_instance_uid: str, settings: Settings) -> Standing:
     said = session.scalars(select(Announced).where(Announced.study_instance_uid == study_instance_uid))
     announcements = [Announcement(Basis(one.basis), one.is_final, one.series) for one in said]
-    if not announcements:
+    known = series_of(session, study_instance_uid) if settings.required_series else ()
+    if not announcements and not known:
         return Standing(None)
     here = select(Instance.series_instance_uid, Instance.modality).where(
         Instance.study_instance_uid == study_instance_uid,
@@ -83,4 +113,8 @@ def _standing(session: Session, study_instance_uid: str) -> Standing:
     )
     rows = session.execute(here).all()
     images = Counter(uid for uid, modality in rows if modality == IMAGES)
-    return judge(Counter(uid for uid, _ in rows), announcements, images=images)
+    standing = judge(Counter(uid for uid, _ in rows), announcements, images=images)
+    # What is known to be missing outweighs a list of roles.
+    if standing.basis is None and not standing.missing and _has_required(images, known, settings):
+        return Standing(Basis.REQUIRED_SERIES)
+    return standing

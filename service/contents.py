@@ -8,6 +8,7 @@ from sqlalchemy.orm import Session
 from rules.facts import StudyHeaders
 from rules.messages import InstanceFile
 from service.store.prior_tables import PriorInstance
+from service.store.series_tables import SettledSeries
 from service.store.tables import Instance, Report, Study
 
 
@@ -21,6 +22,12 @@ def instances_of(session: Session, study_instance_uid: str) -> Sequence[Instance
         Instance.sop_instance_uid.not_in(ours),
     )
     return session.scalars(found.order_by(Instance.sop_instance_uid, Instance.sha256)).all()
+
+
+def series_of(session: Session, study_instance_uid: str) -> Sequence[SettledSeries]:
+    """The series of a study that settled while it still arrived."""
+    found = select(SettledSeries).where(SettledSeries.study_instance_uid == study_instance_uid)
+    return session.scalars(found.order_by(SettledSeries.id)).all()
 
 
 def files_of(instances: Sequence[Instance | PriorInstance]) -> tuple[InstanceFile, ...]:

@@ -17,13 +17,21 @@ from sqlalchemy.orm import Session
 from rules.codec import MessageError, from_plain, to_plain
 from rules.decision import Status
 from rules.identity import digest_of
-from rules.messages import COURIER_QUEUE, STUDY_TRIAGED, ReportFile, StudyTriaged
+from rules.messages import (
+    COURIER_QUEUE,
+    SERIES_RECOGNISED,
+    STUDY_TRIAGED,
+    ReportFile,
+    SeriesRecognised,
+    StudyTriaged,
+)
 from service.audit import record
 from service.errors import StoreUnavailableError
 from service.routing import owe_result
 from service.settings import Settings
 from service.store.session import Store, open_store
 from service.store.tables import Job, Report
+from service.warming import recognise
 
 ACTOR = "courier"
 
@@ -89,7 +97,7 @@ def make_app(settings: Settings) -> Celery:
 
 
 def register(app: Celery, store: Store, settings: Settings) -> None:
-    """Give the application its one task: take a result."""
+    """Give the application its tasks: take a result, and note what series a study has that still arrives."""
 
     # Not shared: Celery would give the task to every other application in the process too.
     @app.task(name=STUDY_TRIAGED, bind=True, max_retries=None, shared=False)
@@ -103,6 +111,17 @@ def register(app: Celery, store: Store, settings: Settings) -> None:
         except StoreUnavailableError as error:
             _log.warning("result_postponed", error=error.detail)
             raise task.retry(countdown=_RETRY_S) from error
+
+    @app.task(name=SERIES_RECOGNISED, shared=False)
+    def series_recognised(message: dict[str, Any]) -> None:
+        try:
+            told: SeriesRecognised = from_plain(SeriesRecognised, message)
+            recognise(store, told)
+        except (MessageError, StoreUnavailableError) as error:
+            # It only hastens a result: the study is answered without it.
+            _log.warning("series_not_recognised", error=type(error).__name__)
+        else:
+            _log.info("series_recognised", study_instance_uid=told.study_instance_uid, series=len(told.roles))
 
 
 def take(store: Store, triaged: StudyTriaged, settings: Settings, now: datetime) -> Taken:

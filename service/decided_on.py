@@ -6,7 +6,7 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from rules.facts import Case, Earlier, LastResult
-from rules.messages import StudyReady, StudyTriaged
+from rules.messages import ResultState, StudyReady, StudyTriaged
 from service.store.tables import Instance, Study
 
 
@@ -24,6 +24,8 @@ def case_of(session: Session, study: Study, ready: StudyReady, triaged: StudyTri
         last_result=LastResult(last.study_date, last.findings) if last else None,
         identity_mismatch=ready.identity_mismatch,
         earlier_priority=ready.earlier_priority,
+        is_arriving=ready.state is ResultState.PROVISIONAL,
+        is_after_provisional=ready.supersedes is ResultState.PROVISIONAL,
     )
 
 

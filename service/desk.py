@@ -7,9 +7,9 @@ import structlog
 
 from rules.policy import Policy
 from service import audit
-from service.answers import ACTOR, escalate_due
 from service.audit_anchor import AnchorError, take_anchor, write_to_file
 from service.errors import StoreUnavailableError
+from service.escalation import ACTOR, escalate_due
 from service.gate import policy_in_force
 from service.policies import KeptPolicyError, keep_policy
 from service.reading_list import follow

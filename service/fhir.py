@@ -41,7 +41,12 @@ def send(
 
 
 def bundle_of(notice: Notice) -> dict[str, Any]:
-    """A transaction of conditional updates by identifier: the same notice twice changes nothing."""
+    """A transaction of conditional updates by identifier: the same notice twice changes nothing.
+
+    Of an alert that nobody acknowledged it is only a Task: the result itself was told before.
+    """
+    if notice.escalation:
+        return _transaction([(f"urn:uuid:{_uuid(notice, 4)}", _task(notice, ""))], notice)
     observation, report = f"urn:uuid:{_uuid(notice, 1)}", f"urn:uuid:{_uuid(notice, 2)}"
     resources = [(observation, _observation(notice)), (report, _report(notice, observation))]
     if notice.priority in ENCODINGS:
@@ -49,6 +54,10 @@ def bundle_of(notice: Notice) -> dict[str, Any]:
             (f"urn:uuid:{_uuid(notice, 3)}", _flag(notice)),
             (f"urn:uuid:{_uuid(notice, 4)}", _task(notice, report)),
         ]
+    return _transaction(resources, notice)
+
+
+def _transaction(resources: list[tuple[str, dict[str, Any]]], notice: Notice) -> dict[str, Any]:
     entries = [
         {
             "fullUrl": url,
@@ -117,6 +126,10 @@ def _flag(notice: Notice) -> dict[str, Any]:
 
 
 def _task(notice: Notice, report: str) -> dict[str, Any]:
+    study = {
+        "type": "ImagingStudy",
+        "identifier": {"system": _DICOM_UID, "value": f"urn:oid:{notice.study_instance_uid}"},
+    }
     return {
         "resourceType": "Task",
         **_identified(notice),
@@ -125,7 +138,7 @@ def _task(notice: Notice, report: str) -> dict[str, Any]:
         "priority": ENCODINGS[notice.priority].fhir_priority,
         "code": _concept("read", "Read this study earlier"),
         "description": notice.headline,
-        "focus": {"reference": report},
+        "focus": {"reference": report} if report else study,
         "for": _subject(notice),
         "authoredOn": notice.decided_at.isoformat(),
     }

@@ -1,7 +1,7 @@
 """The gate of the service: a snapshot with the registry's context becomes a job that is owed, or one that is declined."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import cache
 from pathlib import Path
@@ -14,6 +14,7 @@ from rules.codec import from_plain, to_plain
 from rules.cohort import Admitted, DeclineCode, Declined, admit
 from rules.facts import StudyHeaders
 from rules.messages import (
+    Completeness,
     EarlierStudy,
     ReportFile,
     ReportKind,
@@ -57,6 +58,8 @@ class _Door:
     """To compare with, or why there is none."""
     settings: Settings
     now: datetime
+    so_far: Completeness | None = None
+    """What there is of a study that still arrives: its result is provisional. None: the study settled."""
 
     def admitted(self, job_id: str, found: Matched, answer: Admitted) -> Job:
         compared = self.earlier if isinstance(self.earlier, EarlierStudy) else None
@@ -66,22 +69,23 @@ class _Door:
             study_instance_uid=self.study.study_instance_uid,
             snapshot=self.study.settled_snapshot,
             instances=files_of(self.instances),
-            completeness=completeness_of(self.session, self.study, self.instances, self.settings),
+            completeness=self.so_far
+            or completeness_of(self.session, self.study, self.instances, self.settings),
             context=found.context,
             policy_digest=policy_in_force(self.settings.site_policy).digest,
             requested_at=self.now,
             predecessor_job_id=self._predecessor(),
-            predecessor=self._earlier_report(),
-            state=self._state(),
-            earlier_priority=self._earlier_priority(),
+            state=ResultState.PROVISIONAL if self.so_far else ResultState.CONFIRMED,
             earlier=compared,
             not_compared=not_compared,
             last_result=last_result(self.session, self.study),
         )
+        ready = beside_earlier(self.session, ready)
         self._tell(
             "study_admitted",
             job_id=job_id,
             snapshot=ready.snapshot,
+            state=ready.state,
             reason=answer.reason,
             remarks=answer.remarks,
             matched_by=found.identifiers,
@@ -123,33 +127,44 @@ class _Door:
         )
         return self.session.scalar(earlier.order_by(Job.id.desc()).limit(1)) or ""
 
-    def _earlier_report(self) -> ReportFile | None:
-        """The structured report of the latest result; what is still being made cannot be pointed to."""
-        latest = select(Job.triaged).where(
-            Job.study_instance_uid == self.study.study_instance_uid, Job.state == "done"
-        )
-        triaged = self.session.scalar(latest.order_by(Job.done_at.desc(), Job.id.desc()).limit(1))
-        files: tuple[ReportFile, ...] = from_plain(tuple[ReportFile, ...], (triaged or {}).get("reports", []))
-        return next((one for one in files if one.kind is ReportKind.SR), None)
 
-    def _state(self) -> ResultState:
-        """A result after a whole one corrects it; a provisional one before it is only confirmed."""
-        earlier = select(Job.ready).where(
-            Job.study_instance_uid == self.study.study_instance_uid, Job.state == "done"
-        )
-        whole = [
-            one
-            for one in self.session.scalars(earlier)
-            if (one or {}).get("state") != ResultState.PROVISIONAL
-        ]
-        return ResultState.CORRECTED if whole else ResultState.CONFIRMED
+def beside_earlier(session: Session, ready: StudyReady) -> StudyReady:
+    """The same job beside the results that its study has by now: what it supersedes, what that was worth, what it may not lower.
 
-    def _earlier_priority(self) -> Priority | None:
-        results = select(func.min(Job.priority)).where(
-            Job.study_instance_uid == self.study.study_instance_uid, Job.priority.is_not(None)
-        )
-        most_urgent = self.session.scalar(results)  # P1 sorts before P2
-        return Priority(most_urgent) if most_urgent else None
+    What is still being made cannot be pointed to, so this is asked when the job is made and again when it is first handed over.
+    """
+    done = select(Job.ready, Job.triaged).where(
+        Job.study_instance_uid == ready.study_instance_uid, Job.state == "done", Job.job_id != ready.job_id
+    )
+    results = [
+        ((asked or {}).get("state", ResultState.CONFIRMED), triaged or {})
+        for asked, triaged in session.execute(done.order_by(Job.done_at, Job.id))
+    ]
+    states = [ResultState(state) for state, _ in results]
+    latest = results[-1][1] if results else {}
+    files: tuple[ReportFile, ...] = from_plain(tuple[ReportFile, ...], latest.get("reports", []))
+    state = ready.state
+    if state is not ResultState.PROVISIONAL:
+        # A result after a whole one corrects it; a provisional one before it is only confirmed.
+        is_first = all(one is ResultState.PROVISIONAL for one in states)
+        state = ResultState.CONFIRMED if is_first else ResultState.CORRECTED
+    return replace(
+        ready,
+        predecessor=next((one for one in files if one.kind is ReportKind.SR), None),
+        state=state,
+        supersedes=states[-1] if states else None,
+        earlier_priority=_earlier_priority(session, ready),
+    )
+
+
+def _earlier_priority(session: Session, ready: StudyReady) -> Priority | None:
+    results = select(func.min(Job.priority)).where(
+        Job.study_instance_uid == ready.study_instance_uid,
+        Job.priority.is_not(None),
+        Job.job_id != ready.job_id,
+    )
+    most_urgent = session.scalar(results)  # P1 sorts before P2
+    return Priority(most_urgent) if most_urgent else None
 
 
 def decide(
@@ -158,7 +173,7 @@ def decide(
     """Admit or decline the latest snapshot with the registry's present context; what is known already stays."""
     found = _with_order(find_patient(session, study), study)
     earlier = earlier_study(session, study, found.context) if isinstance(found, Matched) else ""
-    job_id = _job_id(study, found, earlier, settings)
+    job_id = _job_id(study, study.settled_digest, found, earlier, settings)
     number = study.settled_snapshot
     if session.scalar(select(Job.id).where(Job.job_id == job_id)) is not None:
         return Snapshot(study.study_instance_uid, number, job_id)
@@ -168,6 +183,33 @@ def decide(
     session.add(job)
     session.flush()
     return Snapshot(study.study_instance_uid, number, job_id, job.state)
+
+
+def decide_provisional(
+    session: Session,
+    study: Study,
+    instances: Sequence[Instance],
+    so_far: Completeness,
+    settings: Settings,
+    now: datetime,
+) -> Snapshot:
+    """Owe a provisional result from some series of a study that still arrives, if the gate admits it; nothing is declined here."""
+    found = _with_order(find_patient(session, study), study)
+    number = study.settled_snapshot
+    if not isinstance(found, Matched) or not settings.is_provisional:
+        return Snapshot(study.study_instance_uid, number)
+    answer = admit(headers_of(study, instances), found.context)
+    earlier = earlier_study(session, study, found.context)
+    digest = identity.input_digest(files_of(instances))
+    job_id = _job_id(study, digest, found, earlier, settings, ResultState.PROVISIONAL)
+    is_known = session.scalar(select(Job.id).where(Job.job_id == job_id)) is not None
+    if isinstance(answer, Declined) or is_known:
+        return Snapshot(study.study_instance_uid, number)
+    study.settled_snapshot += 1
+    door = _Door(session, study, instances, earlier, settings, now, so_far)
+    session.add(door.admitted(job_id, found, answer))
+    session.flush()
+    return Snapshot(study.study_instance_uid, study.settled_snapshot, job_id, "owed")
 
 
 def is_alone(session: Session, study: Study) -> bool:
@@ -184,7 +226,14 @@ def _with_order(found: Match, study: Study) -> Match:
     return found.with_order_priority(study.order_priority)
 
 
-def _job_id(study: Study, found: Match, earlier: EarlierStudy | str, settings: Settings) -> str:
+def _job_id(
+    study: Study,
+    inputs: str,
+    found: Match,
+    earlier: EarlierStudy | str,
+    settings: Settings,
+    state: ResultState = ResultState.CONFIRMED,
+) -> str:
     """A contradiction is another outcome than `not flagged`, so it has another identity; so has a study beside an earlier one."""
     match found:
         case Matched(context=context):
@@ -193,9 +242,8 @@ def _job_id(study: Study, found: Match, earlier: EarlierStudy | str, settings: S
             known = identity.digest_of(reason)
         case NotFlagged():
             known = identity.digest_of(None)
-    inputs = study.settled_digest
-    if isinstance(earlier, EarlierStudy):
-        inputs = identity.digest_of([inputs, identity.input_digest(earlier.instances)])
+    beside = earlier if isinstance(earlier, EarlierStudy) else None
+    inputs = identity.whole_inputs(inputs, beside, state)
     digest = policy_in_force(settings.site_policy).digest
     return identity.job_id(study.study_instance_uid, inputs, known, digest)
 

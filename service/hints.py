@@ -61,7 +61,7 @@ def mail(
 def hint_of(notice: Notice) -> dict[str, object]:
     """What a webhook gets: identifiers of the study, the priority and the patterns; nothing of the patient."""
     return {
-        "event": "study_triaged",
+        "event": "alert_escalated" if notice.escalation else "study_triaged",
         "id": notice.uid,
         "study_instance_uid": notice.study_instance_uid,
         "state": notice.state.value,
@@ -69,6 +69,7 @@ def hint_of(notice: Notice) -> dict[str, object]:
         "is_assessed": notice.is_assessed,
         "present": [{"rule": rule, "name": name} for rule, name in notice.present],
         "decided_at": notice.decided_at.isoformat(),
+        "escalation": notice.escalation,
         "note": "Triage aid. Not for diagnosis.",
     }
 
@@ -78,11 +79,13 @@ def mail_of(notice: Notice, destination: MailDestination) -> EmailMessage:
     message = EmailMessage()
     message["From"] = destination.sender
     message["To"] = ", ".join(destination.recipients)
-    message["Subject"] = f"Cartriage: {notice.priority.value} {notice.priority.words}"
+    unanswered = "NOT ACKNOWLEDGED: " if notice.escalation else ""
+    message["Subject"] = f"Cartriage: {unanswered}{notice.priority.value} {notice.priority.words}"
     message["Message-ID"] = f"<{notice.uid}@cartriage>"
     assessed = "" if notice.is_assessed else "The images could not be assessed.\n"
+    step = f"{notice.escalation}.\n" if notice.escalation else ""
     message.set_content(
-        f"A study was triaged {notice.priority.value} ({notice.priority.words}, {notice.state.value}).\n{assessed}"
+        f"{step}A study was triaged {notice.priority.value} ({notice.priority.words}, {notice.state.value}).\n{assessed}"
         "Open the worklist to see which one, and why.\n\nTriage aid. Not for diagnosis.\n"
     )
     return message

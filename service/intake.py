@@ -8,9 +8,11 @@ from datetime import UTC, datetime
 from sqlalchemy import select
 
 from service import audit
+from service.entry import Entry
 from service.errors import Refusal, RefusedError, StorageFullError, StoreUnavailableError
+from service.forwarding import by_sender
 from service.headers import Header, file_meta, is_uid, read_header
-from service.rows import Entry, RowWriter, withdraw
+from service.rows import RowWriter, withdraw
 from service.settings import Settings
 from service.space import DiskWatch
 from service.store.files import FileStore, Incoming, is_whole
@@ -190,7 +192,7 @@ def open_intake(store: Store, settings: Settings) -> Iterator[Intake]:
     files = FileStore(settings.files)
     files.clean()
     repair(store, files, datetime.now(UTC))
-    rows = RowWriter(store)
+    rows = RowWriter(store, by_sender(settings))
     rows.start()
     try:
         yield Intake(

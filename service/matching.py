@@ -47,7 +47,7 @@ def find_patient(session: Session, study: Study) -> Match:
     """The flagged patient of a study, by Patient ID, issuer and birth date."""
     if study.has_identity_conflict:
         return Contradiction("The objects of the study name more than one patient.")
-    candidates = _candidates(session, study)
+    candidates = flagged_under(session, study.patient_id, study.issuer)
     if not candidates:
         return NotFlagged()
     if len(candidates) > 1:
@@ -58,17 +58,18 @@ def find_patient(session: Session, study: Study) -> Match:
     return Matched(context, _agreed(study, context))
 
 
-def _candidates(session: Session, study: Study) -> Sequence[CohortPatient]:
-    if not study.patient_id:
+def flagged_under(session: Session, patient_id: str, issuer: str) -> Sequence[CohortPatient]:
+    """Whoever is flagged under a Patient ID; of another issuer that both sides name is nobody."""
+    if not patient_id:
         return ()
     flagged = select(CohortPatient).where(
-        CohortPatient.patient_id == study.patient_id, CohortPatient.removed_at.is_(None)
+        CohortPatient.patient_id == patient_id, CohortPatient.removed_at.is_(None)
     )
     found = session.scalars(flagged.order_by(CohortPatient.id)).all()
-    same_issuer = [patient for patient in found if patient.issuer == study.issuer]
-    if study.issuer and same_issuer:
+    same_issuer = [patient for patient in found if patient.issuer == issuer]
+    if issuer and same_issuer:
         return same_issuer
-    return [patient for patient in found if not (patient.issuer and study.issuer)]
+    return [patient for patient in found if not (patient.issuer and issuer)]
 
 
 def _agreed(study: Study, context: PatientContext) -> tuple[str, ...]:

@@ -6,17 +6,23 @@ from rules.codec import from_plain
 from rules.decision import Status
 from rules.messages import StudyTriaged
 from rules.notice import Notice, NoticedPatient, NoticedReport
+from service.escalation import words_of
 from service.store.tables import Delivery, Job, Study
 
 
 def notice_of(session: Session, delivery: Delivery) -> Notice | None:
     """The notice of a delivery's job; None if the job has no result (any more)."""
     job = session.query(Job).filter(Job.job_id == delivery.job_id).one_or_none()
-    return notice_of_job(session, job, delivery.sop_instance_uid) if job is not None else None
+    if job is None:
+        return None
+    return notice_of_job(session, job, delivery.sop_instance_uid, words_of(session, delivery))
 
 
-def notice_of_job(session: Session, job: Job, uid: str) -> Notice | None:
-    """The notice of a job's result, under a UID; None if it has none (any more)."""
+def notice_of_job(session: Session, job: Job, uid: str, escalation: str = "") -> Notice | None:
+    """The notice of a job's result, under a UID; None if it has none (any more).
+
+    escalation : the step of the ladder that it tells of, empty for none
+    """
     study = session.get(Study, job.study_instance_uid)
     if study is None or job.triaged is None or job.done_at is None:
         return None
@@ -31,7 +37,7 @@ def notice_of_job(session: Session, job: Job, uid: str) -> Notice | None:
         state=triaged.state,
         priority=decision.priority,
         is_assessed=decision.is_assessed,
-        headline=decision.headline,
+        headline=f"{escalation}. {decision.headline}" if escalation else decision.headline,
         sentences=decision.sentences,
         present=tuple((one.rule, one.name) for one in decision.patterns if one.status is Status.PRESENT),
         not_assessed=decision.not_assessed,
@@ -42,5 +48,6 @@ def notice_of_job(session: Session, job: Job, uid: str) -> Notice | None:
             for one in triaged.reports
         ),
         device=f"Cartriage {triaged.versions.get('cartriage', '')}".strip(),
+        escalation=escalation,
         policy=f"{decision.policy.name} {decision.policy.version} sha256:{decision.policy.digest}",
     )

@@ -9,15 +9,22 @@ from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from service import audit
+from service.context_feed.quarantine import set_aside
 from service.errors import ServiceError
 from service.settings import Settings
+from service.store.feed_tables import ContextMessage
 from service.store.tables import AuditEvent, Delivery, DestinationHealth, Job, Study
 
 _MOST = 100
 _TROUBLES = (
+    "api_token_refused",
     "association_rejected",
     "anchor_not_written",
     "commitment_not_taken",
+    "audit_not_purged",
+    "context_message_set_aside",
+    "context_sender_refused",
+    "context_server_failing",
     "delivery_stuck",
     "identity_conflict",
     "instance_damaged",
@@ -59,6 +66,8 @@ class Operations:
     targets: tuple[Target, ...]
     stuck: Sequence[Delivery]
     """Owed deliveries that were tried in vain."""
+    set_aside: Sequence[ContextMessage]
+    """Messages of the context feeds that wait for a person."""
     free_bytes: int
     disk_bytes: int
     watermark_bytes: int
@@ -87,6 +96,7 @@ def operations(session: Session, settings: Settings, now: datetime) -> Operation
         failed=session.scalars(failed).all(),
         targets=tuple(_targets(session, settings)),
         stuck=_stuck(session),
+        set_aside=set_aside(session, _MOST),
         free_bytes=disk.free,
         disk_bytes=disk.total,
         watermark_bytes=settings.disk_watermark_mb * 1_000_000,

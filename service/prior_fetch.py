@@ -147,7 +147,7 @@ class Fetching:
                 size_bytes=kept.size_bytes,
             )
             session.flush()
-            if study.settled_snapshot and not study.is_open:
+            if study.settled_digest and not study.is_open:
                 decide(session, study, instances_of(session, uid), self.settings, now)
 
     def _note(self, uid: str, outcome: str, now: datetime, state: str = "done") -> None:

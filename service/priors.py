@@ -47,7 +47,7 @@ def _priors(session: Session, study: Study) -> list[Prior]:
         Study.birth_date == study.birth_date,
         Study.study_date < study.study_date,
         Study.has_identity_conflict.is_(False),
-        Study.settled_snapshot > 0,
+        Study.settled_digest != "",
     )
     fetched = select(PriorInstance.study_instance_uid, PriorInstance.study_date).where(
         PriorInstance.patient_id == study.patient_id,
@@ -73,7 +73,7 @@ def _comparable(session: Session, prior: Prior, context: PatientContext) -> Earl
 
 def _received(session: Session, prior: Prior, context: PatientContext) -> tuple[InstanceFile, ...]:
     study = session.get(Study, prior.study_instance_uid)
-    if study is None or not study.settled_snapshot:
+    if study is None or not study.settled_digest:
         return ()
     instances = instances_of(session, study.study_instance_uid)
     is_brain = isinstance(admit(headers_of(study, instances), context), Admitted)

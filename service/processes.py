@@ -19,6 +19,8 @@ WORKER = "worker"
 WEB = "web"
 AUDIT_FEED = "audit-feed"
 DICOMWEB = "dicomweb"
+CONTEXT_FEED = "context-feed"
+RETENTION = "retention"
 RUNNERS = {
     "courier": "service.courier:run_courier",
     "delivery": "service.delivery:run_delivery",
@@ -30,6 +32,8 @@ RUNNERS = {
     DICOMWEB: "service.dicomweb.server:run_dicomweb",
     "desk": "service.desk:run_desk",
     AUDIT_FEED: "service.audit_feed.feed:run_feed",
+    CONTEXT_FEED: "service.context_feed.feed:run_context_feed",
+    RETENTION: "service.retention:run_retention",
     WEB: "service.web.server:run_web",
 }
 """Name of a process of the service to the function that runs it, `run(settings, stop)`."""
@@ -74,6 +78,8 @@ PROCESSES = (
     Process("priors", _ours("priors"), wave=1, grace_s=30.0),
     Process("node", _ours("node"), wave=1, grace_s=10.0),
     Process(DICOMWEB, _ours(DICOMWEB), wave=1, grace_s=10.0),
+    Process(CONTEXT_FEED, _ours(CONTEXT_FEED), wave=1, grace_s=20.0),
+    Process(RETENTION, _ours(RETENTION), wave=1, grace_s=20.0),
     Process("desk", _ours("desk"), wave=1, grace_s=10.0),
     Process(WEB, _ours(WEB), wave=0, grace_s=10.0),
 )
@@ -92,7 +98,7 @@ def embedded(settings: Settings) -> Settings:
 
 
 def planned(settings: Settings, *, has_worker: bool) -> tuple[Process, ...]:
-    """The processes to run: no broker if one is set, no worker if none is wanted here, no inquiry, priors, web intake or feed if nobody is at its end."""
+    """The processes to run: no broker if one is set, no worker if none is wanted here, no inquiry, priors, web intake or feeds if nobody is at their end."""
     left_out = {WORKER} if not has_worker else set()
     if not settings.archives:
         left_out |= {"inquiry", "priors"}
@@ -100,6 +106,10 @@ def planned(settings: Settings, *, has_worker: bool) -> tuple[Process, ...]:
         left_out.add(DICOMWEB)
     if not settings.audit_syslog:
         left_out.add(AUDIT_FEED)
+    if not (settings.context_hl7 or settings.context_fhir):
+        left_out.add(CONTEXT_FEED)
+    if not (settings.retention_days or settings.retention_event_days):
+        left_out.add(RETENTION)
     if settings.redis_url and settings.redis_url != socket_url(settings.data):
         left_out.add(BROKER)
     return tuple(process for process in PROCESSES if process.name not in left_out)
@@ -107,7 +117,7 @@ def planned(settings: Settings, *, has_worker: bool) -> tuple[Process, ...]:
 
 def environment_of(settings: Settings) -> dict[str, str]:
     """Our environment with all settings in it, so that every process runs on the same ones."""
-    values = settings.model_dump() | {"log_format": "json"}
+    values = _revealed(settings.model_dump()) | {"log_format": "json"}
     return dict(os.environ) | {f"CARTRIAGE_{name.upper()}": _text(value) for name, value in values.items()}
 
 
@@ -116,12 +126,24 @@ def log_of(settings: Settings, name: str) -> Path:
     return settings.data / "logs" / f"{name}.jsonl"
 
 
+def _revealed(value: Any) -> Any:
+    """Settings as JSON takes them. A secret that stayed hidden would reach our own processes as asterisks."""
+    match value:
+        case SecretStr():
+            return value.get_secret_value()
+        case dict():
+            return {name: _revealed(one) for name, one in value.items()}
+        case list() | tuple():
+            return [_revealed(one) for one in value]
+        case Path():
+            return str(value)
+        case _:
+            return value
+
+
 def _text(value: Any) -> str:
     if value is None:
         return ""
     if isinstance(value, str | Path):
         return str(value)
-    # Pydantic's own JSON would hide the secrets of destinations and senders from the process that needs them.
-    return json.dumps(
-        value, default=lambda one: one.get_secret_value() if isinstance(one, SecretStr) else str(one)
-    )
+    return json.dumps(value)

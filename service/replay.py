@@ -1,5 +1,6 @@
 """A decision made again from its stored inputs, with the policy that it was made by, and compared with what was stored and told."""
 
+import dataclasses
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
@@ -8,7 +9,7 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import select
+from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from rules import identity
@@ -20,7 +21,8 @@ from rules.policy import Policy
 from rules.replay import Difference, differences
 from service.decided_on import case_of
 from service.policies import KeptPolicyError, kept_policy
-from service.store.tables import AuditEvent, Job, Study
+from service.store.retention_tables import AuditCheckpoint, Purge
+from service.store.tables import AuditEvent, Instance, Job, Study
 
 _RESULT_EVENTS = ("study_triaged", "study_triaged_after_failure")
 
@@ -59,6 +61,8 @@ class Replayed:
     """What the installed policy would make other."""
     software: str = ""
     """Version that replayed."""
+    purged: str = ""
+    """What of its inputs is gone by its age, if anything is."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,14 +80,15 @@ class Policies:
 
 def replay(session: Session, study: Study, policies: Policies) -> Iterator[Replayed]:
     """Every result of a study, oldest first. Pure decision, no images; writes nothing."""
+    gone = purged_words(session, study.study_instance_uid)
     for job in study.jobs:
         if job.state != "done" or not job.triaged:
             continue
         try:
-            yield _replayed(session, study, job, policies)
+            yield dataclasses.replace(_replayed(session, study, job, policies), purged=gone)
         except (MessageError, KeptPolicyError) as error:
             why = f"stored by another version: {error}" if isinstance(error, MessageError) else str(error)
-            yield _impossible(job, why)
+            yield _impossible(job, why, purged=gone)
 
 
 def _impossible(job: Job, why: str, **told: Any) -> Replayed:
@@ -133,15 +138,38 @@ def _against_trail(session: Session, job: Job) -> Iterator[str]:
     )
     details = session.scalars(told.order_by(AuditEvent.sequence)).all()
     mine = [detail for detail in details if detail.get("job_id") == job.job_id]
+    if not mine and _is_written_out(session, job):
+        return
     if not mine:
         yield "the trail does not tell of this result"
     elif mine[-1].get("result_digest") != identity.digest_of(job.triaged):
         yield "the stored result is not the one whose digest stands in the trail"
 
 
+def _is_written_out(session: Session, job: Job) -> bool:
+    """Whether the events of its day were written to a file and removed (service/audit_purge.py)."""
+    last = session.scalar(select(func.max(AuditCheckpoint.sequence)))
+    first = session.scalar(select(func.min(AuditEvent.at)))
+    return last is not None and first is not None and job.done_at is not None and job.done_at < first
+
+
+def purged_words(session: Session, study_instance_uid: str) -> str:
+    """What of a study is gone by its age, in words; empty if nothing is."""
+    last = (
+        select(Purge).where(Purge.study_instance_uid == study_instance_uid).order_by(Purge.id.desc()).limit(1)
+    )
+    purge = session.scalars(last).first()
+    if purge is None:
+        return ""
+    here = select(func.count()).select_from(Instance).where(Instance.study_instance_uid == study_instance_uid)
+    again = f"; {count} came again since" if (count := session.scalar(here)) else ""
+    return f"{purge.objects} images were deleted by their age on {purge.at:%Y-%m-%d}{again}"
+
+
 def _against_identity(job: Job, ready: StudyReady) -> Iterator[str]:
     """The identity of a job is the digest of its study, objects, context and policy."""
-    inputs, context = identity.input_digest(ready.instances), identity.digest_of(ready.context)
+    inputs = identity.whole_inputs(identity.input_digest(ready.instances), ready.earlier, ready.state)
+    context = identity.digest_of(ready.context)
     derived = identity.job_id(ready.study_instance_uid, inputs, context, ready.policy_digest)
     if derived != job.job_id:
         yield "the stored inputs (objects, context, policy) are not those that the job is named after"

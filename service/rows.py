@@ -2,59 +2,31 @@
 
 import queue
 import threading
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
 from typing import Any
 
 from sqlalchemy import Dialect, bindparam, delete, select
 from sqlalchemy.orm import Session
 
 from rules.own import is_own
-from service import audit
+from service.entry import Entry, line_of
 from service.errors import CollisionError, StoreUnavailableError
-from service.headers import PIXEL_CLASSES, Header
+from service.forwarding import Forwarding
+from service.headers import PIXEL_CLASSES
 from service.store.chain import LIMIT_THE_WAIT, chained
-from service.store.files import StoredFile
-from service.store.prepared import Cursor, Prepared, inserting, reader, updating
+from service.store.prepared import Cursor, Prepared, inserting, updating
 from service.store.session import Store
-from service.store.tables import AuditEvent, AuditHead, Base, Instance, Report, Study
+from service.store.tables import AuditEvent, AuditHead, Base, Delivery, Instance, Report
+from service.study_rows import StudyRow, StudyStatements
 
-_STUDY, _INSTANCE, _AUDIT, _HEAD = (
-    Base.metadata.tables[table.__tablename__] for table in (Study, Instance, AuditEvent, AuditHead)
+_INSTANCE, _AUDIT, _HEAD = (
+    Base.metadata.tables[table.__tablename__] for table in (Instance, AuditEvent, AuditHead)
 )
-_PATIENT = ("patient_id", "issuer", "birth_date")
-_CONFLICT = "has_identity_conflict"
-_NEW_STUDY = {"is_open": False, "settled_snapshot": 0, "settled_digest": "", _CONFLICT: False}
-_STUDY_COLUMNS = tuple(_STUDY.c.keys())
 _INSTANCE_COLUMNS = tuple(name for name in _INSTANCE.c.keys() if name != "id")  # noqa: SIM118 - no dict
 _BATCH = 200
-_PATIENCE_S = 60.0
-"""Longer than the database's own patience for a few batches; a row that comes later is found when the object is sent again."""
 _TRIES = 3
 """Two processes may bring the first object of a study, or the same object, at the same moment."""
-
-
-@dataclass(slots=True, eq=False)
-class Entry:
-    """One object whose file has its name, and whose row is owed."""
-
-    header: Header
-    stored: StoredFile
-    transfer_syntax_uid: str
-    calling_ae_title: str
-    received_at: datetime
-    done: threading.Event = field(default_factory=threading.Event)
-    error: Exception | None = None
-    was_added: bool = False
-    """The row is this entry's own, not that of the same object which came before."""
-
-    def wait(self) -> None:
-        """Wait until the row survives a power cut. Raises what went wrong."""
-        if not self.done.wait(_PATIENCE_S):
-            raise StoreUnavailableError("no answer")
-        if self.error is not None:
-            raise self.error
 
 
 @dataclass(slots=True)
@@ -62,13 +34,15 @@ class RowWriter:
     """Group commit: while the disk takes one transaction, the entries of all senders gather, and share the next one."""
 
     store: Store
+    forward: Mapping[str, Sequence[str]] = field(default_factory=dict)
+    """AE title of a sender to the destinations that its objects are passed on to."""
     _statements: "_Statements" = field(init=False)
     _owed: "queue.SimpleQueue[Entry | None]" = field(default_factory=queue.SimpleQueue)
     _thread: threading.Thread | None = None
 
     def start(self) -> None:
         """Begin to write, in a thread of its own."""
-        self._statements = _Statements(self.store.engine.dialect)
+        self._statements = _Statements(self.store.engine.dialect, self.forward)
         self._thread = threading.Thread(target=self._run, name="rows", daemon=True)
         self._thread.start()
 
@@ -105,11 +79,14 @@ class RowWriter:
         try:
             self._commit(batch)
         except Exception as error:  # noqa: BLE001 - handed to the thread that each entry belongs to
-            if len(batch) > 1:  # one bad entry must not fail its neighbours
+            # One bad entry must not fail its neighbours; but a database that is away is away for all of them, and one wait after
+            # the other would keep the last senders longer than they wait.
+            if len(batch) > 1 and not isinstance(error, StoreUnavailableError):
                 for entry in batch:
                     self._write([entry])
                 return
-            batch[0].error = error
+            for entry in batch:
+                entry.error = error
         for entry in batch:
             entry.done.set()
 
@@ -126,23 +103,19 @@ class RowWriter:
 
 
 def withdraw(session: Session, sop_instance_uid: str, sha256: str) -> None:
-    """Take the row of an object back."""
+    """Take the row of an object back, and what is owed of it: its sender brings it again."""
     same = (_INSTANCE.c.sop_instance_uid == sop_instance_uid) & (_INSTANCE.c.sha256 == sha256)
     session.execute(delete(_INSTANCE).where(same))
+    unsent = (Delivery.sop_instance_uid == sop_instance_uid) & (Delivery.sha256 == sha256)
+    session.execute(delete(Delivery).where(unsent, Delivery.job_id.is_(None), Delivery.state == "owed"))
 
 
 class _Statements:
     """What the intake asks of the database, for one dialect."""
 
-    def __init__(self, dialect: Dialect) -> None:
-        uid = _STUDY.c.study_instance_uid == bindparam("uid")
-        patient = [_STUDY.c[name] for name in (*_PATIENT, _CONFLICT)]
-        self.find_study = Prepared(select(*patient).where(uid).with_for_update(), dialect)
-        self.readers = [reader(column, dialect) for column in patient]
-        self.add_study = inserting(_STUDY, _STUDY_COLUMNS, dialect)
-        self.change_study = updating(
-            _STUDY, (*_PATIENT, _CONFLICT, "last_received_at", "is_open"), uid, dialect
-        )
+    def __init__(self, dialect: Dialect, forward: Mapping[str, Sequence[str]]) -> None:
+        self.forwarding = Forwarding(forward, dialect)
+        self.studies = StudyStatements(dialect)
         same = _INSTANCE.c.sop_instance_uid == bindparam("uid")
         self.find_digests = Prepared(select(_INSTANCE.c.sha256).where(same), dialect)
         self.find_report = Prepared(
@@ -161,10 +134,11 @@ class _Statements:
 def _enter(statements: _Statements, cursor: Cursor, batch: Sequence[Entry]) -> None:
     # The studies' rows first, in one order: their locks make two senders of the same object take turns.
     uids = sorted({entry.header.study_instance_uid for entry in batch})
-    studies = {uid: _Study.found(statements, cursor, uid, batch) for uid in uids}
+    studies = {uid: StudyRow.found(statements.studies, cursor, uid, batch) for uid in uids}
     known: dict[str, set[str]] = {}
     instances: list[dict[str, Any]] = []
     lines: list[dict[str, Any]] = []
+    passed_on: list[Entry] = []
     for entry in batch:
         entry.was_added = False
         uid = {"uid": entry.header.sop_instance_uid}
@@ -172,7 +146,7 @@ def _enter(statements: _Statements, cursor: Cursor, batch: Sequence[Entry]) -> N
             known[uid["uid"]] = {row[0] for row in statements.find_digests.run(cursor, uid).fetchall()}
         digests = known[uid["uid"]]
         if entry.stored.sha256 in digests:
-            lines.append(_line("instance_repeated", entry))
+            lines.append(line_of("instance_repeated", entry))
             continue
         is_conflict = bool(digests)
         digests.add(entry.stored.sha256)
@@ -180,14 +154,17 @@ def _enter(statements: _Statements, cursor: Cursor, batch: Sequence[Entry]) -> N
         is_ours = _is_ours(statements, cursor, entry)
         instances.append(_instance(entry, is_conflict=is_conflict, is_ours=is_ours))
         if is_ours:  # our own result, sent back by the PACS, is no news about the patient
-            lines.append(_line("own_report_received", entry))
+            lines.append(line_of("own_report_received", entry))
             continue
-        lines.append(_line("instance_conflict" if is_conflict else "instance_stored", entry))
+        lines.append(line_of("instance_conflict" if is_conflict else "instance_stored", entry))
+        passed_on.append(entry)
         lines += studies[entry.header.study_instance_uid].take(entry)
     if instances:
         statements.add_instance.run_many(cursor, instances)
     for study in studies.values():
-        study.write(statements, cursor)
+        study.write(statements.studies, cursor)
+    for entry in passed_on:
+        statements.forwarding.owe(cursor, entry)
     _seal(statements, cursor, lines)
 
 
@@ -211,70 +188,6 @@ def _seal(statements: _Statements, cursor: Cursor, lines: Sequence[dict[str, Any
     statements.change_head.run(cursor, end)
 
 
-@dataclass(slots=True)
-class _Study:
-    """A study's row, locked until the transaction ends: the assembly never snapshots between row and row."""
-
-    uid: str
-    patient: dict[str, Any]
-    last_received_at: datetime | None = None
-
-    @classmethod
-    def found(cls, statements: _Statements, cursor: Cursor, uid: str, batch: Sequence[Entry]) -> "_Study":
-        """The study's row, made of its first object if there is none."""
-        names = (*_PATIENT, _CONFLICT)
-        rows = statements.find_study.run(cursor, {"uid": uid}).fetchall()
-        if rows:
-            pairs = zip(statements.readers, rows[0], strict=True)
-            return cls(
-                uid, dict(zip(names, (read(value) if read else value for read, value in pairs), strict=True))
-            )
-        first = next(entry for entry in batch if entry.header.study_instance_uid == uid)
-        columns = _new_study(first)
-        statements.add_study.run(cursor, columns)
-        return cls(uid, {name: columns[name] for name in names})
-
-    def take(self, entry: Entry) -> list[dict[str, Any]]:
-        """Note what an object says, and return what the trail must tell of it.
-
-        A study whose objects name two patients is never fused with anybody's context. Derived objects often lack an issuer or
-        a birth date: what is missing contradicts nothing, and is filled in.
-        """
-        self.last_received_at = entry.received_at
-        for name in _PATIENT:
-            known, said = self.patient[name], getattr(entry.header, name)
-            if said and not known:
-                self.patient[name] = said
-            elif said and known != said and not self.patient[_CONFLICT]:
-                self.patient[_CONFLICT] = True
-                return [_line("identity_conflict", entry, differs=name)]
-        return []
-
-    def write(self, statements: _Statements, cursor: Cursor) -> None:
-        """Write what `take` noted; nothing if it took nothing."""
-        if self.last_received_at is not None:
-            news = {"uid": self.uid, "last_received_at": self.last_received_at, "is_open": True}
-            statements.change_study.run(cursor, self.patient | news)
-
-
-def _new_study(entry: Entry) -> dict[str, Any]:
-    header = entry.header
-    return {
-        "study_instance_uid": header.study_instance_uid,
-        "patient_id": header.patient_id,
-        "issuer": header.issuer,
-        "patient_name": header.patient_name,
-        "birth_date": header.birth_date,
-        "accession_number": header.accession_number,
-        "description": header.study_description,
-        "study_date": header.study_date,
-        "order_priority": header.order_priority,
-        "received_at": entry.received_at,
-        "last_received_at": entry.received_at,
-        **_NEW_STUDY,
-    }
-
-
 def _instance(entry: Entry, *, is_conflict: bool, is_ours: bool) -> dict[str, Any]:
     header, stored = entry.header, entry.stored
     return {
@@ -294,17 +207,3 @@ def _instance(entry: Entry, *, is_conflict: bool, is_ours: bool) -> dict[str, An
         "is_conflict": is_conflict,
         "is_own": is_ours,
     }
-
-
-def _line(event: str, entry: Entry, **detail: str) -> dict[str, Any]:
-    header = entry.header
-    return audit.line(
-        event,
-        header.study_instance_uid,
-        entry.calling_ae_title,
-        entry.received_at,
-        sop_instance_uid=header.sop_instance_uid,
-        series_instance_uid=header.series_instance_uid,
-        sha256=entry.stored.sha256,
-        **detail,
-    )

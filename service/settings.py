@@ -1,13 +1,18 @@
 """Settings of the service, from the environment (prefix CARTRIAGE_); embedded defaults need none."""
 
 import ipaddress
+import json
 from pathlib import Path
 from typing import Annotated, Literal, Self
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, SecretStr, model_validator
-from pydantic_settings import BaseSettings, SettingsConfigDict
+from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
+from rules.anatomy import Role
+from rules.routing import Cargo
+from service.context_feed.feed_settings import FhirFeed, Hl7Feed
 from service.destinations import AETitle, AnyDestination, Destination, Subscriber, Tls, checked_ae_title
+from service.oidc.settings import Oidc
 
 __all__ = ["AETitle", "Destination", "Settings"]
 
@@ -15,6 +20,9 @@ WEB_FILE = "web.json"
 """Where the web pages listen, in the data folder, while they do."""
 DICOMWEB_FILE = "dicomweb.json"
 """The same of the process that takes objects over the web."""
+LEAST_RETENTION_DAYS = 60
+"""A study is decided again for 30 days after it came (service/assembly.py): its images stay for twice as long at least."""
+LEAST_EVENT_DAYS = 365
 
 
 class Step(BaseModel):
@@ -27,6 +35,8 @@ class Step(BaseModel):
     """Minutes since the result was there."""
     tell: str = Field(min_length=1, max_length=64)
     """As in `neuroradiologist on call`."""
+    by: tuple[str, ...] = ()
+    """Names of destinations that carry the notice: mail, webhook, HL7 or FHIR. Empty: only the pages and the trail show the step."""
 
 
 class WebSender(BaseModel):
@@ -38,6 +48,16 @@ class WebSender(BaseModel):
     """The name by which routes and the trail know it."""
     token: SecretStr = Field(min_length=16)
     """Its bearer token."""
+
+
+class Forward(BaseModel):
+    """What a sender stores here goes on, as it comes, to destinations."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    sender: AETitle
+    to: tuple[str, ...] = Field(min_length=1)
+    """Names of destinations."""
 
 
 def _loopback(host: str) -> bool:
@@ -53,6 +73,11 @@ def _peer(value: str) -> str:
     if at:
         ipaddress.ip_network(network.strip(), strict=False)
     return checked_ae_title(title) + (f"@{network.strip()}" if at else "")
+
+
+def _maybe_json(value: object) -> object:
+    """An empty variable of the environment stands for nothing."""
+    return (json.loads(value) if value else None) if isinstance(value, str) else value
 
 
 OptionalPath = Annotated[Path | None, BeforeValidator(lambda value: value or None)]
@@ -112,7 +137,15 @@ class Settings(BaseSettings):
     """A study is settled when nothing arrived for this long, whatever is still missing."""
     settle_after_s: float = Field(default=2.0, ge=0)
     """A study that is whole by evidence is settled when nothing arrived for this long."""
+    series_quiet_s: float = Field(default=3.0, gt=0)
+    """A series is taken for whole, to begin with its analysis, when nothing of it arrived for this long."""
+    required_series: tuple[Role, ...] = ()
+    """Roles of the series that every study of the site's protocol has; a study that has all of them is whole by evidence. Empty: no such evidence."""
+    is_provisional: bool = True
+    """Whether a study that still arrives gets a provisional result from its first sufficient series."""
     destinations: tuple[AnyDestination, ...] = ()
+    forward: tuple[Forward, ...] = ()
+    """Which sender's objects are passed on at once, byte for byte, to which destinations."""
     routing: OptionalPath = None
     """The site's own routing.yaml; empty is every result to every destination."""
     commitment_peers: tuple[Destination, ...] = ()
@@ -158,10 +191,20 @@ class Settings(BaseSettings):
     """PEM files of our own TLS."""
     web_idle_min: float = Field(default=30.0, gt=0)
     """A person who does nothing for this long has to sign in again; after 12 h in any case."""
+    oidc: Annotated[Oidc | None, BeforeValidator(lambda value: value or None)] = None
+    """The site's identity provider (OpenID Connect); empty is none."""
+    local_sign_in: Literal["everybody", "administrators", "nobody"] = "everybody"
+    """Who may sign in with a password of this service: `administrators` is the emergency access beside an identity provider."""
     viewer_url: str = Field(default="", pattern=r"^$|^https?://.*\{study\}")
     """The site's own viewer, as in https://pacs/ohif/viewer?StudyInstanceUIDs={study}; empty shows no link."""
     escalation: tuple[Step, ...] = ()
     """The ladder for alerts that nobody acknowledges; empty escalates nothing."""
+    context_hl7: Annotated[Hl7Feed | None, NoDecode, BeforeValidator(_maybe_json)] = None
+    """A port for HL7 v2 messages that tell of the clinical context; empty listens nowhere."""
+    context_fhir: Annotated[FhirFeed | None, NoDecode, BeforeValidator(_maybe_json)] = None
+    """A FHIR R4 server that is asked for the clinical context; empty asks none."""
+    context_map: OptionalPath = None
+    """The site's own codes for the context (docs/context.md); empty is the packaged mapping."""
     audit_anchors: OptionalPath = None
     """File, on a medium that the database's owner cannot change, that the end of the trail is written to each hour."""
     audit_syslog: str = Field(
@@ -170,6 +213,13 @@ class Settings(BaseSettings):
     """Receiver of DICOM audit messages, as in tls://arr.hospital.example:6514 (RFC 5425) or udp://10.0.0.9:514 (RFC 5426); empty is none."""
     audit_syslog_tls: Tls = Tls()
     """Over TLS: whom we trust, and our own certificate."""
+
+    retention_days: int = Field(default=0, ge=0)
+    """Images of finished studies that are older are deleted; 0 keeps them, and less than 60 is refused."""
+    retention_event_days: int = Field(default=0, ge=0)
+    """Older events of the trail are written to `retention_archive` and removed; 0 keeps them, and less than 365 is refused."""
+    retention_archive: OptionalPath = None
+    """Folder of the events that were removed."""
 
     site_policy: OptionalPath = None
     """Folder of the site's overlay on the policy (docs/policy.md); the workers need the same."""
@@ -181,6 +231,16 @@ class Settings(BaseSettings):
         given = (self.tls_certificate, self.tls_key, self.tls_authorities)
         if any(given) and not all(given):
             raise ValueError("TLS needs a certificate, its key and the authorities of the peers")
+        return self
+
+    @model_validator(mode="after")
+    def _forward_leads_somewhere(self) -> Self:
+        takers = {one.name: one for one in self.destinations if Cargo.ORIGINALS in one.takes}
+        for one in self.forward:
+            if unknown := set(one.to) - takers.keys():
+                raise ValueError(f"forward: no destination for objects is named {', '.join(sorted(unknown))}")
+            if any(getattr(takers[name], "ae_title", None) == one.sender for name in one.to):
+                raise ValueError(f"forward: {one.sender} would get back what it sends")
         return self
 
     @model_validator(mode="after")
@@ -198,6 +258,34 @@ class Settings(BaseSettings):
             raise ValueError(
                 "off loopback the web pages need web_certificate and web_key, or a proxy with TLS (web_url=https://…)"
             )
+        return self
+
+    @model_validator(mode="after")
+    def _retention_is_safe(self) -> Self:
+        for name, days, least in (
+            ("retention_days", self.retention_days, LEAST_RETENTION_DAYS),
+            ("retention_event_days", self.retention_event_days, LEAST_EVENT_DAYS),
+        ):
+            if 0 < days < least:
+                raise ValueError(f"{name} is 0 or at least {least}")
+        if self.retention_event_days and self.retention_archive is None:
+            raise ValueError("retention_event_days needs retention_archive, a folder for the events that go")
+        return self
+
+    @model_validator(mode="after")
+    def _ladder_leads_somewhere(self) -> Self:
+        ways = {one.name for one in self.destinations if one.kind in ("mail", "webhook", "hl7", "fhir")}
+        lost = {name for step in self.escalation for name in step.by} - ways
+        if lost:
+            raise ValueError(
+                f"escalation: no mail, webhook, HL7 or FHIR destination is named {', '.join(sorted(lost))}"
+            )
+        return self
+
+    @model_validator(mode="after")
+    def _somebody_gets_in(self) -> Self:
+        if self.local_sign_in == "nobody" and self.oidc is None:
+            raise ValueError("without oidc nobody could sign in")
         return self
 
     @property

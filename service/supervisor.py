@@ -12,6 +12,7 @@ from rules.policy import PolicyError
 from service.accounts import create_first
 from service.broker import clear_socket, is_answering
 from service.children import Popen, ask_to_end, end, kill_group, spawn, words_of
+from service.context_feed.taking import map_in_force
 from service.courier import make_app
 from service.errors import ServiceError
 from service.gate import policy_in_force
@@ -195,6 +196,7 @@ def _check_policy(settings: Settings) -> None:
     """A policy that must not be used is told before anything is started."""
     try:
         policy_in_force(settings.site_policy)
+        map_in_force(settings.context_map)
     except PolicyError as error:
         raise StartError(f"policy: {error}") from error
 

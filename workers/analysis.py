@@ -1,12 +1,13 @@
 """All checks on the images of one study: each gets what it asked for, and what it lacks becomes NotAssessed."""
 
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from functools import partial
 
 from rules.anatomy import Role
 from rules.findings import Finding, Lesion, Why
 from rules.identity import digest_of
+from rules.provisional import awaiting
 from workers.checks.check import Check, Inputs, Lack
 from workers.checks.result import CheckResult
 from workers.errors import CannotAssess
@@ -20,6 +21,13 @@ class Analysis:
 
     results: Mapping[str, CheckResult]
     placed: Mapping[Role, Placed | Lack]
+    identities: Mapping[str, str] = field(default_factory=dict)
+    """Digest of all that a check's result is made from, by its name."""
+
+    def awaiting(self) -> "Analysis":
+        """The same of a study that still arrives: what is missing may come."""
+        results = {name: replace(one, findings=awaiting(one.findings)) for name, one in self.results.items()}
+        return replace(self, results=results)
 
     @property
     def findings(self) -> tuple[Finding, ...]:
@@ -54,7 +62,7 @@ def analyse(
         before = partial(_earlier, compared, check, checks, age) if compared else None
         run = partial(_run, check, images, Inputs({}, found=found, age=age), before)
         results[check.name] = images.stages.recall(check.name, identity, run)
-    return Analysis(results, placed)
+    return Analysis(results, placed, identities)
 
 
 def silent(checks: Sequence[Check], why: Why, detail: str) -> Analysis:
@@ -86,13 +94,30 @@ def _earlier(images: Images, check: Check, checks: Sequence[Check], age: int | N
     return Inputs(_scans(check, images)[0], found=found)
 
 
-def _scans(check: Check, images: Images) -> tuple[dict[Role, Scan], dict[Role, Lack]]:
+@dataclass(frozen=True, slots=True, eq=False)
+class _Scans(Mapping[Role, Scan]):
+    """Scans that are laid when a check looks at them: of series that stand in for each other it looks at one."""
+
+    images: Images
+    roles: tuple[Role, ...]
+
+    def __getitem__(self, role: Role) -> Scan:
+        if role not in self.roles:
+            raise KeyError(role)
+        return self.images.scan(role)
+
+    def __contains__(self, role: object) -> bool:
+        return role in self.roles
+
+    def __iter__(self) -> Iterator[Role]:
+        return iter(self.roles)
+
+    def __len__(self) -> int:
+        return len(self.roles)
+
+
+def _scans(check: Check, images: Images) -> tuple[Mapping[Role, Scan], dict[Role, Lack]]:
     """The series that a check asked for, and why the others are not there."""
-    scans, lacking = {}, {}
-    for role in check.roles:
-        placed = images.placed(role)
-        if isinstance(placed, Lack):
-            lacking[role] = placed
-        else:
-            scans[role] = images.scan(role)
-    return scans, lacking
+    placed = {role: images.placed(role) for role in check.roles}
+    lacking = {role: place for role, place in placed.items() if isinstance(place, Lack)}
+    return _Scans(images, tuple(role for role in check.roles if role not in lacking)), lacking

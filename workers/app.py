@@ -3,7 +3,7 @@
 from celery import Celery
 from kombu import Queue
 
-from rules.messages import WORKER_QUEUE
+from rules.messages import WARM_QUEUE, WORKER_QUEUE
 from workers.settings import WorkerSettings
 
 _VISIBILITY_MARGIN_S = 600
@@ -17,7 +17,7 @@ def make_app(settings: WorkerSettings) -> Celery:
         accept_content=["json"],
         task_serializer="json",
         task_ignore_result=True,
-        task_queues=[Queue(WORKER_QUEUE)],
+        task_queues=[Queue(WORKER_QUEUE), Queue(WARM_QUEUE)],
         task_default_queue=WORKER_QUEUE,
         task_acks_late=True,
         task_reject_on_worker_lost=True,
@@ -30,6 +30,8 @@ def make_app(settings: WorkerSettings) -> Celery:
         broker_connection_retry_on_startup=True,
         broker_transport_options={
             "visibility_timeout": settings.task_hard_limit_s + _VISIBILITY_MARGIN_S,
+            # By name: what is owed before what is only worth doing in time.
+            "queue_order_strategy": "sorted",
             "socket_timeout": 30,
             "socket_connect_timeout": 10,
         },

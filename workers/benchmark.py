@@ -41,6 +41,8 @@ class Run:
     """From files to decision and reports, without the start of Python."""
     process_seconds: float
     """With the start of Python and its libraries, which a worker pays once."""
+    cpu_seconds: float
+    """Processor time of all threads and children between files and reports: what the load of the machine changes least."""
     peak_gb: float
     """Most resident memory of the process and all its children together."""
     stages: dict[str, float]
@@ -158,7 +160,7 @@ def _document(bench: Bench) -> dict[str, Any]:
 
 def walk_here(study: Path, out: Path, cache: Path) -> None:
     """Triage a study in this process and leave times in bench.json."""
-    start = time.monotonic()
+    start, before = time.monotonic(), sum(os.times()[:4])
     triaged = triage_folder(
         study, out, PatientContext(is_cart_recipient=True), load(), Cache(cache), now=datetime.now(UTC)
     ).triaged
@@ -168,6 +170,7 @@ def walk_here(study: Path, out: Path, cache: Path) -> None:
         stages[stage.stage] = round(stages.get(stage.stage, 0.0) + stage.seconds, 3)
     told = {
         "seconds": round(seconds, 2),
+        "cpu_seconds": round(sum(os.times()[:4]) - before, 2),
         "stages": stages,
         "cached": sorted({stage.stage for stage in triaged.stages if stage.is_cached}),
         "priority": triaged.decision.priority,

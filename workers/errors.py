@@ -17,6 +17,10 @@ class RetryableError(Exception):
     """Trouble that passes, such as a disk or a network; the task is tried again later."""
 
 
+class GaveWay(Exception):  # noqa: N818 - no error: something more urgent waits
+    """A warm-up ended because a study waits for a worker."""
+
+
 class PolicyMismatchError(RetryableError):
     """Service and worker have different policies installed; the job waits for a worker that has the right one."""
 

@@ -7,6 +7,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from rules.findings import Measured
+from rules.identity import digest_of
 from workers.analysis import Analysis
 from workers.checks.result import CheckResult
 from workers.figures.mosaic import MARGIN_MM
@@ -15,6 +16,7 @@ from workers.images import Images
 from workers.imaging.scan import Scan
 from workers.reports.content import KeySlice
 from workers.reports.involvement import amount, in_turn
+from workers.versions import drawing_digest
 
 AT_MOST = 6
 """More would be a copy of the series."""
@@ -27,11 +29,20 @@ _SHOWN = (0.5, 99.7)
 
 def key_slices(images: Images, analysis: Analysis) -> tuple[KeySlice, ...]:
     """At most `AT_MOST` slices, each check in turn; a slice that two checks chose of one series is shown once."""
-    found = [one for name, result in analysis.results.items() for one in _of_check(images, name, result)]
+    found = [one for name in analysis.results for one in _kept(images, name, analysis)]
     shown: dict[tuple[str, str], KeySlice] = {}
     for one in in_turn(found, lambda one: one.check):
         shown.setdefault((one.series, one.place), one)
     return tuple(shown.values())[:AT_MOST]
+
+
+def _kept(images: Images, name: str, analysis: Analysis) -> tuple[KeySlice, ...]:
+    """The slices of one check, out of the cache where its result came from there: its series need not be read and laid again."""
+    result, identity = analysis.results[name], analysis.identities.get(name)
+    if identity is None or result.mask is None:
+        return tuple(_of_check(images, name, result))
+    digest = digest_of([identity, drawing_digest()])
+    return images.stages.recall(f"slices {name}", digest, lambda: tuple(_of_check(images, name, result)))
 
 
 def _amount(result: CheckResult) -> float:

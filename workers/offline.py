@@ -13,7 +13,7 @@ from pydicom import Dataset, dcmread
 
 from rules.codec import to_plain
 from rules.context import PatientContext
-from rules.identity import digest_of, input_digest, job_id
+from rules.identity import digest_of, input_digest, job_id, whole_inputs
 from rules.messages import (
     Basis,
     Completeness,
@@ -134,7 +134,7 @@ def _compared(ready: StudyReady, earlier: EarlierStudy, policy: Policy) -> Study
     """The same study beside an earlier one: another input, so another job."""
     if earlier.study_instance_uid == ready.study_instance_uid:
         raise FolderError("the baseline is the study itself")
-    inputs = digest_of([input_digest(ready.instances), input_digest(earlier.instances)])
+    inputs = whole_inputs(input_digest(ready.instances), earlier, ready.state)
     clocks = digest_of([ready.context, (ready.requested_at, ready.context_clock)])
     job = job_id(ready.study_instance_uid, inputs, clocks, policy.digest)
     return replace(ready, earlier=earlier, job_id=job)

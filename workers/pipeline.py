@@ -17,7 +17,7 @@ from rules.decision import Decision
 from rules.facts import Case, Earlier, LastResult
 from rules.findings import Finding, Measured, Why
 from rules.identity import digest_of
-from rules.messages import SeriesUse, StudyReady, StudyTriaged
+from rules.messages import ResultState, SeriesUse, StudyReady, StudyTriaged
 from rules.policy import Policy
 from workers.analysis import Analysis, analyse, silent
 from workers.cache import Cache
@@ -89,6 +89,8 @@ def triage(
     images = Images(series, ready.instances, stages)
     with measuring_by(policy.measurements):
         result = _failed(failure) if failure else _analysed(ready, places, images, headers)
+        if ready.state is ResultState.PROVISIONAL:
+            result = result.awaiting()
         if show:
             show(images, result)
     with stages.timed("decide"):
@@ -161,6 +163,8 @@ def case_of(ready: StudyReady, headers: Sequence[Dataset], result: Analysis) -> 
         last_result=LastResult(last.study_date, last.findings) if last else None,
         identity_mismatch=ready.identity_mismatch,
         earlier_priority=ready.earlier_priority,
+        is_arriving=ready.state is ResultState.PROVISIONAL,
+        is_after_provisional=ready.supersedes is ResultState.PROVISIONAL,
     )
 
 

@@ -17,6 +17,8 @@ class Stages:
     """A stopwatch over the stages of one study, with the cache behind the costly ones."""
 
     cache: Cache
+    before: Callable[[], None] = lambda: None
+    """Asked before each stage that is computed; what it raises ends the walk between two stages."""
     times: list[StageTime] = field(default_factory=list)
     _inner: list[float] = field(default_factory=lambda: [0.0])
     """Seconds of the stages inside each of the running ones, which are not counted twice."""
@@ -36,5 +38,10 @@ class Stages:
 
     def recall(self, stage: str, digest: str, compute: Callable[[], T]) -> T:
         """Time a stage whose result the cache may hold (see Cache.recall)."""
+
+        def computed() -> T:
+            self.before()
+            return compute()
+
         with self.timed(stage):
-            return self.cache.recall(stage, digest, compute)
+            return self.cache.recall(stage, digest, computed)

@@ -1,32 +1,45 @@
-"""The task of a worker: one study in, its result out, whatever happens in between."""
+"""The tasks of a worker: one study in, its result out, whatever happens in between; and work ahead of a study that still arrives."""
 
 import fcntl
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
-from functools import cache
+from functools import cache, partial
 from pathlib import Path
 from typing import Any
 
 import structlog
-from celery import Celery
+from celery import Celery, Task
 from celery.exceptions import SoftTimeLimitExceeded
 
 from rules.codec import from_plain, to_plain
 from rules.findings import Why
-from rules.messages import COURIER_QUEUE, STUDY_TRIAGED, TRIAGE_STUDY, StudyReady, StudyTriaged
+from rules.messages import (
+    COURIER_QUEUE,
+    SERIES_RECOGNISED,
+    STUDY_TRIAGED,
+    TRIAGE_STUDY,
+    WARM_QUEUE,
+    WARM_SERIES,
+    WORKER_QUEUE,
+    SeriesReady,
+    SeriesRecognised,
+    StudyReady,
+    StudyTriaged,
+)
 from rules.policy import Policy
 from rules.site import load_policy
 from workers.cache import Cache
-from workers.errors import PolicyMismatchError
+from workers.errors import GaveWay, PolicyMismatchError
 from workers.pipeline import Places, triage
 from workers.settings import WorkerSettings
+from workers.warming import warm
 
 _log = structlog.get_logger()
 
 
 def register(app: Celery, settings: WorkerSettings) -> None:
-    """Give the application its one task."""
+    """Give the application its tasks: triage a study, and warm the cache for one that still arrives."""
 
     @app.task(name=TRIAGE_STUDY, shared=False)
     def triage_study(message: dict[str, Any]) -> None:
@@ -40,6 +53,46 @@ def register(app: Celery, settings: WorkerSettings) -> None:
             # Celery's own line would quote the message; the courier rings again, and a person sees where it ends.
             _log.exception("triage_not_answered")
             raise
+
+    # Taken from the queue only when it ends, so that no study waits in the hands of a busy worker; but never handed out again: what
+    # kills its process must not come back.
+    @app.task(
+        name=WARM_SERIES,
+        bind=True,
+        shared=False,
+        reject_on_worker_lost=False,
+        soft_time_limit=settings.task_soft_limit_s,
+    )
+    def warm_series(task: Task, message: dict[str, Any]) -> None:
+        if task.request.delivery_info.get("redelivered"):
+            return
+        try:
+            ready = from_plain(SeriesReady, message)
+            with structlog.contextvars.bound_contextvars(study_instance_uid=ready.study_instance_uid):
+                _warm(app, settings, ready)
+        except Exception as error:
+            _log.warning("warming_failed", error=type(error).__name__)
+
+
+def _warm(app: Celery, settings: WorkerSettings, ready: SeriesReady) -> None:
+    def tell(told: SeriesRecognised) -> None:
+        app.send_task(SERIES_RECOGNISED, args=[to_plain(told)], queue=COURIER_QUEUE)
+
+    try:
+        stages = warm(ready, settings, _policy(settings.site_policy), tell, partial(_give_way, app))
+    except GaveWay:
+        # What is in the cache stays; the rest is tried again when no study waits.
+        app.send_task(WARM_SERIES, args=[to_plain(ready)], queue=WARM_QUEUE, expires=ready.until)
+        _log.info("warming_gave_way")
+    else:
+        _log.info("warmed", seconds=round(sum(one.seconds for one in stages.times), 1))
+
+
+def _give_way(app: Celery) -> None:
+    """Raises GaveWay if a study waits for a worker."""
+    with app.connection_for_read() as connection:
+        if connection.default_channel.client.llen(WORKER_QUEUE):
+            raise GaveWay
 
 
 def _answer(app: Celery, settings: WorkerSettings, ready: StudyReady) -> None:

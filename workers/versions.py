@@ -10,16 +10,30 @@ from workers.reports.content import Device
 
 _MEASURING = ("imaging", "checks", "models")
 """Packages whose code and data the measurements depend on."""
+_DRAWING = ("figures", "key_slices.py", "reports")
+"""Code that the pictures of the key slices depend on, beside the measuring code."""
 _LIBRARIES = ("numpy", "scipy", "SimpleITK", "onnxruntime", "highdicom", "pydicom")
 
 
 @cache
 def code_digest() -> str:
     """SHA-256 over the measuring code and its data files, hexadecimal; with the policy's measurements it fixes every measurement."""
+    return _digest(_MEASURING)
+
+
+@cache
+def drawing_digest() -> str:
+    """SHA-256 over the code that draws key slices, hexadecimal."""
+    return _digest(_DRAWING)
+
+
+def _digest(places: tuple[str, ...]) -> str:
+    """Over all files of some packages and modules of ours."""
     digest = hashlib.sha256()
     home = Path(__file__).parent
-    for package in _MEASURING:
-        for file in sorted((home / package).rglob("*")):
+    for place in places:
+        files = [home / place] if place.endswith(".py") else sorted((home / place).rglob("*"))
+        for file in files:
             if file.is_file() and "__pycache__" not in file.parts:
                 digest.update(file.relative_to(home).as_posix().encode())
                 digest.update(file.read_bytes())

@@ -226,10 +226,16 @@ def _alert(kind: Code) -> Callable[[Told], Iterator[Message]]:
     return tell
 
 
+_REFUSED = {
+    "sign_in_failed": "name or password is wrong",
+    "sign_in_refused": "the identity provider's answer let nobody in",
+}
+
+
 def _authentication(kind: Code) -> Callable[[Told], Iterator[Message]]:
     def tell(told: Told) -> Iterator[Message]:
         """A.5.3.12."""
-        failure = "name or password is wrong" if told.event.event == "sign_in_failed" else ""
+        failure = _REFUSED.get(told.event.event, "")
         yield _message(
             told,
             Code.USER_AUTHENTICATION,
@@ -243,9 +249,15 @@ def _authentication(kind: Code) -> Callable[[Told], Iterator[Message]]:
     return tell
 
 
+_REFUSED = {"sign_in_failed": "name or password is wrong", "api_token_refused": "token lets nobody in"}
 TOLD: Mapping[str, Callable[[Told], Iterator[Message]]] = {
     "account_created": _alert(Code.USER_SECURITY_CHANGED),
     "account_deactivated": _alert(Code.USER_SECURITY_CHANGED),
+    "api_token_issued": _alert(Code.USER_SECURITY_CHANGED),
+    "api_token_refused": _authentication(Code.LOGIN),
+    "api_token_revoked": _alert(Code.USER_SECURITY_CHANGED),
+    "account_readmitted": _alert(Code.USER_SECURITY_CHANGED),
+    "account_roles_changed": _alert(Code.USER_SECURITY_CHANGED),
     "application_started": _activity(Code.APPLICATION_START),
     "application_stopped": _activity(Code.APPLICATION_STOP),
     "association_rejected": _rejected,
@@ -261,6 +273,7 @@ TOLD: Mapping[str, Callable[[Told], Iterator[Message]]] = {
     "report_stored": _sent,
     "report_stored_with_warning": _sent,
     "sign_in_failed": _authentication(Code.LOGIN),
+    "sign_in_refused": _authentication(Code.LOGIN),
     "signed_in": _authentication(Code.LOGIN),
     "signed_out": _authentication(Code.LOGOUT),
     "site_policy_in_force": _alert(Code.SOFTWARE_CONFIGURATION),

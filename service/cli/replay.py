@@ -98,6 +98,7 @@ def _note(session: Session, results: Sequence[Replayed]) -> None:
             why_not=one.why_not,
             faults=one.faults,
             differences=[f"{found.where}: {found.field}" for found in one.differences],
+            purged=one.purged,
             policy=one.policy,
             installed_policy=one.installed,
         )
@@ -118,6 +119,12 @@ def _print(console: Console, results: Sequence[Replayed]) -> None:
         if one.policy:
             by = f"{one.policy.name} {one.policy.version}, sha256 {one.policy.digest[:16]}"
             console.print(Text(f"  by {by}; {_software(one)}", style="dim"))
+        if one.purged:
+            console.print(
+                Text(
+                    f"  {one.purged}; the decision is replayed from its stored findings", style="bold yellow"
+                )
+            )
         for fault in one.faults:
             console.print(Text(f"  {fault}", style="bold red"))
         if one.differences:

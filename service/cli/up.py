@@ -95,6 +95,12 @@ def _summary(supervisor: Supervisor, *, wants_worker: bool) -> Table:
     table.add_row("receives", f"{settings.ae_title} at {host}:{port} (C-STORE, C-ECHO)")
     table.add_row("from", _senders(settings))
     table.add_row("sends to", _destinations(settings))
+    if settings.context_hl7:
+        table.add_row("context", f"HL7 v2 (MLLP) at {settings.context_hl7.host}:{settings.context_hl7.port}")
+    if settings.context_fhir:
+        table.add_row(
+            "context", f"asked of {settings.context_fhir.url} every {settings.context_fhir.every_s:g} s"
+        )
     table.add_row("pages", supervisor.web_address)
     if supervisor.first_password:
         table.add_row("", f"first sign-in: admin, {supervisor.first_password} (works once, shown only now)")

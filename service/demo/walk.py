@@ -125,6 +125,7 @@ class Demo:
             peers=(),
             destinations=(pacs.destination,),
             quiet_time_s=_QUIET_TIME_S,
+            is_provisional=False,  # its scanner sends all series at once
             ring_again_s=_ANALYSIS_LIMIT_S,
         )
         supervisor = self.supervisor = Supervisor(settings, self.narrator.line)

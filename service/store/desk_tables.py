@@ -2,7 +2,7 @@
 
 from datetime import date, datetime
 
-from sqlalchemy import CheckConstraint, ForeignKey, Index, String, Text
+from sqlalchemy import CheckConstraint, ForeignKey, Index, String, Text, UniqueConstraint
 from sqlalchemy.orm import Mapped, mapped_column
 
 from service.store.tables import DIGEST, UID, Base
@@ -123,10 +123,13 @@ class Account(Base):
     """A person who may sign in."""
 
     __tablename__ = "account"
+    __table_args__ = (Index("ix_account_subject", "issuer", "subject", unique=True),)
 
     name: Mapped[str] = mapped_column(_NAME, primary_key=True)
     full_name: Mapped[str] = mapped_column(String(128))
-    password_hash: Mapped[str] = mapped_column(String(256), comment="argon2id")
+    password_hash: Mapped[str] = mapped_column(String(256), comment="argon2id; empty: has none")
+    issuer: Mapped[str] = mapped_column(String(255), default="", comment="identity provider, else empty")
+    subject: Mapped[str | None] = mapped_column(String(255), comment="whom the issuer means; null if local")
     roles: Mapped[list[str]]
     must_change: Mapped[bool] = mapped_column(comment="the password was given once and has to be changed")
     is_active: Mapped[bool]
@@ -144,6 +147,48 @@ class SignIn(Base):
     form_token: Mapped[str] = mapped_column(_NAME, comment="what each of its forms has to carry")
     began_at: Mapped[datetime]
     seen_at: Mapped[datetime]
+
+
+class SavedView(Base):
+    """Filters and search of the reading list that somebody named."""
+
+    __tablename__ = "saved_view"
+    __table_args__ = (UniqueConstraint("account_name", "name"),)
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    account_name: Mapped[str] = mapped_column(ForeignKey("account.name"))
+    name: Mapped[str] = mapped_column(_NAME)
+    show: Mapped[str] = mapped_column(String(16))
+    priority: Mapped[str] = mapped_column(String(2), comment="empty is all")
+    text: Mapped[str] = mapped_column(_NAME, comment="what was searched for")
+    created_at: Mapped[datetime]
+
+
+class ApiToken(Base):
+    """What lets another system use the REST interface. Its secret is known to that system only."""
+
+    __tablename__ = "api_token"
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    name: Mapped[str] = mapped_column(_NAME, unique=True)
+    digest: Mapped[str] = mapped_column(DIGEST, unique=True, comment="SHA-256 of the secret")
+    roles: Mapped[list[str]]
+    created_by: Mapped[str] = mapped_column(_NAME)
+    created_at: Mapped[datetime]
+    expires_at: Mapped[datetime]
+    used_at: Mapped[datetime | None]
+    revoked_at: Mapped[datetime | None]
+
+
+class SignInBegun(Base):
+    """A sign-in that goes on at the identity provider; gone once the browser came back."""
+
+    __tablename__ = "sign_in_begun"
+
+    state_digest: Mapped[str] = mapped_column(DIGEST, primary_key=True)
+    browser_digest: Mapped[str] = mapped_column(DIGEST, comment="of the secret in the browser's cookie")
+    next_path: Mapped[str] = mapped_column(Text)
+    began_at: Mapped[datetime]
 
 
 class AuditFeed(Base):

@@ -11,6 +11,7 @@ from starlette.exceptions import HTTPException
 from starlette.staticfiles import StaticFiles
 
 from service.errors import ServiceError, StoreUnavailableError
+from service.oidc.provider import provider_of
 from service.web.guard import BadRequestError, Headers, NotAllowedError, SignInNeededError
 from service.web.house import House
 from service.web.pages import problem
@@ -19,7 +20,9 @@ from service.web.routes import (
     api,
     audit,
     cohort,
+    fhir,
     live,
+    oidc,
     operations,
     performance,
     signing_in,
@@ -31,6 +34,7 @@ _STATIC = Path(__file__).parent / "static"
 _API = "/api/"
 _ROUTERS = (
     signing_in.router,
+    oidc.router,
     worklist.router,
     live.router,
     studies.router,
@@ -52,11 +56,13 @@ def make_app(house: House) -> FastAPI:
         redoc_url=None,
     )
     app.state.house = house
+    app.state.provider = provider_of(house.settings)
     app.add_middleware(Headers, house=house)
     app.mount("/static", StaticFiles(directory=_STATIC), name="static")
     for router in _ROUTERS:
         app.include_router(router, include_in_schema=False)
     app.include_router(api.router)
+    app.include_router(fhir.router)
     for error, answer in _ANSWERS.items():
         app.add_exception_handler(error, answer)
     return app

@@ -6,12 +6,13 @@ from typing import Annotated
 from urllib.parse import urlsplit
 
 from fastapi import Depends, Request
+from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
 from starlette.datastructures import MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from service.accounts import Right
 from service.web.house import House, Person, house_of, now
-from service.web.signing_in import cookie_name, person_of
+from service.web.signing_in import cookie_name, machine_of, person_of
 
 _HEADERS = {
     "content-security-policy": (
@@ -26,6 +27,7 @@ _HEADERS = {
     "permissions-policy": "camera=(), geolocation=(), microphone=(), payment=(), usb=()",
 }
 _TLS_ONLY = {"strict-transport-security": "max-age=31536000"}
+_BEARER = HTTPBearer(auto_error=False, description="an API token; a browser's session cookie does as well")
 _SAFE = frozenset({"GET", "HEAD", "OPTIONS"})
 MAX_BODY = 2_000_000
 """The longest request that is read, in bytes: a registry file."""
@@ -108,12 +110,16 @@ async def _answer(refusal: tuple[int, str], send: Send) -> None:
     await send({"type": "http.response.body", "body": words.encode()})
 
 
-def anybody(request: Request) -> Person | None:
-    """Who asks, if they are signed in."""
+def anybody(
+    request: Request, bearer: Annotated[HTTPAuthorizationCredentials | None, Depends(_BEARER)]
+) -> Person | None:
+    """Who asks, if they are signed in; at the REST interface also a system with its token."""
     house = house_of(request)
     address = request.client.host if request.client else "unknown"
     if not house.requests.count(address):
         raise BadRequestError("Too many requests. Wait a minute.", 429)
+    if bearer is not None and request.url.path.startswith("/api/"):
+        return machine_of(house, request.headers["authorization"], address, now())
     return person_of(house, request.cookies.get(cookie_name(house), ""), now())
 
 
@@ -130,7 +136,7 @@ def needs(right: Right) -> Callable[..., Awaitable[Person]]:
             raise NotAllowedError
         if found.must_change and right is not Right.SIGNED_IN:
             raise SignInNeededError
-        if request.method not in _SAFE:
+        if request.method not in _SAFE and not found.is_machine:  # no browser sends a bearer token by itself
             await _expect_token(request, found)
         return found
 

@@ -55,7 +55,7 @@ class House:
 
 @dataclass(frozen=True, slots=True)
 class Person:
-    """Somebody who is signed in."""
+    """Somebody who is signed in, or a system with its token."""
 
     name: str
     full_name: str
@@ -64,6 +64,10 @@ class Person:
     form_token: str
     token_digest: str
     must_change: bool
+    is_machine: bool = False
+    """Another system, with an API token."""
+    has_password: bool = True
+    """False for somebody from the identity provider."""
 
     def may(self, right: str) -> bool:
         """For the templates."""

@@ -1,5 +1,6 @@
 """Pages from templates, with what each of them shows around its content."""
 
+from functools import cache
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -27,6 +28,8 @@ def _environment() -> Environment:
     made.filters.update({name: getattr(words, name) for name in _FILTERS})
     made.globals.update({name: getattr(words, name) for name in _TIMED})
     made.globals["software"] = version("cartriage")
+    # A page of the list shows the same dozen of them in each row.
+    made.globals["badge"] = cache(made.get_template("parts.html").module.badge)  # type: ignore[attr-defined]
     return made
 
 

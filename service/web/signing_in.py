@@ -9,9 +9,11 @@ from sqlalchemy import delete, select
 from sqlalchemy.orm import Session
 from starlette.responses import Response
 
-from service.accounts import is_right, rights_of
+from service.accounts import Role, is_right, rights_of
 from service.audit import record
+from service.settings import Settings
 from service.store.desk_tables import Account, SignIn
+from service.tokens import holder_of
 from service.web.house import House, Person
 
 LONGEST = timedelta(hours=12)
@@ -29,20 +31,24 @@ class Refused:
 
 def sign_in(house: House, name: str, password: str, address: str, now: datetime) -> str | Refused:
     """The token of a new session, or why there is none."""
+    if house.settings.local_sign_in == "nobody":
+        return Refused("Passwords are switched off here.", 403)
     keys = (f"name:{name}", f"address:{address}")
     if any(house.attempts.is_spent(key) for key in keys):
         return Refused("Too many tries. Wait a few minutes.", 429)
     with house.store.session() as session:
         account = session.get(Account, name)
-        if account is None or not is_right(account, password):
+        if not is_right(account, password) or account is None or not is_let_in(house.settings, account):
             # The name as typed may be a password in the wrong field: only a known one is written down.
             actor = name if account else "unknown"
             record(session, "sign_in_failed", None, actor, now, address=address)
             refused = True
         else:
             refused = False
-            token = _begin(session, account, now)
-            record(session, "signed_in", None, name, now, address=address)
+            token = begin_session(session, account, now)
+            is_emergency = house.settings.local_sign_in == "administrators"
+            told = {"address": address, "method": "password", "is_emergency": is_emergency}
+            record(session, "signed_in", None, name, now, **told)
     if refused:
         for key in keys:
             house.attempts.count(key)
@@ -73,6 +79,8 @@ def person_of(house: House, token: str, now: datetime) -> Person | None:
     if found is None:
         return None
     held, account = found
+    if not is_let_in(house.settings, account):
+        return None
     idle = timedelta(minutes=house.settings.web_idle_min)
     if now - held.seen_at > idle or now - held.began_at > LONGEST:
         return None
@@ -86,7 +94,46 @@ def person_of(house: House, token: str, now: datetime) -> Person | None:
         form_token=held.form_token,
         token_digest=digest,
         must_change=account.must_change,
+        has_password=account.subject is None,
     )
+
+
+def machine_of(house: House, authorization: str, address: str, now: datetime) -> Person | None:
+    """The system that a token stands for; None, and a line in the trail, if it lets nobody in."""
+    key = f"token:{address}"
+    if house.attempts.is_spent(key):
+        return None
+    holder = holder_of(house.store, authorization, now)
+    if holder is None:
+        house.attempts.count(key)
+        with house.store.session() as session:
+            record(session, "api_token_refused", None, "unknown", now, address=address)
+        return None
+    return Person(
+        name=holder.name,
+        full_name=holder.name,
+        roles=holder.roles,
+        rights=holder.rights,
+        form_token="",
+        token_digest=holder.digest,
+        must_change=False,
+        is_machine=True,
+    )
+
+
+def is_let_in(settings: Settings, account: Account) -> bool:
+    """Whether the settings open the way that an account comes by."""
+    if account.subject is not None:
+        return settings.oidc is not None and settings.oidc.issuer == account.issuer
+    if settings.local_sign_in == "administrators":
+        return Role.ADMINISTRATOR in account.roles
+    return settings.local_sign_in == "everybody"
+
+
+def inside(target: str) -> str:
+    """Only paths of our own: a link must not lead elsewhere after the sign-in."""
+    is_ours = target.startswith("/") and not target.startswith(("//", "/\\", "/sign-in"))
+    return target if is_ours else "/"
 
 
 def cookie_name(house: House) -> str:
@@ -112,7 +159,8 @@ def digest_of(token: str) -> str:
     return hashlib.sha256(token.encode()).hexdigest()
 
 
-def _begin(session: Session, account: Account, now: datetime) -> str:
+def begin_session(session: Session, account: Account, now: datetime) -> str:
+    """A new session of an account; returns its token."""
     session.execute(delete(SignIn).where(SignIn.began_at < now - LONGEST))
     token = secrets.token_urlsafe(32)
     session.add(

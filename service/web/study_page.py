@@ -19,6 +19,7 @@ from rules.policy import Policy
 from rules.words import family_words, quantity_words, value_words
 from service.audit import trail
 from service.audit_words import lines
+from service.replay import purged_words
 from service.store.desk_tables import Acknowledgement, Assessment, Escalation, WorklistEntry
 from service.store.tables import Delivery, Job, Report, Study
 from service.web.house import House
@@ -71,6 +72,7 @@ def load(session: Session, house: House, uid: str, now: datetime) -> dict[str, A
     triaged, unreadable = _result(done[-1]) if done else (None, False)
     told = list(lines(trail(session, uid)))
     context = _context(study)
+    purged = purged_words(session, uid)
     return {
         "study": study,
         "entry": session.get(WorklistEntry, uid),
@@ -81,7 +83,8 @@ def load(session: Session, house: House, uid: str, now: datetime) -> dict[str, A
         "results": [_summary(job) for job in reversed(done)],
         "accounts": _accounts(house.policy, triaged.decision) if triaged else (),
         "tables": tables(triaged.findings) if triaged else (),
-        "slices": _key_slices(triaged) if triaged else (),
+        "slices": _key_slices(triaged) if triaged and not purged else (),
+        "purged": purged,
         "reports": _reports(session, study),
         "acknowledgements": _of(session, Acknowledgement, uid),
         "assessments": _of(session, Assessment, uid),

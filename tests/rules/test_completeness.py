@@ -31,6 +31,12 @@ def test_a_study_is_whole_by_its_strongest_evidence(received, announced, basis, 
     assert (standing.basis, standing.missing) == (basis, missing)
 
 
+def test_a_series_that_is_announced_twice_has_the_larger_number():
+    steps = [Announcement(MPPS, is_final=True, series={"1": count, "2": 0}) for count in (2, 3, 1)]
+    assert judge({"1": 2}, steps, images={}).missing == ("series 1: 2 of 3 objects",)
+    assert judge({"1": 3}, steps, images={}).basis is MPPS
+
+
 def test_an_archive_is_compared_in_its_image_series_only():
     counted = [Announcement(COUNT, is_final=True, series={"1": 2})]
     assert judge({"1": 2, "8": 1}, counted, images={"1": 2}).basis is COUNT

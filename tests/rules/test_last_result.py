@@ -27,6 +27,7 @@ def test_more_is_told_in_millilitres_and_in_per_cent():
         one = found[subject]
         assert isinstance(one, Measured)
         assert (one.value, one.unit, one.region, one.side) == (value, UNITS[subject.quantity], *THALAMUS[1:])
+        assert one.evidence == measured(THALAMUS, 6.0).evidence
 
 
 @pytest.mark.parametrize(("before", "told"), [(0.99, False), (1.0, True)])

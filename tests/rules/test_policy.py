@@ -4,10 +4,11 @@ from importlib.resources import as_file, files
 from pathlib import Path
 
 import pytest
+import yaml
 
 from rules.conditions import AtLeast, AtMost, ContextAtLeast, ContextAtMost, Cut, leaves
 from rules.findings import UNITS
-from rules.policy import PolicyError, load
+from rules.policy import PolicyError, load, problems
 from rules.urgency import Priority
 
 
@@ -153,3 +154,109 @@ def test_every_number_has_a_source_a_date_and_the_unit_of_its_quantity():
                 assert leaf.cut.source.startswith(("[P]", "knowledge base", "measured", "https://", "doi"))
             if isinstance(leaf, AtLeast | AtMost):
                 assert leaf.cut.unit == UNITS[leaf.subject.quantity]
+
+
+def test_every_file_tells_its_own_first_problem(folder: Path):
+    assert problems() == problems(folder) == ()
+    broken = {
+        "policy.yaml": ("seizure: 72", "seizure: x"),
+        "floors.yaml": ("priority: P1", "priority: P9"),
+        "measurements.yaml": ("value: 620", "value: much"),
+        "wording.yaml": ("interpret:", "interprets:"),
+        "rules/R03_pres.yaml": ("priority: P2", "priority: P9"),
+        "rules/R08_haemorrhage.yaml": ("code: R08", "code: [R08]"),
+    }
+    lines = {name: edit(folder, name, *change) for name, change in broken.items()}
+    edit(folder, "rules/R08_haemorrhage.yaml", "priority: P1", "priority: P9")
+    assert {error.file: error.line for error in problems(folder)} == lines
+    assert [error.file for error in problems(folder)] == list(lines)
+
+
+def test_what_only_the_whole_shows_is_a_problem_too(folder: Path):
+    shutil.copy(folder / "rules/R03_pres.yaml", folder / "rules/R99_copy.yaml")
+    (told,) = problems(folder)
+    assert str(told) == "rules/R99_copy.yaml:1: rule R03 stands in another file too"
+
+
+def test_the_general_part_is_taken_as_it_stands(folder: Path):
+    edit(folder, "policy.yaml", "name: cart_neurotoxicity", "name: ours")
+    general = yaml.safe_load((folder / "policy.yaml").read_text(encoding="utf-8"))
+    policy = load(folder)
+    assert policy.name == "ours"
+    assert (policy.version, policy.approved) == (general["version"], general["approved"])
+    assert policy.order == {key: Priority(value) for key, value in general["order"].items()}
+    assert {key: cut.value for key, cut in policy.targets.items()} == {
+        key: one["value"] for key, one in general["targets"].items()
+    }
+    assert policy.limits.ages.fresh_h == general["fresh_h"]
+    assert policy.limits.ages.counts_h == general["counts_h"]
+    scores = policy.limits.scores
+    assert scores.ice == tuple(sorted(general["ice_grades"].items(), reverse=True))
+    assert scores.capd == tuple(sorted(general["capd_grades"].items(), reverse=True))
+    assert (scores.ice_from_age, scores.capd_below_age) == (
+        general["ice_from_age"],
+        general["capd_below_age"],
+    )
+    assert list(policy.limits.recipient_words) == general["recipient_words"]
+    assert {key: (one.unit, one.source, one.date) for key, one in policy.sources.items()} == {
+        key: (one["unit"], one["source"], one["date"]) for key, one in general["sources"].items()
+    }
+    measured = yaml.safe_load((folder / "measurements.yaml").read_text(encoding="utf-8"))
+    assert {str(key): cut.value for key, cut in policy.measurements.items()} == {
+        f"{check}.{name}": one["value"]
+        for check, several in measured.items()
+        for name, one in several.items()
+    }
+    asked = {
+        leaf.subject
+        for one in policy.conditions()
+        for leaf in leaves(one)
+        if isinstance(leaf, AtLeast | AtMost)
+    }
+    assert policy.needed_findings() == asked
+    assert len(policy.conditions()) > len(policy.rules) + len(policy.floors)
+
+
+GENERAL_PROBLEMS = [
+    ("policy.yaml", "seizure: 72", "seizure: 720", "`seizure` would stop counting before it is stale"),
+    ("policy.yaml", "value: 15, unit: min", "value: 75, unit: min", "P1 would have to wait longer than P2 before it is late"),
+    ("policy.yaml", "  P4: {value: 1440", "  # P4: {value: 1440", "a limit is needed for each of P1, P2, P3, P4"),
+    ("policy.yaml", "counts_h: {unit: h", "counts_h: {unit: min", "unit `min` is wrong here; this is in `h`"),
+    ("policy.yaml", "1: 1, 0: 0}", "1: 1, 2: 0}", "expected `score: grade` from score 0 on, with grades 0 to 4"),
+    ("policy.yaml", "{9: 3, 1: 1", "{9: 5, 1: 1", "expected `score: grade` from score 0 on, with grades 0 to 4"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("name", "old", "new", "problem"), GENERAL_PROBLEMS)
+def test_a_complaint_about_the_general_part_is_told_in_full(
+    folder: Path, name: str, old: str, new: str, problem: str
+):
+    edit(folder, name, old, new)
+    with pytest.raises(PolicyError) as caught:
+        load(folder)
+    assert str(caught.value) == f"{name}:{caught.value.line}: {problem}"
+
+
+def test_equal_limits_are_taken_and_files_that_are_no_rules_left_alone(folder: Path):
+    edit(folder, "policy.yaml", "value: 15, unit: min", "value: 60, unit: min")
+    edit(folder, "policy.yaml", "counts_h:\n  icans_grade: 48", "counts_h:\n  icans_grade: 24")
+    (folder / "rules" / "README.md").write_text("words", encoding="utf-8")
+    (folder / "rules" / "A_last.yaml").write_text(
+        (folder / "rules" / "R14_negative.yaml").read_text(encoding="utf-8"), encoding="utf-8"
+    )
+    (folder / "rules" / "R14_negative.yaml").unlink()
+    policy = load(folder)
+    assert policy.targets[Priority.P1].value == 60
+    assert [rule.code for rule in policy.rules] == [rule.code for rule in load().rules]
+
+
+def test_files_that_cannot_be_read_are_told(folder: Path):
+    (folder / "floors.yaml").write_bytes(b"\xff\xfe\xff")
+    with pytest.raises(PolicyError, match=r"^floors\.yaml:1: cannot be read: "):
+        load(folder)
+    shutil.rmtree(folder / "rules")
+    with pytest.raises(PolicyError, match=r"^rules/:1: cannot be read: "):
+        load(folder)
+    (folder / "rules").mkdir()
+    with pytest.raises(PolicyError, match=r"^rules/:1: no rule in the policy$"):
+        load(folder)

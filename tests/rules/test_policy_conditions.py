@@ -26,6 +26,7 @@ from rules.conditions import (
 )
 from rules.fields import Field
 from rules.findings import Quantity
+from rules.measurable import FOLLOWING, MEASURABLE, places
 from rules.policy_conditions import read_condition, read_cut, read_subjects
 from rules.policy_reading import PolicyError, read
 
@@ -138,3 +139,10 @@ def test_subjects_that_are_none(words: str, told: str):
     with pytest.raises(PolicyError) as refused:
         read_subjects(words, read("a: 1", "a.yaml"))
     assert str(refused.value).startswith(f"a.yaml:1: {told}")
+
+
+def test_the_places_of_a_quantity_are_all_that_are_measured():
+    assert places(Quantity.ADC_MEDIAN) == "whole brain, left centrum_semiovale, right centrum_semiovale"
+    for quantity in Quantity:
+        named = {f"{one.side} {one.region}" for one in MEASURABLE | FOLLOWING if one.quantity is quantity}
+        assert set(places(quantity).split(", ")) == (named or {"nowhere"})

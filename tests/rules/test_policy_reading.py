@@ -41,8 +41,8 @@ def test_a_complaint_carries_its_file_and_line():
         ("[a]", lambda e: e.mapping(), "1: expected a mapping"),
         ("[a]", lambda e: e.whole_mapping(), "1: expected a mapping"),
         ("{1: 2, 1: 3}", lambda e: e.whole_mapping(), "1: a number stands here twice"),
-        ("{a: 2}", lambda e: e.whole_mapping(), "1: expected a whole number"),
-        ("1: 2\n3: b", lambda e: e.whole_mapping(), "2: expected a whole number"),
+        ("{a: 2}", lambda e: e.whole_mapping(), "1: expected a whole number of at most 5 digits"),
+        ("1: 2\n3: b", lambda e: e.whole_mapping(), "2: expected a whole number of at most 5 digits"),
         ("{a: b}", lambda e: e.items(), "1: expected a list"),
         ("[]", lambda e: e.items(), "1: expected a list with at least one item"),
         ("{a: b}", lambda e: e.any_items(), "1: expected a list"),
@@ -55,7 +55,9 @@ def test_a_complaint_carries_its_file_and_line():
         ("1e3", lambda e: e.number(), "1: expected a finite number"),
         ("'1'", lambda e: e.number(), "1: expected a finite number"),
         ("[1]", lambda e: e.number(), "1: expected a finite number"),
-        ("1.5", lambda e: e.whole(), "1: expected a whole number"),
+        ("1.5", lambda e: e.whole(), "1: expected a whole number of at most 5 digits"),
+        ("100000", lambda e: e.whole(), "1: expected a whole number of at most 5 digits"),
+        ("-1", lambda e: e.count(), "1: expected a number that is not negative"),
         ("yes", lambda e: e.flag(), "1: expected true or false"),
         ("'true'", lambda e: e.flag(), "1: expected true or false"),
         ("soon", lambda e: e.day(), "1: expected a date such as 2026-05-31"),
@@ -71,7 +73,8 @@ def test_what_is_right_is_taken():
     table = entry(
         "a: 1\nb: [x, y]\nc:  two   words\nd: {1: 2, 3: 4}\ne: -2.5\nf: 2026-05-31\ng: false\nh: red"
     ).table("a b c d e f g", "h i")
-    assert table["a"].whole() == 1
+    assert table["a"].whole() == table["a"].count() == 1
+    assert (entry("0").count(), entry("-99999").whole()) == (0, -99999)
     assert table["b"].texts() == ("x", "y")
     assert table["c"].text() == "two words"
     assert table["d"].whole_mapping() == {1: 2, 3: 4}

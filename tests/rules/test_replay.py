@@ -42,6 +42,23 @@ def test_a_rule_that_is_gone_is_told_whole():
     )
 
 
+def test_a_rule_or_floor_of_one_side_is_told_in_full():
+    floor = Floor("F1", Priority.P2, "Größe")
+    one = replace(decided(), floors=())
+    (new,) = differences(one, replace(one, floors=(floor,)))
+    told = '{"because": "Größe", "code": "F1", "priority": "P2", "type": "Floor"}'
+    assert new == Difference("floor F1", "itself", NOTHING, told)
+    (gone,) = differences(replace(one, floors=(floor,)), one)
+    assert gone == Difference("floor F1", "itself", told, NOTHING)
+
+
+def test_each_of_several_floors_of_one_code_has_its_number():
+    floors = tuple(Floor(code, Priority.P2, "a") for code in ("F1", "F3", "F1", "F1"))
+    one = replace(decided(), floors=())
+    told = differences(one, replace(one, floors=floors))
+    assert [found.where for found in told] == ["floor F1", "floor F3", "floor F1 no. 2", "floor F1 no. 3"]
+
+
 def test_floors_of_one_code_are_told_apart():
     floors = (Floor("F1", Priority.P2, "a"), Floor("F1", Priority.P3, "b"))
     one = replace(decided(), floors=floors)

@@ -22,6 +22,7 @@ def test_the_page_of_rules_is_current():
 def test_every_rule_and_floor_has_its_row_in_the_order_of_the_policy():
     assert [row.code for row in rule_rows(POLICY)] == [rule.code for rule in POLICY.rules]
     assert [row.code for row in floor_rows(POLICY)] == [floor.code for floor in POLICY.floors]
+    assert [row.because for row in rule_rows(POLICY)] == [rule.because for rule in POLICY.rules]
     lines = [line for line in markdown(POLICY).splitlines() if line.startswith("| ")]
     tables = (POLICY.rules, POLICY.floors, POLICY.sources, POLICY.measurements)
     assert len(lines) == sum(len(table) + 1 for table in tables)

@@ -38,6 +38,9 @@ def test_the_example_is_taken_and_accepts_no_risk():
     assert policy.site
     assert policy.site.risks == ()
     assert {change.where for change in compared(POLICY, policy)} >= {"policy", "R03 PRES-type distribution"}
+    assert "FLAIR hyperintensity volume ≥ 1.5 mL in parieto-occipital on both sides" in condition_words(
+        rule(policy, "R03").required
+    )
 
 
 def test_the_example_of_the_page_is_taken_with_its_two_risks(tmp_path: Path):

@@ -1,4 +1,6 @@
 import errno
+import time
+from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 
 import pytest
@@ -6,11 +8,12 @@ from pydicom import dcmread
 from pydicom.uid import ExplicitVRLittleEndian
 from sqlalchemy import event, select, text
 
+from service.entry import Entry
 from service.errors import Refusal, RefusedError
 from service.headers import read_header
 from service.intake import Intake, Received, open_intake
-from service.rows import Entry
 from service.settings import Settings
+from service.store import session
 from service.store.files import FileStore, Incoming, StoredFile
 from service.store.session import Store, open_store
 from service.store.tables import AuditEvent, Instance, Job, Report, Study
@@ -187,6 +190,29 @@ def test_a_locked_database_refuses_and_the_re_send_completes(
         hurried.take(received(mr_slice()), NOON)
     assert len(rows(store, Instance)) == files_in(intake.files) == 1
     impatient.close()
+
+
+def test_many_senders_hear_of_a_locked_database_together_and_not_one_after_the_other(
+    store: Store, settings: Settings, monkeypatch
+):
+    """Each would wait for its own try else, and the last ones longer than a sender does."""
+    monkeypatch.setattr(session, "_BUSY_TIMEOUT_S", 0.5)
+    impatient = open_store(settings)
+    with (
+        open_intake(impatient, settings) as intake,
+        ThreadPoolExecutor(8) as senders,
+        store.session() as holder,
+    ):
+        holder.execute(text("SELECT 1"))  # holds the write lock
+        began = time.monotonic()
+        taken = [senders.submit(intake.take, received(mr_slice(number)), NOON) for number in range(8)]
+        refused = [one.exception(10) for one in taken]
+        took_s = time.monotonic() - began
+    impatient.close()
+    assert {one.refusal for one in refused} == {Refusal.OUT_OF_RESOURCES}
+    assert took_s < 3 * 0.5 + 1
+    with open_intake(store, settings) as intake:
+        intake.take(received(mr_slice(1)), NOON)
 
 
 def test_a_file_without_a_row_is_harmless_and_the_re_send_completes(intake: Intake, store: Store):

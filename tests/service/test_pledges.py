@@ -89,8 +89,10 @@ def listening(handlers, port):
     ae = AE("SCANNER")
     ae.add_supported_context(StorageCommitmentPushModel, scu_role=True, scp_role=True)
     server = ae.start_server(("127.0.0.1", port), block=False, evt_handlers=handlers)
-    yield
-    server.shutdown()
+    try:
+        yield
+    finally:
+        server.shutdown()
 
 
 def ask(assoc, ds, action=1, instance=StorageCommitmentPushModelInstance):

@@ -69,9 +69,11 @@ def serving(settings):
         assert thread.is_alive()
         time.sleep(0.02)
     scheme = "https" if settings.tls_certificate else "http"
-    yield f"{scheme}://127.0.0.1:{json.loads(place.read_text())['port']}/dicom-web"
-    stop.set()
-    thread.join(20)
+    try:
+        yield f"{scheme}://127.0.0.1:{json.loads(place.read_text())['port']}/dicom-web"
+    finally:
+        stop.set()
+        thread.join(20)
     assert not thread.is_alive()
 
 

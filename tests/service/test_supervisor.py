@@ -148,6 +148,22 @@ def test_every_process_runs_on_the_same_settings(tmp_path, monkeypatch):
     assert WorkerSettings().broker == given.broker
 
 
+def test_secrets_reach_every_process_as_they_are(monkeypatch):
+    mail = {
+        "kind": "mail",
+        "name": "call",
+        "host": "mx",
+        "sender": "a@b",
+        "recipients": ["c@d"],
+        "password": "secret-2",
+    }
+    stow = {"kind": "stow", "name": "cloud", "url": "https://pacs.example", "token": "secret-1"}
+    given = embedded(Settings(destinations=(mail, stow)))
+    for name, value in environment_of(given).items():
+        monkeypatch.setenv(name, value)
+    assert Settings().destinations == given.destinations
+
+
 def test_an_own_broker_and_workers_elsewhere_are_left_out(tmp_path):
     own = embedded(Settings(data=tmp_path, redis_url="redis://example/0"))
     assert not {BROKER, WORKER} & {process.name for process in planned(own, has_worker=False)}

@@ -3,6 +3,7 @@
 import json
 import subprocess
 from collections.abc import Callable
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -27,10 +28,25 @@ def house(tmp_path_factory, pacs: Orthanc):
         yield up
 
 
+@pytest.fixture(scope="module")
+def early_house(tmp_path_factory, pacs: Orthanc):
+    """A service in which only the scanner's word ends a study, and series settle soon."""
+    destination = {"name": "pacs", "ae_title": "ORTHANC", "host": "127.0.0.1", "port": pacs.dicom_port}
+    settings = {
+        "CARTRIAGE_QUIET_TIME_S": "900",
+        "CARTRIAGE_SERIES_QUIET_S": "1",
+        "CARTRIAGE_IS_PROVISIONAL": "true",
+    }
+    data = tmp_path_factory.mktemp("early")
+    with running_house(data, CARTRIAGE_DESTINATIONS=json.dumps([destination]), **settings) as up:
+        yield up
+
+
 @pytest.fixture(scope="session")
 def simulate(tmp_path_factory) -> Callable[..., Path]:
-    """Folder of a simulated study for a patient, made as a user makes it."""
+    """Folder of a simulated study for a patient, made as a user makes it; the same study is made once."""
 
+    @cache
     def make(case: str, patient_id: str, *options: str) -> Path:
         out = tmp_path_factory.mktemp("studies") / patient_id
         subprocess.run(

@@ -76,6 +76,7 @@ def running_house(data: Path, **settings: str) -> Iterator[House]:
         "CARTRIAGE_PORT": "0",
         "CARTRIAGE_WEB_PORT": "0",
         "CARTRIAGE_QUIET_TIME_S": "2",
+        "CARTRIAGE_IS_PROVISIONAL": "false",
         "CARTRIAGE_RING_AGAIN_S": "5",
         "CARTRIAGE_DELIVERY_BACKOFF_S": "1",
         "COLUMNS": "160",

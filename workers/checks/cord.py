@@ -3,6 +3,7 @@
 Strict by design: a cord that cannot be followed, ends near the edge of the scan or is noisy gives no ratio.
 """
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -20,7 +21,7 @@ from workers.imaging.scan import Scan
 from workers.imaging.volume import Volume
 
 NAME = "cervical_cord"
-VERSION = "1"
+VERSION = "2"
 
 ROLES = (Role.T2, Role.FLAIR)
 LONG_ENOUGH_MM = 25.0
@@ -31,6 +32,16 @@ FADED = 0.4
 """Share of the usual signal where the coil's reach ends. [P]"""
 MAX_NOISE = 0.06
 """Robust standard deviation around the trend. [P]"""
+ABOVE_MM = (4.0, 14.0)
+"""How far above a stretch lies what it is compared with for a step: past its blurred end, and no longer than coils vary little. [P]"""
+LEAST_ABOVE_MM = 6.0
+"""Less of it makes no usual level. [P]"""
+LIKE_MEDULLA = 0.85
+"""Share of the medulla's signal below which what lies above is not tissue alone. [P]"""
+FEW = 0.1
+"""Share of levels that may fall out: a line of noise is no gap."""
+MOST = 0.75
+"""Quantile of what lies above a stretch that is its usual level: some of it may be fluid."""
 PLACE = (Region.CORD, Side.MIDLINE)
 
 
@@ -96,28 +107,55 @@ def held_ratio(course: Course, edge_mm: float) -> Raised:
     level, signal = course.below_mm[used], course.signal[used]
     if not level.size or level[-1] < cut_of(Measure.CORD_HELD):
         raise CannotAssess(Why.COVERAGE, "less than 10 mm of cord lie clear of the edge of the field of view")
-    if np.ptp(level) < LONG_ENOUGH_MM or signal.min() < FADED * np.median(signal):
+    # A tenth of the levels may fall out: where the medulla becomes cord, the course may slip into fluid.
+    if np.ptp(level) < LONG_ENOUGH_MM or np.quantile(signal, FEW) < FADED * np.median(signal):
         raise CannotAssess(Why.QUALITY, "too little of the cord has enough signal to know its usual level")
     ratio = signal / np.exp(_trend(level, np.log(signal)))
     noise = 1.4826 * float(np.median(np.abs(np.diff(ratio)))) / np.sqrt(2)
     if noise > MAX_NOISE:
         raise CannotAssess(Why.QUALITY, "the signal of the cord is too uneven")
-    return _highest(level, ratio, noise)
+    return max(_highest(level, ratio, noise), _step(level, signal, noise), key=lambda one: one.ratio)
 
 
 def _highest(level: NDArray[np.float64], ratio: NDArray[np.float64], noise: float) -> Raised:
     """The stretch of 10 mm below the foramen with the highest of its least ratios."""
+    held = [Raised(float(np.quantile(ratio[one], FEW)), _middle(one), noise) for one in _stretches(level)]
+    if not held:
+        raise CannotAssess(Why.QUALITY, "the cord could not be followed without gaps")
+    return max(held, key=lambda one: one.ratio)
+
+
+def _step(level: NDArray[np.float64], signal: NDArray[np.float64], noise: float) -> Raised:
+    """The stretch of 10 mm that rises most over what lies right above it.
+
+    A lesion that fills most of what is seen makes the trend its own; but no coil makes signal rise so steeply away from the head.
+    """
     best = Raised(0.0, 0, noise)
+    if not (level < 0).any():
+        return best
+    least = LIKE_MEDULLA * float(np.median(signal[level < 0]))
+    for stretch in _stretches(level):
+        top = level[stretch][0]
+        above = (level >= top - ABOVE_MM[1]) & (level <= top - ABOVE_MM[0])
+        if np.count_nonzero(above) < 2 or np.ptp(level[above]) < LEAST_ABOVE_MM:
+            continue
+        usual = float(np.quantile(signal[above], MOST))
+        ratio = float(np.quantile(signal[stretch], FEW)) / usual
+        if usual >= least and ratio > best.ratio:
+            best = Raised(ratio, _middle(stretch), noise)
+    return best
+
+
+def _stretches(level: NDArray[np.float64]) -> Iterator[NDArray[np.bool_]]:
+    """Every stretch of 10 mm below the foramen without a gap at its end."""
     for n in np.flatnonzero(level >= 0):
         stretch = (level >= level[n]) & (level <= level[n] + cut_of(Measure.CORD_HELD))
         if level[stretch][-1] - level[n] >= cut_of(Measure.CORD_HELD) - 0.5:
-            # A tenth of the levels may fall out: a line of noise is no gap.
-            held = float(np.quantile(ratio[stretch], 0.1))
-            if held > best.ratio:
-                best = Raised(held, int(n + np.count_nonzero(stretch) // 2), noise)
-    if best.ratio == 0.0:
-        raise CannotAssess(Why.QUALITY, "the cord could not be followed without gaps")
-    return best
+            yield stretch
+
+
+def _middle(stretch: NDArray[np.bool_]) -> int:
+    return int(np.flatnonzero(stretch)[np.count_nonzero(stretch) // 2])
 
 
 def _trend(level: NDArray[np.float64], log_signal: NDArray[np.float64]) -> NDArray[np.float64]:

@@ -23,7 +23,7 @@ from workers.imaging.regions import sides
 from workers.imaging.scan import Scan, carried
 
 NAME = "contrast_enhancement"
-VERSION = "1"
+VERSION = "2"
 LABEL = f"{NAME} {VERSION}"
 FLAIR_CHECK = "flair_hyperintensity"
 

@@ -23,11 +23,11 @@ from workers.imaging.cuts import cut_of
 from workers.imaging.regions import CORTICAL, sides
 from workers.imaging.scan import Scan
 from workers.models.card import Card, Engine, ModelRefused
-from workers.models.engine import probability_on, within_mask
+from workers.models.engine import probability_on, within_labels, within_mask
 from workers.models.store import SHIPPED, Installed, installed, shipped
 
 NAME = "flair_hyperintensity"
-VERSION = "5"
+VERSION = "6"
 
 EDGE_SHARE, SHARE, LEAST_ML = 0.8, 0.3, 0.4
 """Half width of a volume's 95 % interval: over the volume of a layer of voxels on the surface, over the volume, and at least. It
@@ -117,11 +117,14 @@ def _silence(region: Region, why: Why, detail: str) -> list[Finding]:
 def _look(scan: Scan, models: Installed) -> Seen:
     if models.mask:
         scan = within_mask(models.mask, scan)
+    if models.label_map:
+        scan = within_labels(models.label_map, scan)
     model, method = _probability(scan, models)
     found = find_hyperintensity(scan.anatomy, scan.volume.spacing_mm, model)
     connected = tuple(areas(found.mask, FACES))
     hearts = tuple(area.heart(scan.volume) for area in connected)
-    label = " ".join([NAME, VERSION, *([models.mask.label] if models.mask else []), method])
+    prepared = [card.label for card in (models.mask, models.label_map) if card]
+    label = " ".join([NAME, VERSION, *prepared, method])
     return Seen(scan, found, connected, hearts, np.flatnonzero(found.mask), _surface(found.mask), label)
 
 
@@ -174,7 +177,6 @@ def _on_side(seen: Seen, place: tuple[Region, Side]) -> list[Finding]:
     values: list[tuple[Quantity, float, float | None]] = [
         (Quantity.FLAIR_VOLUME, len(bright) * voxel_ml, unsure * voxel_ml),
         (Quantity.FLAIR_FRACTION, len(bright) * percent, min(unsure * percent, 100.0)),
-        (Quantity.FLAIR_FOCI, float(sum(bool(inside[heart]) for heart in seen.hearts)), None),
     ]
     if len(bright):
         values += [
@@ -182,7 +184,19 @@ def _on_side(seen: Seen, place: tuple[Region, Side]) -> list[Finding]:
             for quantity, one in ((Quantity.FLAIR_RATIO, seen.found.ratio), (Quantity.FLAIR_Z, seen.found.z))
         ]
     evident = seen.evidence(bright)
-    return [Measured(name, *place, value, UNITS[name], evident, half) for name, value, half in values]
+    measured = [Measured(name, *place, value, UNITS[name], evident, half) for name, value, half in values]
+    return [*measured, _foci(seen, place, evident)]
+
+
+def _foci(seen: Seen, place: tuple[Region, Side], evident: Evidence) -> Finding:
+    """How many areas have their heart there; small ones fall between slices that lie far apart."""
+    quantity, apart = Quantity.FLAIR_FOCI, seen.scan.volume.spacing_mm[2]
+    if apart > cut_of(Measure.QUALITY_THICK):
+        detail = f"slices {apart:.1f} mm apart: small foci may lie between them"
+        return NotAssessed(quantity, *place, Why.QUALITY, detail)
+    inside = seen.scan.anatomy.region(*place)
+    count = float(sum(bool(inside[heart]) for heart in seen.hearts))
+    return Measured(quantity, *place, count, UNITS[quantity], evident)
 
 
 def _laterality(seen: Seen, region: Region) -> list[Finding]:

@@ -89,7 +89,8 @@ def find_meningeal(pair: Pair, scan: Scan, spaces: Spaces) -> Meninges:
     ratio = cut_of(Measure.MENINGES_RATIO)
     up, down = pair.brighter(ratio, shell), pair.darker(ratio, shell)
     dense = _share(up, down, shell, scan.volume.spacing_mm) >= cut_of(Measure.MENINGES_LEAST_SHARE)
-    kept = [area for area in areas(_bridged(up & dense, shell)) if _is_tall(area, up, scan)]
+    found = areas(_bridged(up & dense, shell))
+    kept = [area for area in found if _is_tall(area, up, scan) and _enters_sulci(area, up, scan)]
     close = joined(kept, shell.shape)
     mask = up & close
     strict, loose = (int(np.count_nonzero(pair.brighter(cut, close))) for cut in (ratio + STEP, ratio - STEP))
@@ -162,3 +163,10 @@ def _is_tall(area: Area, enhancing: BoolArray, scan: Scan) -> bool:
     tall = slices >= cut_of(Measure.MENINGES_SLICES) or height >= cut_of(Measure.MENINGES_HEIGHT)
     # Never a single slice, however thick (knowledge base M7).
     return large and slices > 1 and tall
+
+
+def _enters_sulci(area: Area, enhancing: BoolArray, scan: Scan) -> bool:
+    """Whether enough of an area lies deep; dura keeps to the skull, and the brain's outline may reach it."""
+    lit = scan.anatomy.depth_mm[area.voxels][enhancing[area.voxels]]
+    deep = float((lit >= cut_of(Measure.MENINGES_DEEP)).mean()) if lit.size else 0.0
+    return deep >= cut_of(Measure.MENINGES_DEEP_SHARE)

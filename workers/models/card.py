@@ -10,7 +10,8 @@ from pathlib import Path
 
 import yaml
 
-from rules.anatomy import Role
+from rules.anatomy import Region, Role
+from workers.imaging.parts import GROUND
 
 
 class ModelRefused(ValueError):  # noqa: N818 - reads as what happened
@@ -28,6 +29,8 @@ class Engine(StrEnum):
     """Lesion probability of each voxel of a volume."""
     MASK = "mask"
     """Brain probability of each voxel of a volume."""
+    LABEL = "label"
+    """For each voxel of a volume the region that it belongs to."""
 
 
 OWN = (Engine.VOXELS, Engine.PLANES)
@@ -45,6 +48,9 @@ class Normalisation(StrEnum):
     """As received, the 1st and 99th centile of the brain being 0 and 1, clipped."""
 
 
+BACKGROUND = "background"
+"""First class of a label engine: none of its regions."""
+
 ORIENTATIONS = ("LPS", "RAS")
 """Directions in which i, j, k grow. The array is (1, 1, k, j, i) in either."""
 
@@ -57,6 +63,7 @@ class Card:
     spacing_mm : voxel size (i, j, k) of the input volume; orientation : of its axes
     size : voxels (i, j, k) of the input volume, or None where the model takes any
     channel : which output channel is the probability; threshold : probability from which a voxel is called
+    regions : what the output channels from the second on stand for, LABEL only; the largest channel is the voxel's class
     """
 
     name: str
@@ -74,6 +81,7 @@ class Card:
     classes: tuple[str, ...] = ()
     channel: int = 0
     threshold: float = 0.5
+    regions: tuple[Region, ...] = ()
 
     @property
     def label(self) -> str:
@@ -110,6 +118,8 @@ def _parsed(written: dict[str, object], folder: Path) -> Card:
             raise KeyError(name)
     takes, gives = _section(written, "input"), _section(written, "output")
     classes = tuple(str(one) for one in _list(gives, "classes"))
+    engine = Engine(str(written["engine"]))
+    is_label = engine is Engine.LABEL
     threshold = float(str(gives.get("threshold", 0.5)))
     if not 0 < threshold < 1:
         raise ValueError(f"threshold {threshold} is not between 0 and 1")
@@ -118,12 +128,13 @@ def _parsed(written: dict[str, object], folder: Path) -> Card:
         version=str(written["version"]),
         sha256=str(written["sha256"]).lower(),
         licence=str(written["licence"]),
-        engine=Engine(str(written["engine"])),
+        engine=engine,
         weights=folder / Path(str(written["weights"])).name,
         role=Role(str(takes["role"])),
         classes=classes,
-        channel=classes.index(str(gives["probability_of"])),
+        channel=0 if is_label else classes.index(str(gives["probability_of"])),
         threshold=threshold,
+        regions=_regions(classes) if is_label else (),
     )
     if card.engine in OWN:
         return replace(card, features=tuple(str(one) for one in _list(takes, "features")))
@@ -134,6 +145,17 @@ def _parsed(written: dict[str, object], folder: Path) -> Card:
         size=_size(takes),
         normalisation=Normalisation(str(takes["normalisation"])),
     )
+
+
+def _regions(classes: tuple[str, ...]) -> tuple[Region, ...]:
+    """The regions of a label engine: such as lie beside each other, each once."""
+    if classes[0] != BACKGROUND or len(classes) < 2:
+        raise ValueError(f"the classes of a label engine are {BACKGROUND} and then regions")
+    regions = tuple(Region(one) for one in classes[1:])
+    for one in regions:
+        if one not in GROUND or regions.count(one) > 1:
+            raise ValueError(f"class {one}: a label engine tells regions that do not overlap, each once")
+    return regions
 
 
 def _section(written: dict[str, object], name: str) -> dict[str, object]:

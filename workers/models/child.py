@@ -2,7 +2,8 @@
 
     python -m workers.models.child WEIGHTS SHA256 CHANNEL GIGABYTES FOLDER
 
-Reads FOLDER/volume.npy (1, 1, k, j, i) float32, writes FOLDER/answer.npy (k, j, i) float32.
+Reads FOLDER/volume.npy (1, 1, k, j, i) float32, writes FOLDER/answer.npy (k, j, i) float32: the channel, or with "all" for CHANNEL
+the number of the channel that is largest.
 """
 
 import hashlib
@@ -12,6 +13,9 @@ from enum import IntEnum
 from pathlib import Path
 
 import numpy as np
+
+ALL = "all"
+"""In place of a channel: which one is largest."""
 
 
 class Exit(IntEnum):
@@ -28,7 +32,7 @@ class Exit(IntEnum):
 
 _WORDS = {
     Exit.CHANGED: "has other weights than its card says",
-    Exit.REFUSED: "does not turn one volume into one of probabilities",
+    Exit.REFUSED: "does not turn one volume into channels of the same shape",
 }
 
 
@@ -49,9 +53,11 @@ def main(arguments: list[str]) -> int:
     if len(takes) != 1 or len(takes[0].shape) != 5:
         return Exit.REFUSED
     answer = session.run(None, {takes[0].name: np.load(Path(folder) / "volume.npy")})[0]
-    if answer.ndim != 5 or answer.shape[1] <= int(channel):
+    least = 2 if channel == ALL else int(channel) + 1
+    if answer.ndim != 5 or answer.shape[1] < least:
         return Exit.REFUSED
-    np.save(Path(folder) / "answer.npy", answer[0, int(channel)].astype(np.float32))
+    chosen = answer[0].argmax(axis=0) if channel == ALL else answer[0, int(channel)]
+    np.save(Path(folder) / "answer.npy", chosen.astype(np.float32))
     return 0
 
 

@@ -5,6 +5,7 @@ import sys
 import tempfile
 from dataclasses import replace
 from pathlib import Path
+from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,7 +15,8 @@ from rules.findings import Why
 from workers.errors import CannotAssess
 from workers.imaging.scan import Scan
 from workers.models.card import Card, Normalisation
-from workers.models.child import Exit
+from workers.models.child import ALL, Exit
+from workers.models.labels import relabelled
 
 FloatArray = NDArray[np.float32]
 
@@ -31,13 +33,23 @@ def probability_on(card: Card, scan: Scan, limit_s: float = LIMIT_S) -> FloatArr
 
     Raises CannotAssess with TIMEOUT or CRASH.
     """
-    grid = _grid(card, scan)
-    seen = _pulled(_normalised(card, scan), scan, grid)
-    answer = _run(card, seen, limit_s)
-    to_grid = np.linalg.inv(grid[0]) @ scan.volume.affine
-    matrix, offset = _flipped(to_grid)
-    back: FloatArray = ndimage.affine_transform(answer, matrix, offset, scan.volume.array.shape, order=1)
-    return np.clip(back, 0, 1)
+    return np.clip(_answer(card, scan, str(card.channel), limit_s), 0, 1)
+
+
+def within_labels(card: Card, scan: Scan, limit_s: float = LIMIT_S) -> Scan:
+    """The scan with the regions of a label engine where the model says that they are.
+
+    What lay in such a region and is not called so goes to the nearest other region; left and right stay those of the
+    template. Raises CannotAssess with TIMEOUT or CRASH, or with ANATOMY where a region is not found at all.
+    """
+    called = np.where(scan.anatomy.brain, np.rint(_answer(card, scan, ALL, limit_s)), 0).astype(np.intp)
+    if called.max(initial=0) > len(card.regions):
+        raise CannotAssess(Why.CRASH, f"{card.label} has more classes than its card names")
+    for number, region in enumerate(card.regions, 1):
+        if not (called == number).any():
+            raise CannotAssess(Why.ANATOMY, f"{card.label} found no {region.value.replace('_', ' ')}")
+    parts = relabelled(scan.anatomy.parts, called, card.regions, scan.volume.spacing_mm)
+    return replace(scan, anatomy=replace(scan.anatomy, parts=parts))
 
 
 def within_mask(card: Card, scan: Scan, limit_s: float = LIMIT_S) -> Scan:
@@ -50,6 +62,16 @@ def within_mask(card: Card, scan: Scan, limit_s: float = LIMIT_S) -> Scan:
     return replace(
         scan, anatomy=replace(scan.anatomy, brain=brain, parts=parts, depth_mm=depth.astype(np.float16))
     )
+
+
+def _answer(card: Card, scan: Scan, channel: str, limit_s: float) -> FloatArray:
+    """The answer on the scan's grid, (k, j, i), 0 outside what the model saw; a number of a class stays a whole one."""
+    grid = _grid(card, scan)
+    answer = _run(card, _pulled(_normalised(card, scan), scan, grid), channel, limit_s)
+    matrix, offset = _flipped(np.linalg.inv(grid[0]) @ scan.volume.affine)
+    order: Literal[0, 1] = 0 if channel == ALL else 1
+    back: FloatArray = ndimage.affine_transform(answer, matrix, offset, scan.volume.array.shape, order=order)
+    return back
 
 
 def _grid(card: Card, scan: Scan) -> tuple[NDArray[np.float64], tuple[int, int, int]]:
@@ -97,14 +119,14 @@ def _flipped(affine: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray[
     return flip @ affine[:3, :3] @ flip, affine[:3, 3][::-1]
 
 
-def _run(card: Card, volume: FloatArray, limit_s: float) -> FloatArray:
+def _run(card: Card, volume: FloatArray, channel: str, limit_s: float) -> FloatArray:
     """The model's answer on its own grid, by a process that can be stopped."""
     with tempfile.TemporaryDirectory(prefix="cartriage-model-") as name:
         home = Path(name)
         np.save(home / "volume.npy", volume[None, None])
         order = [
             sys.executable, "-m", "workers.models.child", str(card.weights), card.sha256,
-            str(card.channel), str(MEMORY_GB), str(home),
+            channel, str(MEMORY_GB), str(home),
         ]  # fmt: skip
         try:
             done = subprocess.run(order, capture_output=True, timeout=limit_s, check=False)
@@ -114,7 +136,7 @@ def _run(card: Card, volume: FloatArray, limit_s: float) -> FloatArray:
             raise CannotAssess(Why.CRASH, f"{card.label} {_fault(done.returncode)}")
         answer: FloatArray = np.load(home / "answer.npy", allow_pickle=False)
     if answer.shape != volume.shape or not np.isfinite(answer).all():
-        raise CannotAssess(Why.CRASH, f"{card.label} gave no probability for each voxel")
+        raise CannotAssess(Why.CRASH, f"{card.label} gave no answer for each voxel")
     return answer
 
 

@@ -20,11 +20,14 @@ class Installed:
 
     lesion: Card | None = None
     mask: Card | None = None
+    label_map: Card | None = None
 
     @property
     def label(self) -> str:
         """Names, versions and digests, so that a result is known to be theirs; empty for none."""
-        return " ".join(f"{card.label} {card.sha256[:12]}" for card in (self.mask, self.lesion) if card)
+        return " ".join(
+            f"{card.label} {card.sha256[:12]}" for card in (self.mask, self.label_map, self.lesion) if card
+        )
 
 
 @cache
@@ -47,8 +50,8 @@ def installed(folder: Path | None) -> Installed:
     for path in sorted(folder.glob("*/card.yaml")):
         card = read_card(path)
         if card.engine in OWN:
-            raise ModelRefused(f"{card.label}: a plug-in is a lesion or a mask engine")
+            raise ModelRefused(f"{card.label}: a plug-in is a lesion, a mask or a label engine")
         if card.engine in found:
             raise ModelRefused(f"{card.label} and {found[card.engine].label} are both {card.engine} engines")
         found[card.engine] = card
-    return Installed(found.get(Engine.LESION), found.get(Engine.MASK))
+    return Installed(found.get(Engine.LESION), found.get(Engine.MASK), found.get(Engine.LABEL))

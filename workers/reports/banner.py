@@ -59,7 +59,7 @@ def render_banner(content: ReportContent) -> Image.Image:
     """The page of a decision, (1024, 1024) RGB."""
     page = Image.new("RGB", (SIZE, SIZE), PAGE)
     _draw_band(page, content.decision)
-    _draw_strip(page, content.decision)
+    _draw_strip(page, content)
     draw = ImageDraw.Draw(page)
     draw.line((_MARGIN, _FOOTER_TOP, SIZE - _MARGIN, _FOOTER_TOP), fill=RULE, width=2)
     for line in page_lines(content):
@@ -72,7 +72,7 @@ def page_lines(content: ReportContent) -> list[Line]:
     """Every line of text on the page, at its place."""
     return [
         *_band_lines(content),
-        *_strip_lines(content.decision),
+        *_strip_lines(content),
         *flow(_body(content), Column(_MARGIN, _STRIP_BOTTOM + 24, SIZE - _MARGIN, _FOOTER_TOP)),
         *flow(_footer(content), Column(_MARGIN, _FOOTER_TOP + 12, SIZE - _MARGIN, SIZE - 8)),
     ]
@@ -103,10 +103,11 @@ def _target(content: ReportContent) -> str:
     return f"start within {f'{hours:g} h' if hours and not minutes else f'{content.target_minutes:g} min'}"
 
 
-def _draw_strip(page: Image.Image, decision: Decision) -> None:
+def _draw_strip(page: Image.Image, content: ReportContent) -> None:
+    decision = content.decision
     height = _STRIP_BOTTOM - _BAND_BOTTOM
     page.paste(PANEL, (0, _BAND_BOTTOM, SIZE, _STRIP_BOTTOM))
-    if not decision.is_assessed:
+    if _is_silent(content):
         page.paste(hatching((_STRIP_LEFT - 24, height), _STRIPES), (0, _BAND_BOTTOM))
     elif _is_suspected(decision):
         page.paste(BANDS[decision.priority].fill, (0, _BAND_BOTTOM, _EDGE, _STRIP_BOTTOM))
@@ -114,10 +115,16 @@ def _draw_strip(page: Image.Image, decision: Decision) -> None:
         page.paste(hatching((_EDGE, height), _STRIPES), (0, _BAND_BOTTOM))
 
 
-def _strip_lines(decision: Decision) -> Iterable[Line]:
+def _is_silent(content: ReportContent) -> bool:
+    """Whether the images allowed no conclusion; of a study that still arrives nobody knows that yet."""
+    return not content.decision.is_assessed and content.state is not ResultState.PROVISIONAL
+
+
+def _strip_lines(content: ReportContent) -> Iterable[Line]:
     """The headline in two: what was found or not, and what else holds; the band has said the priority already."""
+    decision = content.decision
     outcome = decision.headline.removeprefix(f"{decision.priority.value} {decision.priority.words}: ")
-    if decision.is_assessed:
+    if not _is_silent(content):
         left = _MARGIN
         title, _, because = outcome.partition("; ")
     else:

@@ -14,7 +14,7 @@ from highdicom.sr import (
 from highdicom.sr.coding import CodedConcept
 from pydicom import Dataset
 
-from rules.messages import ReportFile, ReportKind
+from rules.messages import ReportFile, ReportKind, ResultState
 from rules.urgency_codes import PRIVATE_SCHEME
 from workers.reports import codes
 from workers.reports.content import Device, ReportContent
@@ -55,7 +55,7 @@ def structured_report(content: ReportContent) -> Dataset:
         manufacturer_model_name=device.name,
         software_versions=device.version,
         device_serial_number=device.uid,
-        is_complete=True,
+        is_complete=content.state is not ResultState.PROVISIONAL,
         is_final=False,
         contributing_equipment=[processing_equipment(device)],
         coding_schemes=[CodingSchemeIdentificationItem(PRIVATE_SCHEME, name=codes.PRIVATE_SCHEME_NAME)],
@@ -67,6 +67,8 @@ def structured_report(content: ReportContent) -> Dataset:
         report.ReferencedRequestSequence = requests
     if content.predecessor:
         report.PredecessorDocumentsSequence = [_superseded(content.predecessor, header.StudyInstanceUID)]
+    if content.state is ResultState.PROVISIONAL:
+        report.CompletionFlagDescription = "Provisional: the study is still arriving"
     stamp_times(report, local_time(content, header))
     return report
 

@@ -4,8 +4,10 @@ from alembic import context
 
 from service.store import (  # each module adds its tables to the one metadata
     desk_tables,  # noqa: F401
+    feed_tables,  # noqa: F401
     pledge_tables,  # noqa: F401
     prior_tables,
+    retention_tables,  # noqa: F401
     workitem_tables,  # noqa: F401
 )
 

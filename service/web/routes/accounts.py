@@ -1,4 +1,4 @@
-"""Who may sign in."""
+"""Who may sign in, and which other systems may use the REST interface."""
 
 from typing import Annotated
 
@@ -6,8 +6,9 @@ from fastapi import APIRouter, Form, Request
 from fastapi.responses import Response
 from sqlalchemy import select
 
-from service.accounts import AccountError, Role, create, deactivate, reset
+from service.accounts import AccountError, Role, create, deactivate, readmit, reset
 from service.store.desk_tables import Account
+from service.tokens import DEFAULT_DAYS, MAX_DAYS, TokenError, issue, issued, revoke
 from service.web.guard import Registrar
 from service.web.house import Person, house_of, now
 from service.web.pages import page
@@ -60,25 +61,58 @@ def end(request: Request, person: Registrar, name: str) -> Response:
     return _page(request, person)
 
 
-def _page(
+@router.post("/{name}/return")
+def take_back(request: Request, person: Registrar, name: str) -> Response:
+    """Let somebody from the identity provider in again."""
+    try:
+        with house_of(request).store.session() as session:
+            readmit(session, name, person.name, now())
+    except AccountError as error:
+        return _page(request, person, 409, error=error.detail)
+    return _page(request, person)
+
+
+@router.post("/tokens")
+def add_token(
     request: Request,
-    person: Person,
-    status: int = 200,
-    *,
-    error: str = "",
-    made: str = "",
-    password: str = "",
+    person: Registrar,
+    name: Annotated[str, Form(max_length=64)],
+    days: Annotated[int, Form(ge=1, le=MAX_DAYS)] = DEFAULT_DAYS,
+    roles: Annotated[list[Role] | None, Form()] = None,
 ) -> Response:
+    """Make an API token; its secret is shown once."""
+    try:
+        with house_of(request).store.session() as session:
+            secret = issue(session, name.strip().lower(), roles or [], days, person.name, now())
+    except TokenError as error:
+        return _page(request, person, 422, error=error.detail)
+    return _page(request, person, 200, made=name.strip().lower(), secret=secret)
+
+
+@router.post("/tokens/{name}/end")
+def end_token(request: Request, person: Registrar, name: str) -> Response:
+    """Let nobody in with an API token any more."""
+    try:
+        with house_of(request).store.session() as session:
+            revoke(session, name, person.name, now())
+    except TokenError as error:
+        return _page(request, person, 409, error=error.detail)
+    return _page(request, person)
+
+
+def _page(request: Request, person: Person, status: int = 200, **told: str) -> Response:
     with house_of(request).store.reading() as session:
         accounts = session.scalars(select(Account).order_by(Account.name)).all()
+        tokens = issued(session)
     return page(
         request,
         "accounts",
         person,
         status,
         accounts=accounts,
+        tokens=tokens,
         roles=tuple(Role),
-        error=error,
-        made=made,
-        password=password,
+        days=DEFAULT_DAYS,
+        most_days=MAX_DAYS,
+        **({"error": "", "made": "", "password": "", "secret": ""} | told),
     )

@@ -6,8 +6,11 @@ from fastapi import APIRouter, Form, Request
 from fastapi.responses import RedirectResponse, Response
 
 from service.audit_words import told
+from service.context_feed import quarantine
+from service.context_feed.news import FeedError
+from service.context_feed.taking import Registry, map_in_force
 from service.operations import operations, retry_delivery, retry_job
-from service.web.guard import Operator
+from service.web.guard import BadRequestError, Operator
 from service.web.house import house_of, now
 from service.web.pages import page
 
@@ -36,4 +39,30 @@ def hurry(request: Request, person: Operator, delivery_id: Annotated[int, Form()
     """Try a delivery at once."""
     with house_of(request).store.session() as session:
         retry_delivery(session, delivery_id, person.name, now())
+    return RedirectResponse("/operations", 303)
+
+
+@router.post("/messages/{number}/retry")
+def take_again(request: Request, person: Operator, number: int) -> Response:
+    """Try a message that was set aside again, with mapping and registry as they are now."""
+    house = house_of(request)
+    where = Registry(house.store, house.settings, map_in_force(house.settings.context_map))
+    try:
+        quarantine.retry(where, number, person.name, now())
+    except FeedError as error:
+        raise BadRequestError(f"It stays set aside: {error.detail}.", 409) from error
+    return RedirectResponse("/operations", 303)
+
+
+@router.post("/messages/{number}/drop")
+def drop(
+    request: Request,
+    person: Operator,
+    number: int,
+    reason: Annotated[str, Form(min_length=5, max_length=200)],
+) -> Response:
+    """Give a message up that was set aside; what it held is deleted."""
+    house = house_of(request)
+    where = Registry(house.store, house.settings, map_in_force(house.settings.context_map))
+    quarantine.drop(where, number, person.name, reason, now())
     return RedirectResponse("/operations", 303)

@@ -9,7 +9,7 @@ from service.accounts import AccountError, change_password
 from service.web.guard import SignedIn, anybody
 from service.web.house import Person, house_of, now
 from service.web.pages import page
-from service.web.signing_in import Refused, set_cookie, sign_in, sign_out
+from service.web.signing_in import Refused, inside, set_cookie, sign_in, sign_out
 
 router = APIRouter()
 
@@ -19,11 +19,12 @@ def form(
     request: Request,
     person: Annotated[Person | None, Depends(anybody)],
     next: str = "/",  # noqa: A002 - a word of the URL
+    left: str = "",
 ) -> Response:
     """The form; somebody who is signed in already goes on."""
     if person is not None:
-        return RedirectResponse("/account" if person.must_change else _inside(next), 303)
-    return page(request, "sign_in", None, next=_inside(next), error="", name="")
+        return RedirectResponse("/account" if person.must_change else inside(next), 303)
+    return sign_in_page(request, 200, next_path=inside(next), has_left=left == "provider")
 
 
 @router.post("/sign-in")
@@ -38,10 +39,8 @@ def enter(
     address = request.client.host if request.client else "unknown"
     outcome = sign_in(house, name.strip().lower(), password, address, now())
     if isinstance(outcome, Refused):
-        return page(
-            request, "sign_in", None, outcome.status, next=_inside(next), error=outcome.words, name=name
-        )
-    response = RedirectResponse(_inside(next), 303)
+        return sign_in_page(request, outcome.status, next_path=inside(next), error=outcome.words, name=name)
+    response = RedirectResponse(inside(next), 303)
     set_cookie(response, house, outcome)
     return response
 
@@ -51,7 +50,7 @@ def leave(request: Request, person: SignedIn) -> Response:
     """End the session."""
     house = house_of(request)
     sign_out(house, person, now())
-    response = RedirectResponse("/sign-in", 303)
+    response = RedirectResponse("/sign-in" if person.has_password else "/sign-in?left=provider", 303)
     set_cookie(response, house, "")
     return response
 
@@ -83,7 +82,26 @@ def change(
     return page(request, "account", person, error="", is_changed=True)
 
 
-def _inside(target: str) -> str:
-    """Only paths of our own: a link must not lead elsewhere after the sign-in."""
-    is_ours = target.startswith("/") and not target.startswith(("//", "/\\", "/sign-in"))
-    return target if is_ours else "/"
+def sign_in_page(
+    request: Request,
+    status: int,
+    *,
+    next_path: str = "/",
+    error: str = "",
+    name: str = "",
+    has_left: bool = False,
+) -> Response:
+    """The ways in that are open here, and what went wrong on one of them."""
+    settings = house_of(request).settings
+    return page(
+        request,
+        "sign_in",
+        None,
+        status,
+        next=next_path,
+        error=error,
+        name=name,
+        has_left=has_left and settings.oidc is not None,
+        provider=settings.oidc,
+        local=settings.local_sign_in,
+    )

@@ -1,15 +1,17 @@
 """The reading list."""
 
-from typing import Annotated, Any
+from dataclasses import replace
+from typing import Annotated, Any, Literal
 from urllib.parse import urlencode
 
-from fastapi import APIRouter, Query, Request
-from fastapi.responses import Response
+from fastapi import APIRouter, Form, Query, Request
+from fastapi.responses import RedirectResponse, Response
 
 from rules.urgency import Priority
 from service.listing import Show, Wanted, listed
-from service.web.guard import Reader
-from service.web.house import House, Person, house_of, note_rows
+from service.views import MAX_NAME, ViewError, remove, save, views_of, wanted_of
+from service.web.guard import BadRequestError, Reader
+from service.web.house import House, Person, house_of, note_rows, now
 from service.web.pages import page
 
 router = APIRouter()
@@ -26,8 +28,48 @@ def worklist(
 ) -> Response:
     """The whole page, or with the header `X-Part` only its rows."""
     wanted = Wanted(show, priority, text, cursor=cursor)
-    part = "rows" if request.headers.get("x-part") else "worklist"
-    return page(request, part, person, **_values(house_of(request), person, wanted))
+    values = _values(house_of(request), person, wanted)
+    if request.headers.get("x-part"):
+        return page(request, "rows", person, **values)
+    views = _views(house_of(request), person, replace(wanted, cursor=""))
+    return page(request, "worklist", person, views=views, longest_name=MAX_NAME, **values)
+
+
+@router.post("/views")
+def keep(
+    request: Request,
+    person: Reader,
+    name: Annotated[str, Form(max_length=200)],
+    show: Annotated[Show, Form()] = Show.FLAGGED,
+    priority: Annotated[Literal["", "P1", "P2", "P3", "P4"], Form()] = "",
+    text: Annotated[str, Form(max_length=64)] = "",
+) -> Response:
+    """Save filters and search under a name, for oneself."""
+    wanted = Wanted(show, Priority(priority) if priority else None, text)
+    try:
+        with house_of(request).store.session() as session:
+            save(session, person.name, name, wanted, now())
+    except ViewError as error:
+        raise BadRequestError(f"The view was not saved: {error.detail}.", 422) from error
+    return RedirectResponse(_link(wanted), 303)
+
+
+@router.post("/views/{number}/removal")
+def let_go(request: Request, person: Reader, number: int) -> Response:
+    """Remove one of one's own views."""
+    with house_of(request).store.session() as session:
+        remove(session, person.name, number)
+    return RedirectResponse("/", 303)
+
+
+def _views(house: House, person: Person, wanted: Wanted) -> list[dict[str, Any]]:
+    with house.store.reading() as session:
+        saved = [(view, wanted_of(view)) for view in views_of(session, person.name)]
+    here = _link(wanted)
+    return [
+        {"id": view.id, "name": view.name, "link": _link(shown), "is_here": _link(shown) == here}
+        for view, shown in saved
+    ]
 
 
 def _values(house: House, person: Person, wanted: Wanted) -> dict[str, Any]:

@@ -83,6 +83,8 @@ if (rows && live) {
 document.addEventListener("keydown", (event) => {
   if (event.ctrlKey || event.metaKey || event.altKey || /^(INPUT|TEXTAREA|SELECT)$/.test(event.target.tagName)) return;
   if (event.key === "/") { event.preventDefault(); byId("text")?.focus(); return; }
+  const view = document.querySelector(`[data-view-number="${CSS.escape(event.key)}"]`);
+  if (view) { view.click(); return; }
   const step = { j: 1, ArrowDown: 1, k: -1, ArrowUp: -1 }[event.key];
   const links = rows ? [...rows.querySelectorAll("a.row")] : [];
   if (!step || !links.length) return;

@@ -20,11 +20,13 @@ from rules.urgency import Priority
 from service.assembly import settle
 from service.audit import record
 from service.audit_check import verify
+from service.audit_purge import purge_events
 from service.cohort import add
 from service.cohort_file import entry_of
 from service.courier import Taken, take
 from service.intake import Intake, open_intake
 from service.settings import Destination, Settings
+from service.store.desk_tables import WorklistState
 from service.store.session import Store, open_store, upgrade
 from service.store.tables import AuditEvent, Base, Delivery, Instance, Job, Report
 from service.worklist import worklist
@@ -173,3 +175,17 @@ def test_writers_at_once_make_one_chain_that_shows_a_change(store: Store):
         connection.execute(text("UPDATE audit_event SET actor = 'x' WHERE sequence = 7"))
     with store.reading() as session:
         assert [fault.sequence for fault in verify(session).faults] == [7]
+
+
+def test_old_events_go_below_a_checkpoint_only(store: Store, settings: Settings, tmp_path: Path):
+    with store.session() as session:
+        for number in range(6):
+            record(session, "x", None, "tester", NOON + timedelta(days=number), number=number)
+        session.add(WorklistState(id=1, sequence=6, version=1, at=NOON))
+    kept = settings.model_copy(update={"retention_event_days": 365, "retention_archive": tmp_path / "old"})
+    made = purge_events(store, kept, "tester", NOON + timedelta(days=365 + 3))
+    assert made is not None
+    with store.reading() as session:
+        assert (made.sequence, verify(session).events, verify(session).faults) == (3, 4, ())
+    with pytest.raises(DBAPIError, match="append-only"), store.engine.begin() as connection:
+        connection.execute(text("DELETE FROM audit_event WHERE sequence = 4"))

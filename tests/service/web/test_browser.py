@@ -1,7 +1,6 @@
 """The pages in a real Chromium: a critical study arrives live, is opened, acknowledged, contradicted and found in the trail."""
 
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -11,8 +10,8 @@ from service.accounts import Role
 from tests.peers import need
 from tests.service.conftest import mr_slice, received
 from tests.service.web.conftest import DEEP, HEALTHY, PASSWORD, PRES, Hospital
+from tests.service.web.eyes import faults
 
-AXE = (Path(__file__).parent / "axe-core" / "axe.min.js").read_text(encoding="utf-8")
 SIZES = ({"width": 1366, "height": 768}, {"width": 390, "height": 844})
 
 
@@ -43,14 +42,6 @@ def page(chromium: Browser, hospital: Hospital) -> Iterator[Page]:
     assert complaints == []
 
 
-def faults(page: Page) -> list[str]:
-    """What axe-core finds against WCAG 2.2 AA, with where."""
-    page.evaluate(AXE)
-    tags = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]
-    found = page.evaluate("tags => axe.run({runOnly: {type: 'tag', values: tags}})", tags)
-    return [f"{one['id']}: {one['nodes'][0]['html'][:160]}" for one in found["violations"]]
-
-
 def test_a_critical_study_arrives_live_and_is_answered(page: Page, hospital: Hospital):
     hospital.study("CALM", HEALTHY)
     expect(page.locator("#live")).to_contain_text("live")
@@ -77,6 +68,23 @@ def test_a_critical_study_arrives_live_and_is_answered(page: Page, hospital: Hos
     hospital.follow()
     page.get_by_role("link", name="Worklist").click()
     expect(page.locator("tbody tr").last).to_contain_text("disagreed")
+
+
+def test_a_view_is_saved_and_opened_without_a_mouse(page: Page, hospital: Hospital):
+    hospital.study("DEEP", DEEP)
+    page.goto("/?show=waiting&text=DEEP")
+    page.get_by_text("Save this view").focus()
+    page.keyboard.press("Enter")
+    page.keyboard.press("Tab")
+    page.keyboard.type("My ward")
+    page.keyboard.press("Enter")
+    expect(page.get_by_role("link", name="My ward")).to_have_attribute("aria-current", "true")
+    page.goto("/")
+    page.keyboard.press("1")
+    expect(page).to_have_url(f"http://127.0.0.1:{hospital.port}/?show=waiting&text=DEEP")
+    expect(page.locator("a.row")).to_have_count(1)
+    page.get_by_text("Save or remove a view").click()
+    assert faults(page) == []
 
 
 def test_key_slices_scroll_and_change_their_light(page: Page, hospital: Hospital):

@@ -14,9 +14,9 @@ from service.answers import (
     Verdict,
     acknowledge,
     assess,
-    escalate_due,
 )
 from service.cohort import remove
+from service.escalation import escalate_due
 from service.gate import policy_in_force
 from service.listing import CursorError, Show, Wanted, listed, standing
 from service.reading_list import follow

@@ -95,6 +95,14 @@ def test_dura_and_vessels_alone_give_no_enhancement_of_pia_or_brain():
     assert result.lesions == ()
 
 
+def test_dura_within_the_outline_of_the_brain_is_no_pia():
+    """As where the outline is drawn too wide."""
+    _, anatomy = head()
+    rim = np.where(anatomy.brain & (anatomy.depth_mm < 5), 1.6, 1.0)
+    found = values(measure(inputs(t1(dura() * rim, seed=2))))
+    assert found[(Quantity.SULCAL_ENHANCEMENT_VOLUME, *WHOLE)] == 0
+
+
 def test_pia_lit_on_one_side_is_measured_there():
     result = focal()
     found = values(result)
@@ -182,7 +190,7 @@ def test_silence_covers_everything_that_is_measured():
         (f.quantity, f.region, f.side) for f in silent
     }
     assert all(isinstance(one, NotAssessed) for one in silent)
-    assert CHECK.label == f"{NAME} 1"
+    assert CHECK.label == f"{NAME} 2"
 
 
 def test_a_pair_in_which_as_much_became_darker_as_brighter_is_refused():

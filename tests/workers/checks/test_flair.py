@@ -147,7 +147,7 @@ def test_key_slices_are_those_with_most_of_it():
     areas = (result.mask & anatomy.region(Region.PARIETAL, Side.LEFT)).sum(axis=(1, 2))
     assert finding.evidence.sop_instance_uids[0] == volume.sop_instance_uids[int(np.argmax(areas))]
     assert len(finding.evidence.sop_instance_uids) == 3
-    assert finding.evidence.check == "flair_hyperintensity 5 flair_network 1"
+    assert finding.evidence.check == "flair_hyperintensity 6 flair_network 1"
 
 
 def test_a_region_outside_the_slices_is_not_assessed():
@@ -194,6 +194,29 @@ def test_foci_are_counted_where_their_centre_lies():
     assert found[Quantity.FLAIR_FOCI, Region.BRAIN, Side.WHOLE] >= 2
 
 
+def every_fourth_slice(volume, anatomy):
+    """The same brain in slices 8 mm apart."""
+    cut = {
+        name: getattr(anatomy, name)[::4]
+        for name in ("brain", "corrected", "parts", "is_left", "grey", "white", "depth_mm")
+    }
+    affine = volume.affine.copy()
+    affine[:3, 2] *= 4
+    thick = replace(
+        volume, array=volume.array[::4], affine=affine, sop_instance_uids=volume.sop_instance_uids[::4]
+    )
+    return thick, replace(anatomy, template_mm=anatomy.template_mm[:, ::4], **cut)
+
+
+def test_foci_between_slices_that_lie_far_apart_are_an_open_question():
+    found = flair.measure(scans_of(*every_fourth_slice(*flat_anatomy()))).findings
+    foci = [one for one in found if one.quantity is Quantity.FLAIR_FOCI]
+    assert foci
+    assert all(isinstance(one, NotAssessed) and one.why is Why.QUALITY for one in foci)
+    assert all("8.0 mm apart" in one.detail for one in foci)
+    assert any(isinstance(one, Measured) and one.quantity is Quantity.FLAIR_VOLUME for one in found)
+
+
 def test_volumes_say_how_sure_they_are():
     brain = next(
         f for f in two_balls().findings if f.quantity is Quantity.FLAIR_VOLUME and f.region is Region.BRAIN
@@ -224,5 +247,5 @@ def test_without_its_network_the_check_says_that_it_went_by_the_voxel_model(monk
     monkeypatch.setattr(flair, "shipped", refusing({Engine.PLANES}))
     result = flair.measure(scans_of(*flat_anatomy(bump(PRES, 1.6))))
     assert values(result)[Quantity.FLAIR_VOLUME, Region.PARIETO_OCCIPITAL, Side.WHOLE] > 6
-    said = "flair_hyperintensity 5 flair_lesion 1, for planes 1: the weights model.onnx are missing"
+    said = "flair_hyperintensity 6 flair_lesion 1, for planes 1: the weights model.onnx are missing"
     assert {f.evidence.check for f in result.findings} == {said}

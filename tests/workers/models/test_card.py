@@ -2,6 +2,7 @@ import shutil
 
 import pytest
 
+from rules.anatomy import Region
 from tests.workers.models.models import WANTED, above, installed_model
 from workers.checks.planes import CHANNELS
 from workers.checks.voxel_features import FEATURES
@@ -37,7 +38,11 @@ def test_a_card_that_does_not_say_what_the_model_takes_is_refused(tmp_path, miss
 @pytest.mark.parametrize(
     ("changes", "words"),
     [
-        ({"engine": "label"}, "label"),
+        ({"engine": "colour"}, "colour"),
+        ({"engine": "label", "output": {"classes": ["pons"]}}, "background and then regions"),
+        ({"engine": "label", "output": {"classes": ["background", "liver"]}}, "liver"),
+        ({"engine": "label", "output": {"classes": ["background", "brainstem"]}}, "do not overlap"),
+        ({"engine": "label", "output": {"classes": ["background", "pons", "pons"]}}, "each once"),
         ({"input": {**WANTED, "spacing_mm": [1, 1]}}, "three numbers"),
         ({"input": {**WANTED, "orientation": "XYZ"}}, "XYZ"),
         ({"input": {**WANTED, "role": "PET"}}, "PET"),
@@ -73,6 +78,12 @@ def test_weights_outside_the_cards_folder_are_never_read(tmp_path):
         read_card(installed_model(tmp_path / "bright", above(1.3), weights="../outside.onnx"))
 
 
+def test_a_label_engine_names_its_regions(tmp_path):
+    output = {"classes": ["background", "pons", "thalamus"]}
+    card = read_card(installed_model(tmp_path / "regions", above(1.3), engine="label", output=output))
+    assert card.regions == (Region.PONS, Region.THALAMUS)
+
+
 @pytest.mark.parametrize("text", ["a: [", "just words", "\x00"])
 def test_what_is_no_card_is_refused(tmp_path, text):
     path = tmp_path / "card.yaml"
@@ -84,9 +95,14 @@ def test_what_is_no_card_is_refused(tmp_path, text):
 def test_a_folder_gives_one_model_for_each_engine(tmp_path):
     installed_model(tmp_path / "bright", above(1.3))
     installed_model(tmp_path / "tissue", above(0.5), engine="mask")
+    installed_model(
+        tmp_path / "regions", above(0.5), engine="label", output={"classes": ["background", "pons"]}
+    )
     found = installed(tmp_path)
     assert found.lesion is not None
     assert found.lesion.label == "bright 7"
+    assert found.label_map is not None
+    assert found.label_map.label in found.label
     assert found.mask is not None
     assert found.mask.sha256[:12] in found.label
 
@@ -119,5 +135,5 @@ def test_the_products_own_models_are_those_on_their_cards(engine, takes):
 @pytest.mark.parametrize("engine", [Engine.VOXELS, Engine.PLANES])
 def test_the_products_own_engines_are_no_plugins(tmp_path, engine):
     shutil.copytree(SHIPPED[engine].parent, tmp_path / "own")
-    with pytest.raises(ModelRefused, match="a plug-in is a lesion or a mask engine"):
+    with pytest.raises(ModelRefused, match="a plug-in is a lesion, a mask or a label engine"):
         installed(tmp_path)

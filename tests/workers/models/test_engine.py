@@ -14,7 +14,7 @@ from workers.checks.flair import CHECK, check_with
 from workers.errors import CannotAssess
 from workers.imaging.scan import Scan
 from workers.models.card import Card, read_card
-from workers.models.engine import probability_on, within_mask
+from workers.models.engine import probability_on, within_labels, within_mask
 
 
 @cache
@@ -85,6 +85,40 @@ def test_a_mask_engine_bounds_the_brain(tmp_path):
 def test_an_empty_mask_cannot_be_assessed(tmp_path):
     with pytest.raises(CannotAssess) as refused:
         within_mask(model(tmp_path / "nothing", above(9.0), engine="mask"), flair_scan())
+    assert refused.value.why is Why.ANATOMY
+
+
+BRIGHT_IS = {"engine": "label", "output": {"classes": ["background", "thalamus"]}}
+
+
+def test_a_label_engine_moves_a_region(tmp_path):
+    scan, (_, inside) = flair_scan(), ball()
+    before = scan.anatomy
+    after = within_labels(model(tmp_path / "regions", above(1.45), **BRIGHT_IS), scan).anatomy
+    thalamus = after.region(Region.THALAMUS)
+    assert 2 * (thalamus & inside).sum() / (thalamus.sum() + inside.sum()) > 0.85
+    assert np.array_equal(after.parts > 0, before.parts > 0)
+    gone = before.region(Region.THALAMUS) & ~thalamus
+    assert gone.any()
+    assert after.region(Region.BRAIN)[gone].mean() > 0.8  # the rest borders on fluid
+    untouched = ~before.region(Region.THALAMUS) & ~thalamus
+    assert np.array_equal(after.parts[untouched], before.parts[untouched])
+
+
+def test_findings_follow_the_regions_of_a_label_engine(tmp_path):
+    installed_model(tmp_path / "regions", above(1.45), **BRIGHT_IS)
+    installed_model(tmp_path / "bright", above(1.45))
+    result = check_with(tmp_path).measure(ball()[0])
+    volumes = {(f.region, f.side): f for f in result.findings if f.quantity is Quantity.FLAIR_VOLUME}
+    of_thalamus = volumes[Region.THALAMUS, Side.LEFT]
+    assert isinstance(of_thalamus, Measured)
+    assert of_thalamus.value == pytest.approx(ball()[1].sum() * 8 / 1000, rel=0.25)
+    assert "regions 7" in of_thalamus.evidence.check
+
+
+def test_a_label_engine_that_misses_its_region_cannot_be_assessed(tmp_path):
+    with pytest.raises(CannotAssess, match="found no thalamus") as refused:
+        within_labels(model(tmp_path / "blind", above(9.0), **BRIGHT_IS), flair_scan())
     assert refused.value.why is Why.ANATOMY
 
 

@@ -1,0 +1,52 @@
+"""Entry: one received object on its way to its row."""
+
+import threading
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+from service import audit
+from service.errors import StoreUnavailableError
+from service.headers import Header
+from service.store.files import StoredFile
+
+_PATIENCE_S = 25.0
+"""Less than a sender's patience (30 s), so that it hears `later` from us instead of giving us up: an entry may wait for a batch that
+waits for the database, and then for its own. A row that comes later is found when the object is sent again."""
+
+
+@dataclass(slots=True, eq=False)
+class Entry:
+    """One object whose file has its name, and whose row is owed."""
+
+    header: Header
+    stored: StoredFile
+    transfer_syntax_uid: str
+    calling_ae_title: str
+    received_at: datetime
+    done: threading.Event = field(default_factory=threading.Event)
+    error: Exception | None = None
+    was_added: bool = False
+    """The row is this entry's own, not that of the same object which came before."""
+
+    def wait(self) -> None:
+        """Wait until the row survives a power cut. Raises what went wrong."""
+        if not self.done.wait(_PATIENCE_S):
+            raise StoreUnavailableError("no answer")
+        if self.error is not None:
+            raise self.error
+
+
+def line_of(event: str, entry: Entry, **detail: str) -> dict[str, Any]:
+    """A line of the trail about an object."""
+    header = entry.header
+    return audit.line(
+        event,
+        header.study_instance_uid,
+        entry.calling_ae_title,
+        entry.received_at,
+        sop_instance_uid=header.sop_instance_uid,
+        series_instance_uid=header.series_instance_uid,
+        sha256=entry.stored.sha256,
+        **detail,
+    )

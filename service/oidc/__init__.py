@@ -1,0 +1,1 @@
+"""Sign-in through the site's identity provider: OpenID Connect, authorization code with PKCE."""
