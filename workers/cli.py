@@ -45,6 +45,7 @@ from workers.printing import print_outcome
               help="Write the masks of every check here, as NIfTI.")  # fmt: skip
 @click.option("--models", type=click.Path(exists=True, file_okay=False, path_type=Path),
               help="Folder of plug-in models with their cards (docs/operations.md).")  # fmt: skip
+@click.option("--segmentation", "has_segmentation", is_flag=True, help="Make SEGs of what was found, too.")
 @click.option("--cache", "cache_folder", type=click.Path(file_okay=False, path_type=Path),
               help="Keep the costly stages here between runs.")  # fmt: skip
 @click.option("--json", "as_json", is_flag=True, help="Print the result as JSON (docs/triage.schema.json).")
@@ -60,6 +61,7 @@ def triage(
     figures: Path | None,
     masks: Path | None,
     models: Path | None,
+    has_segmentation: bool,  # noqa: FBT001 - click passes options by name
     cache_folder: Path | None,
     as_json: bool,  # noqa: FBT001 - click passes options by name
 ) -> None:
@@ -72,7 +74,8 @@ def triage(
         context = load_context(context_file) if context_file else PatientContext(is_cart_recipient=True)
         outcome = triage_folder(
             folder, out, context, load_policy(policy_folder, site), Cache(cache_folder),
-            study=study, at=at, baseline=baseline, pictures=Pictures(figures, masks), models=models, now=datetime.now(UTC).replace(microsecond=0),
+            study=study, at=at, baseline=baseline, pictures=Pictures(figures, masks), models=models,
+            has_segmentation=has_segmentation, now=datetime.now(UTC).replace(microsecond=0),
         )  # fmt: skip
     except (ContextError, FolderError, ModelRefused, PolicyError, CannotAssess) as error:
         raise click.ClickException(str(error)) from error

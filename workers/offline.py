@@ -87,6 +87,7 @@ def triage_folder(  # noqa: PLR0913 - each is one of the pipeline's inputs
     baseline: Path | None = None,
     pictures: Pictures | None = None,
     models: Path | None = None,
+    has_segmentation: bool = False,
 ) -> Outcome:
     """Triage the one study below `folder` and write its reports, pictures and result.json into `out`.
 
@@ -95,6 +96,7 @@ def triage_folder(  # noqa: PLR0913 - each is one of the pipeline's inputs
          date and time. Given, it is the content time too, and a second run writes the same bytes (docs/adr/0001).
     models : folder of plug-in models
     baseline : folder of one earlier study of the same patient to compare with
+    has_segmentation : make SEGs too
 
     Raises FolderError if there is no DICOM, or more than one study and none named; CannotAssess if no header
     can be read.
@@ -110,7 +112,8 @@ def triage_folder(  # noqa: PLR0913 - each is one of the pipeline's inputs
         ready = _compared(ready, _earlier(baseline, out, used), policy)
     out.mkdir(parents=True, exist_ok=True)
     show = pictures.draw if pictures else None
-    triaged = triage(ready, Places(root, out.resolve(), models), policy, cache, show=show)
+    places = Places(root, out.resolve(), models, has_segmentation=has_segmentation)
+    triaged = triage(ready, places, policy, cache, show=show)
     document = _document(ready, triaged, root, skipped)
     (out / "result.json").write_text(json.dumps(document, indent=2, ensure_ascii=False) + "\n")
     for report in triaged.reports:

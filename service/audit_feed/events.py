@@ -285,5 +285,6 @@ TOLD: Mapping[str, Callable[[Told], Iterator[Message]]] = {
     "viewed_picture": _accessed,
     "viewed_study": _accessed,
     "viewed_worklist": _accessed,
+    "workitem_shown": _accessed,
 }
 """Event of the trail to what tells it."""

@@ -67,7 +67,7 @@ def _unsubscribe(session: Session, asked: Asked, _now: datetime) -> int:
 
 def _suspend(session: Session, asked: Asked, _now: datetime) -> int:
     if asked.workitem != ALL:
-        return states.UNKNOWN
+        return states.NOT_FOR_THIS
     suspend(session, _receiver(asked))
     return states.SUCCESS
 

@@ -1,7 +1,7 @@
 """Which workitems a query means: attribute matching (PS3.4 C.2.2.2) on datasets, for C-FIND and for UPS-RS."""
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from pydicom import DataElement, Dataset
@@ -11,12 +11,31 @@ _LIKE_TEXT = frozenset({"AE", "CS", "LO", "LT", "PN", "SH", "ST", "UC", "UR", "U
 _RANGES = frozenset({"DA", "DT", "TM"})
 _ONE_MOMENT = re.compile(r"[\d.]+(?:[+-](?:0\d|1[0-4])[0-5]\d)?")
 """A value, of which date and time may be a part, with its offset from UTC (PS3.5 6.2, DT)."""
+_PLAIN = frozenset({"CS", "LO", "SH", "UI"})
+_OF_ROW = frozenset({"ProcedureStepState", "SOPClassUID", "SOPInstanceUID", "TransactionUID"})
+"""What stands beside the attributes, or is no key."""
 _NO_KEYS = frozenset({"SpecificCharacterSet", "TimezoneOffsetFromUTC", "TransactionUID"})
 
 
 def matches(item: Dataset, keys: Dataset) -> bool:
     """Whether an item has what every key asks for; an empty key asks for nothing."""
     return all(_is_met(item, key) for key in keys if key.keyword not in _NO_KEYS)
+
+
+def may_match(attributes: Mapping[str, Any], keys: Dataset) -> bool:
+    """False if plain values tell already that an item does not match: a thousandth of the time that a dataset takes.
+
+    attributes : the item as DICOM JSON
+    """
+    for key in keys:
+        asked = key.value
+        if key.VR not in _PLAIN or key.keyword in _OF_ROW or not isinstance(asked, str) or not asked:
+            continue
+        if not any(sign in asked for sign in "*?\\"):
+            there = attributes.get(f"{int(key.tag):08X}", {}).get("Value") or ()
+            if asked not in there:
+                return False
+    return True
 
 
 def wanted_of(item: Dataset, keys: Dataset) -> Dataset:

@@ -24,7 +24,7 @@ from service.store.workitem_tables import Workitem
 from service.workitems import states
 from service.workitems.actions import Asked, act
 from service.workitems.items import shown, update
-from service.workitems.matching import matches, wanted_of
+from service.workitems.matching import matches, may_match, wanted_of
 
 SOP_CLASSES = (UnifiedProcedureStepPull, UnifiedProcedureStepWatch, UnifiedProcedureStepQuery)
 """What the node accepts; UPS Push is not, for our workitems come from results alone."""
@@ -66,11 +66,15 @@ def _either(
 
 
 def find(session: Session, keys: Dataset) -> Iterator[Dataset]:
-    """The workitems that keys ask for, oldest first, as peers see them."""
-    known = select(Workitem).order_by(Workitem.created_at, Workitem.sop_instance_uid)
+    """The workitems that keys ask for, most urgent first, then oldest first, as peers see them."""
+    known = select(Workitem).order_by(
+        Workitem.triage_priority, Workitem.created_at, Workitem.sop_instance_uid
+    )
     if state := str(keys.get("ProcedureStepState") or ""):
         known = known.where(Workitem.state == state)
     for item in session.scalars(known):
+        if not may_match(item.attributes, keys):
+            continue
         ds = shown(item)
         ds.SOPClassUID, ds.SOPInstanceUID = UnifiedProcedureStepPush, item.sop_instance_uid
         if matches(ds, keys):

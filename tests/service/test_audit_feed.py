@@ -211,6 +211,12 @@ def test_a_list_that_was_seen_is_told_study_by_study(told, intake):
     assert users(first)[0] == ("meyer", "true")
 
 
+def test_a_worklist_that_reads_a_workitem_accesses_its_study(told):
+    (message,) = told("workitem_shown", STUDY, "READERS", workitem="2.25.1")
+    assert name_of(message) == "DICOM Instances Accessed"
+    assert users(message)[0] == ("READERS", "true")
+
+
 def test_what_is_no_matter_of_the_profile_is_not_sent(told):
     assert "instance_stored" not in TOLD
     assert told("instance_stored", STUDY, "SCANNER") == []

@@ -50,7 +50,7 @@ def run(cache_folder, tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def pres(run, simulate):
-    return run(simulate("pres"), context=_CONTEXT)
+    return run(simulate("pres"), "--segmentation", context=_CONTEXT)
 
 
 def test_a_pres_type_study_is_urgent_with_reasons(pres):
@@ -84,7 +84,10 @@ def test_every_input_is_named_with_its_digest(pres, simulate):
 
 def test_the_reports_lie_where_the_result_says(pres):
     _, _, result, out = pres
-    assert {report["kind"] for report in result["reports"]} == {"SR", "SC", "SCM", "KOS"}
+    assert {report["kind"] for report in result["reports"]} == {"SR", "SC", "SCM", "KOS", "SEG"}
+    (masks,) = [report for report in result["reports"] if report["path"].endswith("SEG-FLAIR.dcm")]
+    report = (out / "SR.dcm").read_bytes()
+    assert masks["sop_instance_uid"].encode() in report, "the report points to its masks"
     for report in result["reports"]:
         assert str(dcmread(report["path"]).SOPInstanceUID) == report["sop_instance_uid"]
     assert (out / "secondary_capture.png").read_bytes().startswith(b"\x89PNG")
@@ -92,7 +95,7 @@ def test_the_reports_lie_where_the_result_says(pres):
 
 def test_the_same_inputs_at_the_same_moment_give_the_same_bytes(pres, run, simulate):
     _, _, first, _ = pres
-    _, _, second, _ = run(simulate("pres"), context=_CONTEXT)
+    _, _, second, _ = run(simulate("pres"), "--segmentation", context=_CONTEXT)
     for result in (first, second):
         result["digests"] = [report["sha256"] for report in result["reports"]]
     for volatile in ("stages", "reports"):

@@ -18,6 +18,7 @@ from highdicom.seg import (
 from pydicom import Dataset
 from pydicom.sr.codedict import codes as dicom_codes
 
+from rules.identity import derived_uid
 from workers.reports import codes
 from workers.reports.content import LesionMask, ReportContent
 from workers.reports.labelling import (
@@ -59,9 +60,17 @@ def _segmentation(content: ReportContent, series: SegmentedSeries) -> Dataset:
         omit_empty_frames=True,
         contributing_equipment=[processing_equipment(device)],
     )
+    _derive_dimensions(image)
     inherit_study(image, header)
     stamp_times(image, local_time(content, header))
     return image
+
+
+def _derive_dimensions(image: Dataset) -> None:
+    """Of the dimensions: highdicom names them at random, and no two runs would be equal."""
+    uid = derived_uid({"segmentation": image.SOPInstanceUID, "part": "dimensions"})
+    for item in (*image.DimensionOrganizationSequence, *image.DimensionIndexSequence):
+        item.DimensionOrganizationUID = uid
 
 
 def _segment(content: ReportContent, mask: LesionMask, number: int) -> SegmentDescription:

@@ -5,13 +5,18 @@ from datetime import timedelta
 import pytest
 from pydicom import Dataset
 from pynetdicom import AE
-from pynetdicom.sop_class import UnifiedProcedureStepPull
+from pynetdicom.sop_class import (
+    ModalityPerformedProcedureStep,
+    StorageCommitmentPushModel,
+    StorageCommitmentPushModelInstance,
+    UnifiedProcedureStepPull,
+)
 from sqlalchemy import select
 
 from rules.urgency import Priority
 from service.outbox import Outbox
 from service.settings import Settings
-from service.store.tables import AuditEvent
+from service.store.tables import Announced, AuditEvent
 from service.store.workitem_tables import WorkitemNews
 from service.workitems.events import ALL, watch
 from service.workitems.telling import give_up_old, tell_due
@@ -177,3 +182,37 @@ def test_without_the_setting_there_is_no_worklist(store, settings, listen):
         association = ae.associate("127.0.0.1", node.port, ae_title="CARTRIAGE")
         assert not association.is_established or not association.accepted_contexts
         ae.shutdown()
+
+
+def test_what_the_node_serves_besides_goes_on_where_the_worklist_is_offered(store, offering, listen):
+    step = Dataset()
+    step.PerformedProcedureStepStatus = "IN PROGRESS"
+    step.ScheduledStepAttributesSequence = [Dataset()]
+    step.ScheduledStepAttributesSequence[0].StudyInstanceUID = STUDY
+    done = Dataset()
+    done.PerformedProcedureStepStatus = "COMPLETED"
+    asked = Dataset()
+    asked.TransactionUID = "2.25.5"
+    asked.ReferencedSOPSequence = [Dataset()]
+    asked.ReferencedSOPSequence[0].ReferencedSOPClassUID = ModalityPerformedProcedureStep
+    asked.ReferencedSOPSequence[0].ReferencedSOPInstanceUID = "1.2.3"
+    with listen(offering) as node:
+        ae = AE("MR1")
+        ae.add_requested_context(ModalityPerformedProcedureStep)
+        ae.add_requested_context(StorageCommitmentPushModel)
+        peer = ae.associate("127.0.0.1", node.port, ae_title="CARTRIAGE")
+        statuses = [
+            peer.send_n_create(step, ModalityPerformedProcedureStep, "2.25.4")[0].Status,
+            peer.send_n_set(done, ModalityPerformedProcedureStep, "2.25.4")[0].Status,
+            peer.send_n_get([], ModalityPerformedProcedureStep, "2.25.4")[0].Status,
+            peer.send_n_action(asked, 1, StorageCommitmentPushModel, StorageCommitmentPushModelInstance)[
+                0
+            ].Status,
+        ]
+        peer.release()
+        ae.shutdown()
+    assert statuses[:2] == [0, 0]
+    assert statuses[2] != 0, "nobody reads a step here"
+    assert statuses[3] == 0
+    with store.reading() as session:
+        assert [one.is_final for one in session.scalars(select(Announced))] == [True]

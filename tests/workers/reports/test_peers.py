@@ -2,10 +2,14 @@
 
 import re
 import subprocess
+from copy import deepcopy
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from pydicom import Dataset
+from pydicom.dataset import FileMetaDataset
+from pydicom.uid import ExplicitVRLittleEndian
 
 from rules.urgency import Priority
 from tests.peers import need, need_jars
@@ -63,9 +67,20 @@ def test_dciodvfy_finds_no_error(name, tmp_path):
         )
 
 
-def test_dcentvfy_finds_the_reports_at_one_with_each_other(tmp_path):
+def saved(header: Dataset, path: Path) -> Path:
+    """A header of the study as a file."""
+    image = deepcopy(header)
+    image.file_meta = FileMetaDataset()
+    image.file_meta.TransferSyntaxUID = ExplicitVRLittleEndian
+    image.save_as(path, enforce_file_format=True)
+    return path
+
+
+def test_dcentvfy_finds_the_reports_at_one_with_each_other_and_with_the_study(tmp_path):
     dcentvfy = need("dcentvfy")
-    report = run(dcentvfy, *map(str, written(everything(), tmp_path).values()))
+    content = everything()
+    study = [saved(header, tmp_path / f"{number}.dcm") for number, header in enumerate(content.headers)]
+    report = run(dcentvfy, *map(str, [*written(content, tmp_path).values(), *study]))
     # It takes the Accession Number inside Referenced Request Sequence for one of the series.
     lines = [line for line in report.splitlines() if "Element=<AccessionNumber> IE <" not in line]
     assert lines == []
@@ -92,6 +107,14 @@ def test_dsrdump_reads_the_tree_without_complaint(tmp_path):
     assert 'Priority")=(P3,99CARTRIAGE,"P3 expedited")' in dump
 
 
+def pixelmed(validator: str, path: Path) -> str:
+    class_path = need_jars("pixelmed.jar", "javax.json.jar")
+    limits = [f"-Djdk.xml.xpath{limit}=0" for limit in ("ExprOpLimit", "TotalOpLimit", "ExprGrpLimit")]
+    # Compiled as far as pays for ten seconds: half the processor time.
+    options = ("-Xmx700m", "-XX:TieredStopAtLevel=1", "-XX:+UseSerialGC", *limits)
+    return run(need("java"), *options, "-cp", class_path, f"com.pixelmed.validate.{validator}", str(path))
+
+
 @pytest.mark.parametrize(
     ("name", "kind", "template"),
     [
@@ -102,23 +125,19 @@ def test_dsrdump_reads_the_tree_without_complaint(tmp_path):
     ],
 )
 def test_pixelmed_finds_no_error(name, kind, template, tmp_path):
-    class_path = need_jars("pixelmed.jar", "javax.json.jar")
-    limits = [f"-Djdk.xml.xpath{limit}=0" for limit in ("ExprOpLimit", "TotalOpLimit", "ExprGrpLimit")]
-    # Compiled as far as pays for ten seconds: half the processor time.
-    java = (
-        need("java"),
-        "-Xmx700m",
-        "-XX:TieredStopAtLevel=1",
-        "-XX:+UseSerialGC",
-        *limits,
-        "-cp",
-        class_path,
-        "com.pixelmed.validate.DicomSRValidator",
-    )
-    report = run(*java, str(written(CONTENTS[name](), tmp_path)[kind]))
+    report = pixelmed("DicomSRValidator", written(CONTENTS[name](), tmp_path)[kind])
     assert f"Found Root Template {template}" in report
     assert "IOD validation complete" in report
     assert "Error" not in report
+
+
+def test_pixelmed_finds_no_error_in_a_seg_but_the_one_that_is_its_own(tmp_path):
+    report = pixelmed("DicomInstanceValidator", written(CONTENTS["two masks"](), tmp_path)["SEG-T1C"])
+    assert "Found Segmentation IOD" in report
+    assert "IOD validation complete" in report
+    errors = [line for line in report.splitlines() if line.startswith("Error")]
+    # It is asked for of paired body parts only (PS3.3 C.7.3.1), and the brain is none.
+    assert errors == ["Error: GeneralSeriesModule/Laterality/: : Missing conditional attribute"]
 
 
 ALLOWED_WARNINGS = {

@@ -12,6 +12,7 @@ from tests.workers.reports import studies
 from workers.reports.measurement_groups import group_places
 from workers.reports.segmentation import segmentations
 from workers.reports.structured_report import structured_report
+from workers.reports.writing import write_reports
 
 
 def groups_of(report):
@@ -40,6 +41,17 @@ def test_each_source_series_has_a_seg_and_a_segment_lies_where_its_mask_says():
     series = {image.SeriesInstanceUID for image in images.values()}
     assert len(series) == 2
     assert all(is_own(studies.STUDY, uid) for uid in series)
+
+
+def test_the_same_content_gives_the_same_bytes(tmp_path):
+    first, second = (
+        [
+            (file.path.rpartition("/")[2], file.sha256)
+            for file in write_reports(studies.masked_content(), tmp_path / name, tmp_path)
+        ]
+        for name in ("first", "second")
+    )
+    assert first == second
 
 
 def test_every_group_is_a_volume_of_interest_that_shares_the_tracking_uid_of_its_segment():
