@@ -14,16 +14,40 @@ from service.answers import Answer, Verdict, acknowledge, assess
 from service.audit import Asked, search, trail
 from service.audit_export import plain
 from service.cohort_file import RowError, entry_of
+from service.drift import drift
 from service.listing import MOST, PAGE, Show, Wanted, listed
 from service.operations import operations
 from service.performance import Share, performance
+from service.queue_effect import measured, predicted
 from service.store.desk_tables import WorklistEntry
 from service.web.guard import Answerer, Auditor, Keeper, Operator, Reader
 from service.web.house import house_of, note_rows, note_view, now
-from service.web.routes.performance import since_days
+from service.web.routes.performance import MINUTES, READERS, Days, Minutes, Readers, since_days
 from service.web.study_page import load
 
-router = APIRouter(prefix="/api/v1", tags=["Cartriage"])
+
+class ErrorOut(BaseModel):
+    """What is wrong, in words for people."""
+
+    error: str
+
+
+_REFUSALS: dict[int | str, dict[str, Any]] = {
+    status: {"model": ErrorOut, "description": words}
+    for status, words in {
+        400: "not understood",
+        401: "nobody is signed in, or the password has to be changed first",
+        403: "the role does not allow it, the form token is missing, or the request comes from another site",
+        404: "there is no such thing",
+        405: "this is not done here",
+        409: "it cannot be done as things stand",
+        413: "too long, or its length is not said",
+        422: "not understood: which fields",
+        429: "too many requests: wait a minute",
+        503: "the database does not answer",
+    }.items()
+}
+router = APIRouter(prefix="/api/v1", tags=["Cartriage"], responses=_REFUSALS)
 
 StudyUID = Annotated[str, Path(pattern=r"^[0-9.]{1,64}$", description="Study Instance UID")]
 
@@ -225,11 +249,19 @@ def events(
 def figures(
     request: Request,
     person: Reader,  # noqa: ARG001 - the right is needed
-    days: Annotated[int, Query(ge=1, le=3650)] = 90,
+    days: Days = 90,
+    readers: Readers = READERS,
+    minutes: Minutes = MINUTES,
 ) -> dict[str, Any]:
-    """Values from assessments, times, and what could not be assessed."""
+    """Values from assessments, times, what could not be assessed, scanners, and who is read earlier or later."""
+    since = since_days(days)
     with house_of(request).store.reading() as session:
-        found = performance(session, since_days(days))
+        found = performance(session, since)
+        scanners = drift(session, since)
+        queue = {
+            "predicted": predicted(session, since, readers=readers, minutes=minutes),
+            "measured": measured(session, since),
+        }
     shares = ("p1", "ppv", "npv", "assessed", "not_assessed")
     return {
         "since": found.since,
@@ -238,6 +270,10 @@ def figures(
         **{name: _share(getattr(found, name)) for name in shares},
         "reasons": dict(found.reasons),
         "waiting": found.waiting,
+        "seconds_to_result": to_plain(found.to_result),
+        "seconds_to_destination": to_plain(found.to_destination),
+        "minutes_waited": to_plain(queue),
+        "scanners": to_plain(scanners),
     }
 
 

@@ -111,7 +111,14 @@ def test_key_slices_scroll_and_change_their_light(page: Page, hospital: Hospital
 
 
 DESK = ("/", "/studies/{uid}", "/cohort", "/performance", "/operations", "/audit", "/accounts")
-HAND = ("/?show=all", "/studies/{uid}", "/cohort/patient?patient_id=DEEP", "/audit/check", "/account")
+HAND = (
+    "/?show=all",
+    "/performance",
+    "/studies/{uid}",
+    "/cohort/patient?patient_id=DEEP",
+    "/audit/check",
+    "/account",
+)
 
 
 @pytest.mark.parametrize(("scheme", "size", "paths"), [("light", SIZES[0], DESK), ("dark", SIZES[1], HAND)])

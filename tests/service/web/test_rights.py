@@ -76,6 +76,11 @@ def test_every_route_stands_in_the_table(settings: Settings):
     spec = {(method.upper(), path) for path, methods in app.openapi()["paths"].items() for method in methods}
     assert {key for key in ALLOWED if key[1].startswith("/api")} == spec
     assert {key for key in ALLOWED if not key[1].startswith("/api")} == _pages()
+    # What hangs on the application itself is open to anybody: the description of the interface, and our own style and script.
+    direct = {route.path for route in app.routes if hasattr(route, "path")}
+    assert direct == {"/api/openapi.json", "/static"}
+    included = [route for route in app.routes if not hasattr(route, "path")]
+    assert len(included) == len(_ROUTERS) + 1
 
 
 def test_each_role_may_do_what_its_rights_say_and_nothing_else(
