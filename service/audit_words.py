@@ -15,6 +15,7 @@ _SENTENCES = {
     "api_token_refused": "unknown, ended or revoked, from {address}",
     "api_token_revoked": "{token}",
     "assessment_given": "{verdict}: {text}",
+    "assessment_exported": "assessment {assessment} as {format}",
     "association_rejected": "{reason}",
     "audit_not_purged": "old events stay: {reason}",
     "audit_purged": "{events} events up to number {until} are in {file} (sha256 {sha256})",

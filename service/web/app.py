@@ -18,6 +18,7 @@ from service.web.pages import problem
 from service.web.routes import (
     accounts,
     api,
+    assessments,
     audit,
     cohort,
     fhir,
@@ -37,6 +38,7 @@ _ROUTERS = (
     worklist.router,
     live.router,
     studies.router,
+    assessments.router,
     cohort.router,
     performance.router,
     operations.router,

@@ -11,6 +11,8 @@ from rules.context_file import ContextError
 from rules.urgency import Priority
 from service import cohort as registry
 from service.answers import Answer, Verdict, acknowledge, assess
+from service.assessments.found import assessments
+from service.assessments.found import plain as plain_assessment
 from service.audit import Asked, search, trail
 from service.audit_export import plain
 from service.cohort_file import RowError, entry_of
@@ -172,6 +174,18 @@ def events_of_study(request: Request, person: Auditor, study_instance_uid: Study
         found = trail(session, study_instance_uid)
     note_view(house, person, "audit", study_instance_uid, interface="api")
     return [plain(event) for event in found]
+
+
+@router.get("/studies/{study_instance_uid}/assessments")
+def assessments_of_study(
+    request: Request, person: Reader, study_instance_uid: StudyUID
+) -> list[dict[str, Any]]:
+    """What radiologists said of the study's results, oldest first, each with the result that it is about."""
+    house = house_of(request)
+    with house.store.reading() as session:
+        found = assessments(session, study_instance_uid)
+    note_view(house, person, "assessments", study_instance_uid, interface="api")
+    return [plain_assessment(one) for one in found]
 
 
 @router.post("/studies/{study_instance_uid}/acknowledgement")
