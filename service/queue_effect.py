@@ -84,25 +84,42 @@ def waits(
 
     >>> studies = [Arrival(0, 0, "P4"), Arrival(1, 1, "P4"), Arrival(2, 2, "P1")]
     >>> waits(studies, 1, 10, lambda study, now: (study.place(now), study.at))
-    [0, 19, 8]
+    [0.0, 19.0, 8.0]
     """
     free = [0.0] * readers
-    coming = sorted(range(len(arrivals)), key=lambda number: arrivals[number].at)
-    waiting: list[int] = []
-    found = [0.0] * len(arrivals)
+    news = _news(arrivals)
+    waiting: dict[int, tuple[int, float]] = {}
+    queue: list[tuple[tuple[int, float], int]] = []
+    found = [math.nan] * len(arrivals)
     position, now = 0, 0.0
     for _ in arrivals:
         now = max(now, heapq.heappop(free))
-        if not waiting and position < len(coming):
-            now = max(now, arrivals[coming[position]].at)
-        while position < len(coming) and arrivals[coming[position]].at <= now:
-            waiting.append(coming[position])
+        while position < len(news) and (news[position][0] <= now or not waiting):
+            moment, number = news[position]
             position += 1
-        chosen = min(waiting, key=lambda number: rank(arrivals[number], now))
-        waiting.remove(chosen)
+            if math.isnan(found[number]):
+                now = max(now, moment)
+                waiting[number] = rank(arrivals[number], now)
+                heapq.heappush(queue, (waiting[number], number))
+        chosen = _first(queue, waiting)
         found[chosen] = now - arrivals[chosen].at
         heapq.heappush(free, now + minutes)
     return found
+
+
+def _news(arrivals: Sequence[Arrival]) -> list[tuple[float, int]]:
+    """When something changes, and for which study: it comes, or its priority becomes known."""
+    moments = ((number, {one.at, max(one.at, one.known_at)}) for number, one in enumerate(arrivals))
+    return sorted((at, number) for number, mine in moments for at in mine if math.isfinite(at))
+
+
+def _first(queue: list[tuple[tuple[int, float], int]], waiting: dict[int, tuple[int, float]]) -> int:
+    """Take the first study; what it was queued as before its priority became known no longer counts."""
+    while True:
+        place, number = heapq.heappop(queue)
+        if waiting.get(number) == place:
+            del waiting[number]
+            return number
 
 
 def dealt_in_order(arrivals: Sequence[Arrival], moments: Iterable[float]) -> list[float]:

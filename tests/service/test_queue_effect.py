@@ -1,5 +1,6 @@
 """The simulated queue agrees with queueing theory, and triage gives nobody time that it does not take from others."""
 
+import doctest
 import random
 from dataclasses import replace
 from statistics import fmean
@@ -8,6 +9,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from service import queue_effect
+from service.assessments import report
+from service.oidc import provider
 from service.queue_effect import Arrival, dealt_in_order, effects, waits
 
 
@@ -85,3 +89,8 @@ def test_a_priority_counts_from_when_it_is_known():
     early = [*late[:2], replace(late[2], priority="P4")]
     assert waits(early, 1, 10, by_list) == [0, 19, 8]
     assert waits([*late[:2], replace(early[2], known_at=2)], 1, 10, by_list) == [0, 9, 18]
+
+
+def test_the_examples_in_the_docstrings_hold():
+    for module in (queue_effect, report, provider):
+        assert doctest.testmod(module) == (0, pytest.approx(2, abs=1)), module
