@@ -24,32 +24,11 @@ from service.queue_effect import measured, predicted
 from service.store.desk_tables import WorklistEntry
 from service.web.guard import Answerer, Auditor, Keeper, Operator, Reader
 from service.web.house import house_of, note_rows, note_view, now
+from service.web.refusals import REFUSALS
 from service.web.routes.performance import MINUTES, READERS, Days, Minutes, Readers, since_days
 from service.web.study_page import load
 
-
-class ErrorOut(BaseModel):
-    """What is wrong, in words for people."""
-
-    error: str
-
-
-_REFUSALS: dict[int | str, dict[str, Any]] = {
-    status: {"model": ErrorOut, "description": words}
-    for status, words in {
-        400: "not understood",
-        401: "nobody is signed in, or the password has to be changed first",
-        403: "the role does not allow it, the form token is missing, or the request comes from another site",
-        404: "there is no such thing",
-        405: "this is not done here",
-        409: "it cannot be done as things stand",
-        413: "too long, or its length is not said",
-        422: "not understood: which fields",
-        429: "too many requests: wait a minute",
-        503: "the database does not answer",
-    }.items()
-}
-router = APIRouter(prefix="/api/v1", tags=["Cartriage"], responses=_REFUSALS)
+router = APIRouter(prefix="/api/v1", tags=["Cartriage"], responses=REFUSALS)
 
 StudyUID = Annotated[str, Path(pattern=r"^[0-9.]{1,64}$", description="Study Instance UID")]
 
