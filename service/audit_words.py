@@ -15,6 +15,7 @@ _SENTENCES = {
     "api_token_refused": "unknown, ended or revoked, from {address}",
     "api_token_revoked": "{token}",
     "assessment_given": "{verdict}: {text}",
+    "assessment_exported": "assessment {assessment} as {format}",
     "association_rejected": "{reason}",
     "audit_message_retried": "event {about}",
     "audit_message_sent": "event {about}, after all",

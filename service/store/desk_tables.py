@@ -127,7 +127,8 @@ class Account(Base):
 
     name: Mapped[str] = mapped_column(_NAME, primary_key=True)
     full_name: Mapped[str] = mapped_column(String(128))
-    password_hash: Mapped[str] = mapped_column(String(256), comment="argon2id; empty: has none")
+    password_hash: Mapped[str] = mapped_column(String(256), comment="argon2id")
+    """Empty for somebody from the identity provider."""
     issuer: Mapped[str] = mapped_column(String(255), default="", comment="identity provider, else empty")
     subject: Mapped[str | None] = mapped_column(String(255), comment="whom the issuer means; null if local")
     roles: Mapped[list[str]]
