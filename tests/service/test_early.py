@@ -186,6 +186,17 @@ def test_each_sufficient_group_has_its_provisional_result_and_then_the_whole_stu
     assert len({one.job_id for one in jobs(store)}) == 3
 
 
+def test_a_series_that_grew_after_it_was_reported_is_reported_again_within_limits(store, flag, send, look):
+    flag()
+    for number in range(1, 8):
+        at = NOON + timedelta(seconds=10 * number)
+        send(1, number, at=at)
+        look(at + timedelta(seconds=3))
+        told(store, s1=Role.FLAIR)
+        look(at + timedelta(seconds=4))
+    assert [len(one.instances) for one in jobs(store)] == [1, 2, 3, 4]
+
+
 def test_a_study_of_one_series_is_confirmed_too(store, settings, flag, send, look):
     flag()
     send(1, 1)
