@@ -46,6 +46,7 @@ _SENTENCES = {
     "prior_not_fetched": "{reason}",
     "proof_not_given": "{destination} does not prove that it has {sop_instance_uid}: {outcome}",
     "provisional_owed": "snapshot {snapshot}: {instances} objects in {series} series so far ({roles}) suffice for a provisional result",
+    "provisional_overtaken": "the result on the whole study came first",
     "report_lost": "{destination} has not kept {sop_instance_uid}: {outcome}; sent again",
     "report_proven": "{cargo} is at {destination}, by {proof}, {seconds:g} s after it was owed",
     "report_stored": "{sop_instance_uid} at {destination}",
