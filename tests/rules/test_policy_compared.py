@@ -185,7 +185,7 @@ def test_of_several_with_one_reason_each_is_held_against_its_like():
     assert told(of_rule(raises=(first, second)), of_rule(raises=(first, third))) == [
         (what, "2 mm", "3 mm", "holds less often"),
     ]
-    assert told(of_rule(raises=(first, first, second)), of_rule(raises=(first, first, third))) == [
+    assert told(of_rule(raises=(first, second, first)), of_rule(raises=(first, third, first))) == [
         (what, "2 mm", "3 mm", "holds less often"),
     ]
     assert told(of_rule(raises=(first, second)), of_rule(raises=(first,))) == [

@@ -46,6 +46,7 @@ def risk(what: str) -> AcceptedRisk:
 def test_an_overlay_that_says_nothing_is_a_site_of_its_own():
     assert overlaid("") == expected()
     assert overlaid("").identity.version == f"{POLICY.version}+here"
+    assert load_policy() == POLICY
 
 
 def test_targets_orders_and_hours():
@@ -139,6 +140,7 @@ def test_standing_texts_of_its_own():
         ("fresh_h: {crs_grade: 9}\ncounts_h: {crs_grade: 8}\n", "4: `crs_grade` would stop counting before it is stale"),
         ("wording: {interpret: All is normal.}\n", "3: no text may say “normal”"),
         ("wording: {negative: Nothing.}\n", "3: `negative` must keep its placeholders: {series}"),
+        ("wording: {negative: '{a} {b}'}\n", "3: `negative` must keep its placeholders: {series}"),
         ("wording: {interpret: 'Read {x}.'}\n", "3: `interpret` must keep its placeholders: none"),
         ("wording: {disclaimers: [a]}\n", "3: unknown key `disclaimers`; allowed here: positive, negative, negative_place, negative_raised, not_assessed, partly_assessed, interpret"),
     ],
