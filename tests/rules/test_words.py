@@ -1,4 +1,4 @@
-from rules.anatomy import Region, Side
+from rules.anatomy import UNPAIRED, Region, Side, sides
 from rules.findings import UNITS, Quantity
 from rules.logic import Answer
 from rules.words import (
@@ -28,6 +28,12 @@ def test_a_place_is_told_with_its_side_where_it_has_one():
     assert subject_words(Region.THALAMUS, Side.WHOLE) == "thalamus"
     assert subject_words(Region.BRAIN, Side.WHOLE) == "whole brain"
     assert subject_words(Region.BRAIN, Side.LEFT) == f"left {Region.BRAIN.words}"
+
+
+def test_a_region_has_its_two_sides_or_the_midline_and_the_last_is_all_of_it():
+    for region in Region:
+        of_one = (Side.WHOLE,) if region is Region.BRAIN else (Side.MIDLINE,)
+        assert sides(region) == (of_one if region in UNPAIRED else (Side.LEFT, Side.RIGHT, Side.WHOLE))
 
 
 def test_units_are_printed_with_their_space():
