@@ -1,6 +1,7 @@
 from rules.anatomy import UNPAIRED, Region, Side, sides
 from rules.findings import UNITS, Quantity
 from rules.logic import Answer
+from rules.urgency import Priority, most_urgent
 from rules.words import (
     answer_word,
     family_words,
@@ -69,3 +70,12 @@ def test_answers_and_lists():
     assert listed(("a",)) == "a"
     assert listed(("a", "b")) == "a and b"
     assert listed(["a", "b", "c"], "or") == "a, b or c"
+
+
+def test_the_most_urgent_priority_wins():
+    for one in Priority:
+        for other in Priority:
+            first = min(one, other, key=list(Priority).index)
+            assert most_urgent(one, other) is first
+            assert one.is_above(other) is (first is one is not other)
+    assert most_urgent() is Priority.P4
