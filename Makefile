@@ -70,7 +70,7 @@ fuzz-node: $(VENV)/.ready
 fuzz-web: $(VENV)/.ready
 	EXAMPLES=$(or $(EXAMPLES),100) $(BIN)/python -m pytest -q tests/service/web/test_openapi.py
 
-# Not a test: does a test fail if the code that decides is changed? Half an hour on one core; see docs/mutation.md.
+# Not a test: does a test fail if the rules are changed? Some half an hour on one core; see docs/mutation.md.
 # In a folder of its own: with its setproctitle in the virtual environment, Celery renames our processes.
 MUTMUT := mutmut==3.8.1
 MUTANTS ?= rules.*
@@ -78,7 +78,7 @@ mutation:
 	rm -rf mutants
 	$(MAKE) mutation-again
 
-# What was not tried, and what survived, once more: after new tests, or for the modules that MUTANTS names.
+# What was not tried, and what survived, once more: after new tests, or for the modules that MUTANTS names, with the files of TESTS.
 mutation-again: $(VENV)/.ready
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --upgrade --target .mutmut "$(MUTMUT)"
 	PYTHONPATH="$(CURDIR)/.mutmut" $(BIN)/python tests/make_mutants.py
