@@ -200,3 +200,14 @@ class AuditFeed(Base):
     sequence: Mapped[int] = mapped_column(comment="last event whose messages were handed to the receiver")
     sent_at: Mapped[datetime | None]
     failing_since: Mapped[datetime | None] = mapped_column(comment="the receiver does not take them since")
+
+
+class AuditFeedTrouble(Base):
+    """An event whose audit messages cannot be made or are never taken; the feed went on without it."""
+
+    __tablename__ = "audit_feed_trouble"
+
+    sequence: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
+    reason: Mapped[str] = mapped_column(Text)
+    at: Mapped[datetime]
+    is_owed: Mapped[bool] = mapped_column(comment="a person wants it tried again")

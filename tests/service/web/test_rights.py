@@ -39,6 +39,7 @@ ALLOWED: dict[tuple[str, str], Right | None] = {
     ("GET", "/operations"): Right.OPERATE,
     ("POST", "/operations/jobs"): Right.OPERATE,
     ("POST", "/operations/deliveries"): Right.OPERATE,
+    ("POST", "/operations/audit-messages/{number}/retry"): Right.OPERATE,
     ("POST", "/operations/messages/{number}/retry"): Right.OPERATE,
     ("POST", "/operations/messages/{number}/drop"): Right.OPERATE,
     ("GET", "/audit"): Right.AUDIT,
