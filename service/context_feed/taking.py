@@ -93,6 +93,29 @@ def text_of(content: bytes) -> str:
         return content.decode("latin-1")
 
 
+def may_concern(session: Session, arrived: Arrived, known: ContextMap) -> bool:
+    """Whether a message may be about somebody who is flagged, or flags somebody: a quick look that writes nothing.
+
+    A hospital's feed is about all its patients; for most of them this is all that is done.
+
+    Raises FeedError.
+    """
+    if arrived.feed == "hl7":
+        text = text_of(arrived.content)
+        ids = hl7_message.patient_ids_of(text)
+        if any(code in text for code in known.cell_codes()):
+            return True
+    else:
+        message = READERS[arrived.feed](arrived.content, known)
+        ids = frozenset({message.patient.patient_id})
+        if tells_of_cells(message, known):
+            return True
+    flagged = select(CohortPatient.id).where(
+        CohortPatient.patient_id.in_(ids), CohortPatient.removed_at.is_(None)
+    )
+    return session.scalar(flagged.limit(1)) is not None
+
+
 def take(session: Session, arrived: Arrived, where: Registry, now: datetime) -> Outcome:
     """Take a message in the session's transaction.
 

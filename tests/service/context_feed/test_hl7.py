@@ -104,14 +104,16 @@ def test_what_cannot_be_taken_is_set_aside_and_nothing_is_fused(laboratory: Labo
 
 FOREIGN = (
     (b"hello", "100", True),
-    (b"MSH|^~\\&|LIS|H|||1||ORU^R01|1|P|9.9\rPID|1||P1\r", "100", True),
+    (b"MSH|^~\\&|LIS|H|||1||ORU^R01|4|P|2.5.1\rPID|1||P1^^^H^MR\rQQQ|1\r", "100", True),
+    (b"MSH|^~\\&|LIS|H|||1||ORU^R01|1|P|9.9\rPID|1||P1\r", "203", False),
     (b"MSH|^~\\&|LIS|H|||1||SIU^S12|2|P|2.5.1\rPID|1||P1\r", "200", False),
-    (b"MSH|^~\\&|LIS|H|||1||ORU^R01|3|T|2.5.1\rPID|1||P1\r", "200", False),
+    (b"MSH|^~\\&|LIS|H|||1||ORU^R01|3|T|2.5.1\rPID|1||P1\r", "202", False),
 )
 """What is no message for us, with ERR-3 and whether it is kept for a person."""
 
 
 def test_what_is_no_message_for_us_is_rejected(laboratory: Laboratory):
+    laboratory.flag()
     for content, expected, is_kept in FOREIGN:
         count = len(rows(laboratory))
         assert laboratory.send(content) == ("AR", expected)
