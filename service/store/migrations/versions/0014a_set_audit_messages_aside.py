@@ -3,7 +3,7 @@
 import sqlalchemy as sa
 from alembic import op
 
-revision = "0015"
+revision = "0014a"
 down_revision = "0014"
 branch_labels = None
 depends_on = None
