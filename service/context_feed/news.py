@@ -76,6 +76,8 @@ class Message:
     memberships: tuple[Coding, ...] = ()
     replaced_patient_id: str = ""
     """The patient ID that is no longer used: two entries of the sender were merged."""
+    identifiers: frozenset[str] = frozenset()
+    """Every identifier of the patient, of whatever type."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -107,7 +107,7 @@ def may_concern(session: Session, arrived: Arrived, known: ContextMap) -> bool:
             return True
     else:
         message = READERS[arrived.feed](arrived.content, known)
-        ids = frozenset({message.patient.patient_id})
+        ids = message.identifiers
         if tells_of_cells(message, known):
             return True
     flagged = select(CohortPatient.id).where(
@@ -162,7 +162,7 @@ def _patient(session: Session, message: Message, known: ContextMap) -> CohortPat
             Fault.IDENTITY, "a flagged patient's ID was merged into another: flag the new one by hand"
         )
     rows = flagged_under(session, whom.patient_id, whom.issuer)
-    if not rows and not tells_of_cells(message, known):
+    if whom.patient_id and not rows and not tells_of_cells(message, known):
         return None
     if not whom.patient_id or whom.birth_date is None:
         raise FeedError(Fault.INCOMPLETE, "a patient ID of a known type and a whole birth date are needed")

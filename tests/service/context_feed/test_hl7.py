@@ -93,7 +93,9 @@ def test_what_cannot_be_taken_is_set_aside_and_nothing_is_fused(laboratory: Labo
         answer = laboratory.say("NM|ice_score^^99CARTRIAGE||3||||||F", observation, **fields)
         assert answer == ("AE", expected), observation
         assert laboratory.held() == before
-    assert len(rows(laboratory)) == len(UNFIT)
+    strange = laboratory.message(UNFIT[0][0]).replace("^^^HOSP^MR", "^^^HOSP^XX")
+    assert laboratory.send(strange.encode()) == ("AE", "101")  # their number, but of a type that nobody named
+    assert len(rows(laboratory)) == len(UNFIT) + 1
     for row in rows(laboratory):
         kept = laboratory.where.settings.data / row.path
         assert kept.read_bytes().startswith(b"MSH")
