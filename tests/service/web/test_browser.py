@@ -129,17 +129,6 @@ def fill(hospital: Hospital) -> None:
         save(session, "meyer", "Ward 7", Wanted(), hospital.now)
 
 
-def fill(hospital: Hospital) -> None:
-    """What the pages show only when there is something: what was set aside, a token, a view."""
-    where = Registry(hospital.store, hospital.settings, map_in_force(None))
-    with pytest.raises(FeedError):
-        receive(where, Arrived("hl7", "LIS", "ORU^R01", b"MSH|^~", name_of("hl7", "LIS", "1")), hospital.now)
-    set_aside(hospital.store, 1, "Message too long", hospital.now)
-    with hospital.store.session() as session:
-        issue(session, "ris", [Role.COORDINATOR], 365, "meyer", hospital.now)
-        save(session, "meyer", "Ward 7", Wanted(), hospital.now)
-
-
 DESK = ("/", "/studies/{uid}", "/cohort", "/performance", "/operations", "/audit", "/accounts")
 HAND = (
     "/?show=all",
