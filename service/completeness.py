@@ -70,6 +70,11 @@ def completeness_of(
     )
 
 
+def is_whole(session: Session, study_instance_uid: str, settings: Settings) -> bool:
+    """Whether there is evidence that everything of a study is here."""
+    return _standing(session, study_instance_uid, settings).basis is not None
+
+
 def announced_objects(session: Session, study_instance_uid: str) -> dict[str, int]:
     """Series Instance UID to the most objects that a finished scanner or a notification announced; an archive may be behind."""
     said = session.scalars(

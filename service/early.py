@@ -19,7 +19,7 @@ from rules.messages import Basis, Completeness
 from rules.provisional import is_due
 from rules.settling import Arriving, Ended, ended
 from service import audit
-from service.completeness import CLOCK_TOLERANCE, IMAGES, announced_objects
+from service.completeness import CLOCK_TOLERANCE, IMAGES, announced_objects, is_whole
 from service.contents import headers_of, instances_of, series_of
 from service.errors import ServiceError, StoreUnavailableError
 from service.gate import ACTOR, decide_provisional
@@ -124,7 +124,9 @@ def _news(session: Session, study: Study, settings: Settings, now: datetime) -> 
     whole = [one for uid, one in known.items() if uid in here and here[uid].objects == one.objects]
     roles = {Role(one.role) for one in whole if one.role}
     reported = {Role(one.role) for one in known.values() if one.role and one.reported_at}
-    return _News(settled, is_provisional_due=is_due(roles, reported))
+    # A study that is whole has its result as a whole in a moment: no worker is kept from it.
+    is_wanted = is_due(roles, reported) and not is_whole(session, study.study_instance_uid, settings)
+    return _News(settled, is_provisional_due=is_wanted)
 
 
 def _received(session: Session, study_instance_uid: str) -> dict[str, Arriving]:

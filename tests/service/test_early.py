@@ -116,6 +116,17 @@ def test_a_series_of_which_all_announced_objects_came_settles_at_once(store, fla
     assert rows(store)[FLAIR].basis == "announced"
 
 
+def test_a_study_that_is_whole_by_evidence_waits_for_no_provisional_result(store, flag, send, look):
+    flag()
+    send(1, 1)
+    look()
+    told(store, s1=Role.FLAIR)
+    with store.session() as session:
+        note(session, Said("1.2.9", STUDY, Basis.MPPS, True, {FLAIR: 1}, "MR1"), SETTLED)
+    look()
+    assert jobs(store) == []
+
+
 def test_a_series_that_grows_settles_again(store, flag, send, look):
     flag()
     send(1, 1)
