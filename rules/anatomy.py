@@ -3,6 +3,19 @@
 from enum import StrEnum
 
 
+class Confidence(StrEnum):
+    """How sure the role of a series is."""
+
+    HIGH = "high"
+    """What the scanner wrote of the sequence suffices, and the name does not contradict it."""
+    MEDIUM = "medium"
+    """The name was needed beside the sequence, or contradicts it."""
+    LOW = "low"
+    """Nothing but a name."""
+    NONE = "none"
+    """No role is claimed, or the result is older than this grade."""
+
+
 class Role(StrEnum):
     """What a series shows, by header evidence. UNKNOWN is better than wrong."""
 

@@ -91,6 +91,12 @@ class ContextMap:
         given = set(codings)
         return next((one for one in self.infusions if given & set(one.codes)), None)
 
+    def cell_codes(self) -> frozenset[str]:
+        """Every code by which a message can say that its patient was given CAR-T cells."""
+        dates = [code for rule in self.observations if rule.field == INFUSION_DATE for code in rule.codes]
+        infusions = [code for rule in self.infusions for code in rule.codes]
+        return frozenset(one.code for one in (*dates, *infusions, *self.cohorts))
+
     def is_cohort(self, codings: Iterable[Coding]) -> bool:
         return not set(self.cohorts).isdisjoint(codings)
 

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from datetime import date, datetime
 from enum import StrEnum
 
-from rules.anatomy import Role
+from rules.anatomy import Confidence, Role
 from rules.context import PatientContext
 from rules.decision import Decision
 from rules.findings import Finding, Lesion
@@ -230,6 +230,8 @@ class SeriesUse:
     """Header evidence for the role, or why the series was not used."""
     instances: int
     quality: SeriesQuality | None = None
+    confidence: Confidence = Confidence.NONE
+    """How sure the role is."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -28,7 +28,7 @@ def site_rule(policy: Policy, entry: Entry) -> tuple[Policy, tuple[AcceptedRisk,
     changed, weaker = _priority(rule, table)
     for cut in (read_site_cut(item) for item in table.items("cuts")):
         _refuse_false_words(rule, table, cut)
-        changed, is_weaker = _with_cut(changed, cut)
+        changed, is_weaker = _with_cut(changed, cut, is_critical=_is_critical(rule) or _is_critical(changed))
         weaker += [f"{code} asks for more before it is present or critical"] if is_weaker else []
     words: dict[str, Any] = {key: _sentence(table[key]) for key in _WORDS if key in table.entries}
     changed = replace(changed, **words)
@@ -105,7 +105,11 @@ def _own_priority(table: Table, own: Priority, what: str) -> tuple[Priority, lis
     return value, [f"{what} is lowered from {own} to {value}"] if own.is_above(value) else []
 
 
-def _with_cut(rule: Rule, cut: SiteCut) -> tuple[Rule, bool]:
+def _is_critical(rule: Rule) -> bool:
+    return rule.priority is Priority.P1 or any(one.to is Priority.P1 for one in rule.raises)
+
+
+def _with_cut(rule: Rule, cut: SiteCut, *, is_critical: bool) -> tuple[Rule, bool]:
     """The rule with the cut in all its conditions, and whether what may be critical then holds less often."""
     required, is_rarer = cut.put_into(rule.required)
     raises = [(replace(one, because=cut.reason_for(one)), *cut.put_into(one.when)) for one in rule.raises]
@@ -114,7 +118,6 @@ def _with_cut(rule: Rule, cut: SiteCut) -> tuple[Rule, bool]:
         for several in (rule.labels, rule.remarks)
     )
     cut.refuse_if_unused(rule.code, tuple(_conditions(rule)))
-    is_critical = rule.priority is Priority.P1 or any(one.to is Priority.P1 for one in rule.raises)
     is_raised_less = any(rarer for one, _, rarer in raises if one.to is Priority.P1)
     changed = replace(
         rule,

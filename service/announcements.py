@@ -15,6 +15,7 @@ from sqlalchemy.orm import Session
 
 from rules.messages import Basis
 from service import audit
+from service.completeness import note_late
 from service.errors import StoreUnavailableError
 from service.headers import is_uid
 from service.store.session import Store
@@ -63,6 +64,9 @@ def note(session: Session, said: Said, now: datetime) -> bool:
     session.add(row)
     detail = {"basis": said.basis, "is_final": said.is_final, "series": dict(said.series)}
     audit.record(session, "study_announced", said.study_instance_uid, said.sender, now, **detail)
+    if said.is_final:
+        session.flush()
+        note_late(session, said.study_instance_uid, said.sender, now)
     return True
 
 

@@ -87,6 +87,10 @@ def _serve(
     if job.rings >= settings.maximum_rings + settings.maximum_unanalysed_rings or job.ready is None:
         _give_up(store, job, now)
         return False
+    if _is_overtaken(store, job):
+        changes = {"state": "declined", "decline_code": "overtaken", "ring_at": None}
+        _note(store, job, changes, event="provisional_overtaken", now=now)
+        return False
     is_analysis_allowed = job.rings < settings.maximum_rings
     ready = job.ready
     if job.rings == 0:
@@ -118,6 +122,17 @@ def _is_provisional_coming(store: Store, job: Job, now: datetime) -> bool:
     )
     with store.reading() as session:
         return any(_is_provisional(one) for one in session.scalars(before))
+
+
+def _is_overtaken(store: Store, job: Job) -> bool:
+    """Whether a provisional result is asked for of a study that has its result as a whole: it would come after it, and say less."""
+    if not _is_provisional(job):
+        return False
+    done = select(Job).where(
+        Job.study_instance_uid == job.study_instance_uid, Job.state == "done", Job.id > job.id
+    )
+    with store.reading() as session:
+        return any(not _is_provisional(one) for one in session.scalars(done))
 
 
 def _is_provisional(job: Job) -> bool:

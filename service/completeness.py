@@ -9,6 +9,7 @@ from sqlalchemy.orm import Session
 
 from rules.completeness import Announcement, Standing, judge
 from rules.messages import Basis, Completeness
+from service import audit
 from service.contents import series_of
 from service.settings import Settings
 from service.store.series_tables import SettledSeries
@@ -85,6 +86,23 @@ def announced_objects(session: Session, study_instance_uid: str) -> dict[str, in
     return counts
 
 
+def note_late(session: Session, study_instance_uid: str, sender: str, now: datetime) -> None:
+    """Tell the trail what an announcement says of a study that is settled already: that it is whole after all, or that it is not.
+
+    The images decide, so nothing is analysed again; what is missing makes a new snapshot when it comes.
+    """
+    study = session.get(Study, study_instance_uid)
+    if study is None or study.is_open or not study.settled_snapshot:
+        return
+    standing, _ = _judged(session, study_instance_uid, _announcements(session, study_instance_uid))
+    if standing.basis is not None:
+        detail = {"snapshot": study.settled_snapshot, "basis": standing.basis}
+        audit.record(session, "completeness_confirmed", study_instance_uid, sender, now, **detail)
+    elif standing.missing:
+        missing = ", ".join(standing.missing)
+        audit.record(session, "completeness_refuted", study_instance_uid, sender, now, missing=missing)
+
+
 def _is_due(session: Session, study: Study, settings: Settings, now: datetime) -> bool:
     last, quiet = study.last_received_at, timedelta(seconds=settings.quiet_time_s)
     if last <= now - quiet or last > now + CLOCK_TOLERANCE:
@@ -100,11 +118,26 @@ def _has_required(received: Mapping[str, int], known: Sequence[SettledSeries], s
 
 
 def _standing(session: Session, study_instance_uid: str, settings: Settings) -> Standing:
-    said = session.scalars(select(Announced).where(Announced.study_instance_uid == study_instance_uid))
-    announcements = [Announcement(Basis(one.basis), one.is_final, one.series) for one in said]
+    announcements = _announcements(session, study_instance_uid)
     known = series_of(session, study_instance_uid) if settings.required_series else ()
     if not announcements and not known:
         return Standing(None)
+    standing, images = _judged(session, study_instance_uid, announcements)
+    # What is known to be missing outweighs a list of roles.
+    if standing.basis is None and not standing.missing and _has_required(images, known, settings):
+        return Standing(Basis.REQUIRED_SERIES)
+    return standing
+
+
+def _announcements(session: Session, study_instance_uid: str) -> list[Announcement]:
+    said = session.scalars(select(Announced).where(Announced.study_instance_uid == study_instance_uid))
+    return [Announcement(Basis(one.basis), one.is_final, one.series) for one in said]
+
+
+def _judged(
+    session: Session, study_instance_uid: str, announcements: Sequence[Announcement]
+) -> tuple[Standing, Counter[str]]:
+    """What the announcements say of what is here, and the objects of each image series."""
     here = select(Instance.series_instance_uid, Instance.modality).where(
         Instance.study_instance_uid == study_instance_uid,
         Instance.is_conflict.is_(False),
@@ -113,8 +146,4 @@ def _standing(session: Session, study_instance_uid: str, settings: Settings) -> 
     )
     rows = session.execute(here).all()
     images = Counter(uid for uid, modality in rows if modality == IMAGES)
-    standing = judge(Counter(uid for uid, _ in rows), announcements, images=images)
-    # What is known to be missing outweighs a list of roles.
-    if standing.basis is None and not standing.missing and _has_required(images, known, settings):
-        return Standing(Basis.REQUIRED_SERIES)
-    return standing
+    return judge(Counter(uid for uid, _ in rows), announcements, images=images), images

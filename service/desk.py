@@ -13,12 +13,15 @@ from service.escalation import ACTOR, escalate_due
 from service.gate import policy_in_force
 from service.policies import KeptPolicyError, keep_policy
 from service.reading_list import follow
+from service.scanners import note_scanners
 from service.settings import Settings
+from service.store.files import FileStore
 from service.store.session import Store, open_store, upgrade
 
 _TICK_S = 0.5
 _TICK_MAX_S = 15.0
 _ANCHOR_EVERY = timedelta(hours=1)
+_SCANNERS_EVERY = timedelta(seconds=30)
 
 _log = structlog.get_logger(__name__)
 
@@ -34,11 +37,15 @@ def run_desk(settings: Settings, stop: threading.Event) -> None:
     _keep(store, policy, settings)
     _tell(store, "application_started")
     wait_s, anchor_at = _TICK_S, datetime.now(UTC)
+    files, scanners_at = FileStore(settings.files), anchor_at
     while not stop.wait(wait_s):
         now = datetime.now(UTC)
         try:
             changed = follow(store, policy, now)
             escalate_due(store, settings.escalation, now)
+            if now >= scanners_at:
+                noted = note_scanners(store, files)
+                scanners_at = now + (timedelta() if noted else _SCANNERS_EVERY)
             if settings.audit_anchors and now >= anchor_at:
                 anchor_at = now + _ANCHOR_EVERY
                 _anchor(store, settings, now)

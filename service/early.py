@@ -32,6 +32,8 @@ from service.store.tables import Instance, Study
 _AT_MOST = 200
 """Arriving studies that are looked at in one round, newest first; the others wait for their end, as without early work."""
 
+_MOST_RESULTS = 4
+"""Provisional results of a study: a sender that trickles makes its series settle again and again."""
 _RETRY = timedelta(seconds=60)
 _FAILURES = (ServiceError, SQLAlchemyError, ValueError)
 """What early work on one study may end with, without any harm to another."""
@@ -155,6 +157,8 @@ def _note_settled(
         )
         row.objects, row.basis, row.settled_at = series.objects, basis.value, now
         row.warm_at = now if is_wanted else None
+        # It went into a provisional result before it was whole: that one has to be given again.
+        row.reported_at = None if study.settled_snapshot < _MOST_RESULTS else row.reported_at
         session.add(row)
         audit.record(
             session,

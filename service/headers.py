@@ -4,7 +4,7 @@ import re
 import struct
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import date
 
 from pydicom.charset import decode_bytes, python_encoding
 from pydicom.tag import Tag
@@ -148,8 +148,11 @@ def _uid(value: bytes) -> str:
 
 def _date(value: bytes) -> date | None:
     """A date (PS3.5 6.2, VR DA); the ACR-NEMA form with dots is met too."""
+    digits = value.strip(b"\x00 ").replace(b".", b"")
+    if len(digits) != 8 or not digits.isdigit():
+        return None
     try:
-        return datetime.strptime(value.decode("ascii").strip("\x00 ").replace(".", ""), "%Y%m%d").date()  # noqa: DTZ007 - a date has no zone
+        return date(int(digits[:4]), int(digits[4:6]), int(digits[6:]))
     except ValueError:
         return None
 

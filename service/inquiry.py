@@ -58,7 +58,8 @@ class Inquiry:
         self.not_before = {uid: at for uid, at in self.not_before.items() if uid in set(uids)}
         due = [uid for uid in uids if self.not_before.get(uid, now) <= now]
         self.not_before |= dict.fromkeys(due, now + pause)
-        return sum(self._ask(archive, due, now) for archive in self.settings.archives) if due else 0
+        asked = [one for one in self.settings.archives if isinstance(one, Destination)]
+        return sum(self._ask(archive, due, now) for archive in asked) if due else 0
 
     def _ask(self, archive: Destination, uids: Sequence[str], now: datetime) -> int:
         noted = 0

@@ -9,9 +9,11 @@ from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from service import audit
+from service.audit_feed.trouble import troubles
 from service.context_feed.quarantine import set_aside
 from service.errors import ServiceError
 from service.settings import Settings
+from service.store.desk_tables import AuditFeedTrouble
 from service.store.feed_tables import ContextMessage
 from service.store.tables import AuditEvent, Delivery, DestinationHealth, Job, Study
 
@@ -21,6 +23,8 @@ _TROUBLES = (
     "association_rejected",
     "anchor_not_written",
     "commitment_not_taken",
+    "completeness_refuted",
+    "audit_message_set_aside",
     "audit_not_purged",
     "context_message_set_aside",
     "context_sender_refused",
@@ -68,6 +72,8 @@ class Operations:
     """Owed deliveries that were tried in vain."""
     set_aside: Sequence[ContextMessage]
     """Messages of the context feeds that wait for a person."""
+    untold: Sequence[AuditFeedTrouble]
+    """Events whose audit messages were not taken."""
     free_bytes: int
     disk_bytes: int
     watermark_bytes: int
@@ -97,6 +103,7 @@ def operations(session: Session, settings: Settings, now: datetime) -> Operation
         targets=tuple(_targets(session, settings)),
         stuck=_stuck(session),
         set_aside=set_aside(session, _MOST),
+        untold=troubles(session, _MOST),
         free_bytes=disk.free,
         disk_bytes=disk.total,
         watermark_bytes=settings.disk_watermark_mb * 1_000_000,

@@ -13,6 +13,7 @@ from sqlalchemy.orm import Session
 from rules.urgency import Priority
 from service.answers import Verdict
 from service.store.desk_tables import Acknowledgement, Assessment, WorklistEntry
+from service.store.tables import Delivery, Job, Study
 from service.worklist import Status
 
 _Z95 = 1.959964
@@ -62,6 +63,16 @@ class Times:
 
 
 @dataclass(frozen=True, slots=True)
+class Span:
+    """Seconds from one moment to another, of one priority."""
+
+    priority: str
+    count: int
+    median_s: float
+    p90_s: float
+
+
+@dataclass(frozen=True, slots=True)
 class Performance:
     """The figures of a period."""
 
@@ -78,6 +89,10 @@ class Performance:
     reasons: tuple[tuple[str, int], ...]
     """Why studies were not assessed, in whole or in part, most frequent first."""
     acknowledgements: tuple[Times, ...]
+    to_result: tuple[Span, ...]
+    """From the first image to the first result."""
+    to_destination: tuple[Span, ...]
+    """From a result until the first destination had it."""
     waiting: int
     """Urgent alerts that nobody acknowledged yet."""
 
@@ -95,7 +110,7 @@ def performance(session: Session, since: datetime) -> Performance:
     ).all()
     with_result = [row for row in rows if row.decided]
     counts = Counter(row.decided for row in with_result)
-    reasons = Counter(_family(reason) for row in with_result for reason in row.not_assessed)
+    reasons = Counter(family(reason) for row in with_result for reason in row.not_assessed)
     ppv, npv = _predictive(session, since)
     urgent = (Priority.P1.value, Priority.P2.value)
     return Performance(
@@ -109,6 +124,8 @@ def performance(session: Session, since: datetime) -> Performance:
         not_assessed=Share(sum(row.status == Status.NOT_ASSESSED for row in with_result), len(with_result)),
         reasons=tuple(reasons.most_common(_REASONS)),
         acknowledgements=tuple(_times(session, since)),
+        to_result=_spans(_results(session, since)),
+        to_destination=_spans(_arrivals(session, since)),
         waiting=sum(row.decided in urgent and row.acknowledged_at is None for row in with_result),
     )
 
@@ -154,15 +171,49 @@ def _times(session: Session, since: datetime) -> Iterable[Times]:
         )
 
 
+def _results(session: Session, since: datetime) -> Iterable[tuple[str, float]]:
+    first = (
+        select(func.min(Job.id))
+        .where(Job.state == "done", Job.done_at >= since)
+        .group_by(Job.study_instance_uid)
+    )
+    found = session.execute(
+        select(Job.priority, Job.done_at, Study.received_at)
+        .join(Study, Study.study_instance_uid == Job.study_instance_uid)
+        .where(Job.id.in_(first))
+    )
+    return [(row.priority, (row.done_at - row.received_at).total_seconds()) for row in found if row.priority]
+
+
+def _arrivals(session: Session, since: datetime) -> Iterable[tuple[str, float]]:
+    found = session.execute(
+        select(Job.priority, Job.done_at, func.min(Delivery.stored_at).label("stored_at"))
+        .join(Delivery, Delivery.job_id == Job.job_id)
+        .where(Job.done_at >= since, Delivery.stored_at.is_not(None))
+        .group_by(Job.job_id, Job.priority, Job.done_at)
+    )
+    return [(row.priority, (row.stored_at - row.done_at).total_seconds()) for row in found if row.priority]
+
+
+def _spans(held: Iterable[tuple[str, float]]) -> tuple[Span, ...]:
+    by_priority: dict[str, list[float]] = {}
+    for priority, seconds in held:
+        by_priority.setdefault(priority, []).append(max(seconds, 0.0))
+    return tuple(
+        Span(priority, len(values), median(values), _percentile(sorted(values), 0.9))
+        for priority, values in sorted(by_priority.items())
+    )
+
+
 def _percentile(ordered: Sequence[float], share: float) -> float:
     """The smallest value that this share of the values does not exceed (nearest rank)."""
     return ordered[max(math.ceil(share * len(ordered)) - 1, 0)]
 
 
-def _family(reason: str) -> str:
+def family(reason: str) -> str:
     """A reason without its regions, so that alike ones are counted together.
 
-    >>> _family("FLAIR hyperintensity of left frontal: not covered by the slices")
+    >>> family("FLAIR hyperintensity of left frontal: not covered by the slices")
     'FLAIR hyperintensity: not covered by the slices'
     """
     what, mark, why = reason.partition(": ")

@@ -5,7 +5,7 @@ No study waits for it: the gate decides with what is there, and decides again wh
 
 import threading
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 
 import structlog
@@ -16,13 +16,16 @@ from rules.context import PatientContext
 from rules.facts import StudyHeaders
 from rules.priors import Prior, Series, in_turn, needed
 from service import audit
+from service.archives import AnyArchive, WebArchive
 from service.contents import instances_of
 from service.errors import StoreUnavailableError
 from service.gate import decide
 from service.inquiry import ArchiveError
 from service.matching import Matched, find_patient
-from service.prior_archive import Kept, associated, find_series, find_studies, get_series
-from service.settings import Destination, Settings
+from service.prior_archive import DimseSource
+from service.prior_source import DISK_LOW, Kept, PriorSource, is_disk_low
+from service.prior_web import WebSource
+from service.settings import Settings
 from service.store.files import FileStore
 from service.store.prior_tables import PriorInstance, PriorSearch
 from service.store.session import Store, open_store, upgrade
@@ -84,7 +87,7 @@ class Fetching:
         else:
             self._enter(uid, kept, archive, now)
 
-    def _fetched(self, study: Study, context: PatientContext) -> tuple[Kept | None, Destination | None, str]:
+    def _fetched(self, study: Study, context: PatientContext) -> tuple[Kept | None, AnyArchive | None, str]:
         """The best prior of the archives, or why there is none to fetch; raises ArchiveError."""
         assert study.study_date is not None  # noqa: S101 - _unsearched says so
         homes, trouble = self._known(study)
@@ -95,29 +98,26 @@ class Fetching:
             if self._is_here(prior):
                 return None, None, ""
             archive = homes[prior]
-            with associated(archive, self.settings) as association:
-                series = find_series(association, prior)
+            source = source_of(archive, self.settings)
+            series = source.series(prior)
             wanted = needed(series)
             if not wanted or not _is_brain(prior, series, context):
                 continue
             if sum(one.instances for one in wanted) > self.settings.prior_limit_objects:
                 return None, None, "the earlier study has more objects than allowed"
             kept = Kept(FileStore(self.settings.files), study, prior, self.settings)
-            with associated(archive, self.settings, kept) as association:
-                get_series(association, kept, wanted)
-            if not kept.objects:
-                raise ArchiveError("nothing of the earlier study came")
-            return kept, archive, ""
+            _bring(source, kept, wanted)
+            if _is_brain(prior, _as_they_came(kept, wanted), context):
+                return kept, archive, ""
         return None, None, "the archives know no earlier brain MRI of this patient"
 
-    def _known(self, study: Study) -> tuple[dict[Prior, Destination], str]:
-        homes: dict[Prior, Destination] = {}
+    def _known(self, study: Study) -> tuple[dict[Prior, AnyArchive], str]:
+        homes: dict[Prior, AnyArchive] = {}
         trouble = ""
         for archive in self.settings.archives:
             try:
-                with associated(archive, self.settings) as association:
-                    for prior in find_studies(association, study):
-                        homes.setdefault(prior, archive)
+                for prior in source_of(archive, self.settings).studies(study):
+                    homes.setdefault(prior, archive)
             except ArchiveError as error:
                 trouble = error.detail
         return homes, trouble
@@ -129,7 +129,7 @@ class Fetching:
             fetched = select(PriorInstance.id).where(PriorInstance.study_instance_uid == uid).limit(1)
             return session.scalar(ours) is not None or session.scalar(fetched) is not None
 
-    def _enter(self, uid: str, kept: Kept, archive: Destination, now: datetime) -> None:
+    def _enter(self, uid: str, kept: Kept, archive: AnyArchive, now: datetime) -> None:
         """The whole prior becomes rows, and the study is decided again beside it, in one transaction."""
         with self.store.session() as session:
             study = session.get_one(Study, uid, with_for_update=True)
@@ -164,6 +164,13 @@ class Fetching:
             is_over = search.tries >= _TRIES
         if is_over:
             self._note(uid, f"the archives did not give it ({trouble})", now, "given_up")
+
+
+def source_of(archive: AnyArchive, settings: Settings) -> PriorSource:
+    """How an archive is asked."""
+    if isinstance(archive, WebArchive):
+        return WebSource(archive, settings)
+    return DimseSource(archive, settings)
 
 
 def run_priors(settings: Settings, stop: threading.Event) -> None:
@@ -210,7 +217,21 @@ def _is_brain(prior: Prior, series: Sequence[Series], context: PatientContext) -
     return isinstance(admit(headers, context), Admitted)
 
 
-def _rows(kept: Kept, archive: Destination, now: datetime) -> list[PriorInstance]:
+def _bring(source: PriorSource, kept: Kept, wanted: Sequence[Series]) -> None:
+    if is_disk_low(kept.files, kept.settings):
+        raise ArchiveError(DISK_LOW)
+    source.fetch(kept, wanted)
+    if not kept.objects:
+        raise ArchiveError("nothing of the earlier study came")
+
+
+def _as_they_came(kept: Kept, series: Sequence[Series]) -> list[Series]:
+    """The series with the body part of their objects: not every archive answers it."""
+    parts = {header.series_instance_uid: header.body_part for header, _ in kept.objects}
+    return [replace(one, body_part=parts.get(one.series_instance_uid, "")) for one in series]
+
+
+def _rows(kept: Kept, archive: AnyArchive, now: datetime) -> list[PriorInstance]:
     unique = {(header.sop_instance_uid, stored.sha256): (header, stored) for header, stored in kept.objects}
     return [
         PriorInstance(

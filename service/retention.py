@@ -19,6 +19,7 @@ from service.store.feed_tables import ContextMessage, ContextReading
 from service.store.files import FileStore
 from service.store.prior_tables import PriorInstance
 from service.store.retention_tables import AuditCheckpoint, Purge
+from service.store.series_tables import SettledSeries
 from service.store.session import Store, open_store, upgrade
 from service.store.tables import Instance, Job, Study
 from service.unfinished import is_unfinished
@@ -83,7 +84,8 @@ def purge_study(store: Store, settings: Settings, uid: str, now: datetime, actor
         audit.record(
             session, "study_purged", uid, actor, now, last_received_at=study.last_received_at, **told
         )
-        session.execute(delete(Instance).where(Instance.study_instance_uid == uid))
+        for table in (Instance, SettledSeries):
+            session.execute(delete(table).where(table.study_instance_uid == uid))
         session.flush()
         # Within the transaction: if it fails, the rows are there and `sweep` puts the files back.
         for path in paths:

@@ -10,6 +10,7 @@ from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from rules.anatomy import Role
 from rules.routing import Cargo
+from service.archives import AnyArchive
 from service.context_feed.feed_settings import FhirFeed, Hl7Feed
 from service.destinations import AETitle, AnyDestination, Destination, Subscriber, Tls, checked_ae_title
 from service.oidc.settings import Oidc
@@ -151,14 +152,18 @@ class Settings(BaseSettings):
     commitment_peers: tuple[Destination, ...] = ()
     """Where peers that ask us for Storage Commitment take the answer, once their association has ended; archives and destinations
     need not be named again."""
-    archives: tuple[Destination, ...] = ()
-    """Archives that are asked by C-FIND how many objects an open study has, and for earlier studies to compare with (C-FIND, C-GET)."""
+    archives: tuple[AnyArchive, ...] = ()
+    """Archives that are asked for earlier studies to compare with (C-FIND with C-GET or C-MOVE, or DICOMweb), and those over DIMSE
+    also how many objects an open study has."""
     archive_timeout_s: float = Field(default=10.0, gt=0)
     """Of each step of such a question."""
     archive_ask_after_s: float = Field(default=5.0, gt=0)
     """A study is asked for when nothing arrived for this long, and again after as long while it is open."""
     prior_timeout_s: float = Field(default=120.0, gt=0)
     """Longest time in which an archive has to send an earlier study; no study waits for it."""
+    prior_ae_title: AETitle = "CARTRIAGE_PRIORS"
+    """Where an archive sends earlier studies to on a C-MOVE; it must know this title with our host and `prior_port`."""
+    prior_port: int = Field(default=11113, ge=1, le=65535)
     prior_limit_objects: int = Field(default=2000, ge=1)
     prior_limit_mb: int = Field(default=1000, ge=1)
     """A larger earlier study is not fetched (MB of 10^6 bytes)."""

@@ -228,6 +228,7 @@ def _use(series: Series, placed: Placed | None) -> SeriesUse:
         reason=series.evidence,
         instances=len(series.files),
         quality=placed.quality if placed else None,
+        confidence=series.confidence,
     )
 
 

@@ -4,26 +4,25 @@ The trail is the spool: an event is sent once it is committed, and again if it i
 """
 
 import threading
-from collections import Counter, defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import UTC, datetime
-from socket import gethostname
 
 import structlog
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from service import audit
-from service.audit_feed.events import TOLD, Held, Patient, Receiver, Told, messages
-from service.audit_feed.message import xml_of
-from service.audit_feed.syslog import NotTakenError, framed, send
+from service.audit_feed.events import TOLD
+from service.audit_feed.making import Made, made
+from service.audit_feed.syslog import NotTakenError, TooLongError, send
 from service.audit_feed.syslog import Receiver as Syslog
-from service.destinations import NOTICES, AnyDestination
+from service.audit_feed.trouble import retry_owed, set_aside
 from service.errors import StoreUnavailableError
 from service.settings import Settings
 from service.store.desk_tables import AuditFeed
 from service.store.session import Store, open_store, upgrade
-from service.store.tables import AuditEvent, AuditHead, CohortPatient, Delivery, Instance, Study
+from service.store.tables import AuditEvent, AuditHead
 
 ACTOR = "audit-feed"
 
@@ -32,8 +31,17 @@ _TICK_MAX_S = 300.0
 """Longest wait for a receiver that is down."""
 _AT_ONCE = 200
 """Events at a time."""
+_SUSPECT_AFTER = 4
+"""After so many failures in a row each event is tried alone: one of them may be what is not taken."""
 
 _log = structlog.get_logger(__name__)
+
+
+@dataclass(slots=True)
+class Patience:
+    """How often in a row the receiver did not take what was sent."""
+
+    failures: int = 0
 
 
 def run_feed(settings: Settings, stop: threading.Event) -> None:
@@ -41,11 +49,13 @@ def run_feed(settings: Settings, stop: threading.Event) -> None:
     receiver = Syslog.of(settings.audit_syslog, settings.audit_syslog_tls)
     store = open_store(settings)
     upgrade(store)
-    wait_s, is_last = 0.0, False
+    wait_s, is_last, patience = 0.0, False, Patience()
     while not is_last:
         is_last = stop.wait(wait_s)
         try:
-            wait_s = 0.0 if feed(store, settings, receiver, datetime.now(UTC)) else _TICK_S
+            now = datetime.now(UTC)
+            retry_owed(store, settings, receiver, now)
+            wait_s = 0.0 if feed(store, settings, receiver, now, patience) else _TICK_S
             is_last = is_last and wait_s > 0  # all of it, while it is taken
         except (NotTakenError, StoreUnavailableError) as error:
             wait_s = min(max(wait_s, _TICK_S) * 2, _TICK_MAX_S)
@@ -53,33 +63,67 @@ def run_feed(settings: Settings, stop: threading.Event) -> None:
     store.close()
 
 
-def feed(store: Store, settings: Settings, receiver: Syslog, now: datetime) -> int:
+def feed(
+    store: Store, settings: Settings, receiver: Syslog, now: datetime, patience: Patience | None = None
+) -> int:
     """Send the messages of the next events; returns how many events were passed. Without a place yet, it begins at the trail's end.
+
+    An event whose messages cannot be made, are too long, or are refused while the receiver answers is set aside and passed.
 
     Raises NotTakenError if the receiver does not take them, StoreUnavailableError if the database does not answer.
     """
+    patience = patience or Patience()
     with store.reading() as session:
         place = session.get(AuditFeed, 1)
-        told = _next(session, place.sequence, settings) if place else []
+        ready = _next(session, place.sequence, settings, now) if place else []
         last = _last(session, place.sequence) if place else 0
     if place is None:
         _begin(store)
         return 0
     if not last:
         return 0
-    lines = [
-        framed(xml_of(message, settings.ae_title), is_failure=bool(message.failure), now=now)
-        for one in told
-        for message in messages(one)
-    ]
+    for one in ready:
+        if one.trouble:
+            set_aside(store, one.sequence, one.trouble, now)
+    _send(store, ready, receiver, now, patience)
+    _note_sent(store, last, sum(len(one.lines) for one in ready), now)
+    return last - place.sequence
+
+
+def _send(store: Store, ready: Sequence[Made], receiver: Syslog, now: datetime, patience: Patience) -> None:
+    """All at once, and one by one if that fails again and again."""
+    lines = [line for one in ready for line in one.lines]
     try:
         if lines:
             send(lines, receiver)
+    except TooLongError:
+        _one_by_one(store, ready, receiver, now)
     except NotTakenError as error:
+        patience.failures += 1
         _note_failing(store, error, now)
-        raise
-    _note_sent(store, last, len(lines), now)
-    return last - place.sequence
+        if patience.failures < _SUSPECT_AFTER:
+            raise
+        _one_by_one(store, ready, receiver, now)
+    patience.failures = 0
+
+
+def _one_by_one(store: Store, ready: Sequence[Made], receiver: Syslog, now: datetime) -> None:
+    """Find the event that keeps all others waiting; whatever was taken before it is noted.
+
+    Raises NotTakenError if the receiver takes nothing at all: then no event is to blame.
+    """
+    for one in ready:
+        try:
+            if one.lines:
+                send(one.lines, receiver)
+        except TooLongError as error:
+            set_aside(store, one.sequence, error.detail, now)
+        except NotTakenError as error:
+            if receiver.tls is None:
+                raise
+            send([], receiver)  # a handshake alone: who is down is not blamed on an event
+            set_aside(store, one.sequence, error.detail, now)
+        _note_passed(store, one.sequence)
 
 
 def _begin(store: Store) -> None:
@@ -94,77 +138,10 @@ def _last(session: Session, sequence: int) -> int:
     return session.scalar(select(func.max(window.subquery().c.sequence))) or 0
 
 
-def _next(session: Session, sequence: int, settings: Settings) -> list[Told]:
+def _next(session: Session, sequence: int, settings: Settings, now: datetime) -> list[Made]:
     found = select(AuditEvent).where(AuditEvent.sequence > sequence).order_by(AuditEvent.sequence)
     events = [event for event in session.scalars(found.limit(_AT_ONCE)) if event.event in TOLD]
-    uids = {uid for event in events for uid in _uids(event)}
-    held = {uid: study for uid in uids if (study := _held(session, uid))}
-    receivers = {one.name: _receiver(one) for one in settings.destinations}
-    return [
-        Told(
-            event,
-            settings.ae_title,
-            gethostname(),
-            held.get(event.study_instance_uid or ""),
-            [held[uid] for uid in _named(event) if uid in held],
-            _patient(session, event),
-            receivers,
-            _owed(session, event.detail.get("job_id")),
-        )
-        for event in events
-    ]
-
-
-def _uids(event: AuditEvent) -> Iterable[str]:
-    return (*([event.study_instance_uid] if event.study_instance_uid else []), *_named(event))
-
-
-def _named(event: AuditEvent) -> Sequence[str]:
-    named = event.detail.get("studies")
-    return [str(uid) for uid in named] if isinstance(named, list) else []
-
-
-def _held(session: Session, uid: str) -> Held | None:
-    study = session.get(Study, uid)
-    if study is None:
-        return None
-    counted = select(Instance.sop_class_uid, Instance.calling_ae_title, func.count()).where(
-        Instance.study_instance_uid == uid, Instance.is_own.is_(False)
-    )
-    sop_classes, senders = Counter[str](), set[str]()
-    for sop_class, sender, count in session.execute(
-        counted.group_by(Instance.sop_class_uid, Instance.calling_ae_title)
-    ):
-        sop_classes[sop_class] += count
-        senders.add(sender)
-    whom = Patient(study.patient_id, study.patient_name)
-    return Held(uid, whom, study.accession_number, sop_classes, sorted(senders))
-
-
-def _patient(session: Session, event: AuditEvent) -> Patient | None:
-    if patient_id := event.detail.get("patient_id"):
-        return Patient(str(patient_id))
-    number = event.detail.get("cohort_patient")
-    entry = session.get(CohortPatient, number) if isinstance(number, int) else None
-    return Patient(entry.patient_id) if entry else None
-
-
-def _owed(session: Session, job_id: object) -> Mapping[str, Mapping[str, int]]:
-    if not isinstance(job_id, str):
-        return {}
-    counted = select(Delivery.destination, Delivery.sop_class_uid, func.count()).where(
-        Delivery.job_id == job_id, Delivery.sop_class_uid != ""
-    )
-    owed: defaultdict[str, dict[str, int]] = defaultdict(dict)
-    for name, sop_class, count in session.execute(
-        counted.group_by(Delivery.destination, Delivery.sop_class_uid)
-    ):
-        owed[name][sop_class] = count
-    return owed
-
-
-def _receiver(one: AnyDestination) -> Receiver:
-    return Receiver(one.name, one.address, is_export=one.kind == "folder" or one.takes == NOTICES)
+    return [made(session, event, settings, now) for event in events]
 
 
 def _note_sent(store: Store, sequence: int, count: int, now: datetime) -> None:
@@ -184,3 +161,9 @@ def _note_failing(store: Store, error: NotTakenError, now: datetime) -> None:
         if place.failing_since is None:
             place.failing_since = now
             audit.record(session, "audit_feed_failing", None, ACTOR, now, error=error.detail)
+
+
+def _note_passed(store: Store, sequence: int) -> None:
+    with store.session() as session:
+        place = session.get_one(AuditFeed, 1, with_for_update=True)
+        place.sequence = max(place.sequence, sequence)

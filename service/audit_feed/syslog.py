@@ -1,5 +1,6 @@
 """Syslog messages (RFC 5424) with an audit message in each, over UDP (RFC 5426) or TLS (RFC 5425); PS3.15 A.6 and A.7."""
 
+import errno
 import os
 import re
 import socket
@@ -28,6 +29,10 @@ _ADDRESS = re.compile(r"(?P<scheme>udp|tls)://\[?(?P<host>[^\[\]/]+?)\]?:(?P<por
 
 class NotTakenError(RetryableError):
     """The receiver of audit messages does not take them."""
+
+
+class TooLongError(NotTakenError):
+    """A message is longer than a datagram: it cannot be sent this way, however often it is tried."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,9 +76,8 @@ def send(messages: Sequence[bytes], receiver: Receiver) -> None:
         else:
             _send_tls(messages, receiver, receiver.tls)
     except OSError as error:  # ssl.SSLError is one
-        raise NotTakenError(
-            getattr(error, "reason", None) or error.strerror or type(error).__name__
-        ) from error
+        kind = TooLongError if error.errno == errno.EMSGSIZE else NotTakenError
+        raise kind(getattr(error, "reason", None) or error.strerror or type(error).__name__) from error
 
 
 def _send_udp(messages: Sequence[bytes], receiver: Receiver) -> None:

@@ -8,6 +8,10 @@ import click
 
 _COMMANDS = {
     "accounts": ("service.cli.accounts:accounts", "Who may sign in to the web pages."),
+    "assessments": (
+        "service.cli.assessments:assessments_",
+        "Radiologists' assessments, as JSON and DICOM SR.",
+    ),
     "audit": ("service.cli.audit:audit", "Show, search, check and write out the trail."),
     "bench-list": ("service.cli.bench_list:bench_list", "Time the reading list with very many studies."),
     "cohort": ("service.cli.cohort:cohort", "Flag patients as CAR-T recipients, with their context."),

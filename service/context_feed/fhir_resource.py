@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime
 from typing import Any
 
@@ -111,14 +111,19 @@ def _message(resource: Resource, beside: list[Resource], known: ContextMap) -> M
     if len(patients) != 1:
         raise FeedError(Fault.INCOMPLETE, f"{kind} without its Patient beside it")
     key = _piece(resource, list(beside)).key
-    patient = _patient(patients[0], known)
+    told = Message(
+        key,
+        kind,
+        _patient(patients[0], known),
+        identifiers=frozenset(str(one.get("value", "")) for one in patients[0].get("identifier", [])),
+    )
     if kind == "Observation":
-        return Message(key, kind, patient, observed=tuple(_observed(resource, known)))
+        return replace(told, observed=tuple(_observed(resource, known)))
     if kind in ("Procedure", "MedicationAdministration"):
-        return Message(key, kind, patient, infused=tuple(_infused(resource, beside, known)))
+        return replace(told, infused=tuple(_infused(resource, beside, known)))
     if kind == "Group" or (kind == "Flag" and resource.get("status") == "active"):
-        return Message(key, kind, patient, memberships=tuple(_codings(resource.get("code", {}), known)))
-    return Message(key, kind, patient)
+        return replace(told, memberships=tuple(_codings(resource.get("code", {}), known)))
+    return told
 
 
 def _patient(resource: Resource, known: ContextMap) -> Identifiers:

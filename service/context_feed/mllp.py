@@ -21,6 +21,7 @@ from service.errors import StoreUnavailableError
 
 _START, _END = b"\x0b", b"\x1c\r"
 _AT_ONCE = 65536
+_TOLD_AT_MOST = 1000
 _TELL_EVERY_S = 60.0
 """Refused callers of one address are told this often: a scanner of ports must not fill the trail."""
 
@@ -59,6 +60,8 @@ class Receiver(socketserver.ThreadingTCPServer):
         now = time.monotonic()
         if now - self.told.get(address, -_TELL_EVERY_S) < _TELL_EVERY_S:
             return
+        if len(self.told) >= _TOLD_AT_MOST:
+            self.told.clear()
         self.told[address] = now
         _log.warning("context_sender_refused", reason=reason)
         try:

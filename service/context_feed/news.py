@@ -23,6 +23,8 @@ class Fault(Enum):
 
     UNREADABLE = "cannot be read"
     UNSUPPORTED = "is of a kind that is not taken"
+    NOT_LIVE = "is not of a productive system"
+    VERSION = "is of another version of HL7"
     INCOMPLETE = "lacks what identifies a patient"
     IDENTITY = "identifiers contradict the registry"
     VALUE = "has a value that cannot be taken"
@@ -74,6 +76,8 @@ class Message:
     memberships: tuple[Coding, ...] = ()
     replaced_patient_id: str = ""
     """The patient ID that is no longer used: two entries of the sender were merged."""
+    identifiers: frozenset[str] = frozenset()
+    """Every identifier of the patient, of whatever type."""
 
 
 @dataclass(frozen=True, slots=True)

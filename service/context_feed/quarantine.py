@@ -13,7 +13,7 @@ from sqlalchemy.orm import Session
 from rules.identity import digest_of
 from service import audit
 from service.context_feed.news import Fault, FeedError
-from service.context_feed.taking import ACTOR, Arrived, Outcome, Registry, take
+from service.context_feed.taking import ACTOR, Arrived, Outcome, Registry, may_concern, take
 from service.errors import ServiceError, StoreUnavailableError
 from service.settings import Settings
 from service.store.feed_tables import ContextMessage
@@ -22,7 +22,7 @@ FOLDER = "set-aside"
 """In the data folder. What lies there holds patients' data."""
 MOST = 5000
 """More messages are not set aside but refused: a mapping that fits nothing must not fill the disk."""
-_NOT_KEPT = (Fault.UNSUPPORTED, Fault.FULL)
+_NOT_KEPT = (Fault.UNSUPPORTED, Fault.NOT_LIVE, Fault.VERSION, Fault.FULL)
 
 _log = structlog.get_logger(__name__)
 
@@ -38,6 +38,9 @@ def receive(where: Registry, arrived: Arrived, now: datetime) -> Outcome:
     the same moment.
     """
     try:
+        with where.store.reading() as session:
+            if not may_concern(session, arrived, where.known):
+                return Outcome.NOT_OURS
         with where.store.session() as session:
             outcome = take(session, arrived, where, now)
             _let_go(session, arrived.digest, where.settings)

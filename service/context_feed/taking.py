@@ -93,6 +93,29 @@ def text_of(content: bytes) -> str:
         return content.decode("latin-1")
 
 
+def may_concern(session: Session, arrived: Arrived, known: ContextMap) -> bool:
+    """Whether a message may be about somebody who is flagged, or flags somebody: a quick look that writes nothing.
+
+    A hospital's feed is about all its patients; for most of them this is all that is done.
+
+    Raises FeedError.
+    """
+    if arrived.feed == "hl7":
+        text = text_of(arrived.content)
+        ids = hl7_message.patient_ids_of(text)
+        if any(code in text for code in known.cell_codes()):
+            return True
+    else:
+        message = READERS[arrived.feed](arrived.content, known)
+        ids = message.identifiers
+        if tells_of_cells(message, known):
+            return True
+    flagged = select(CohortPatient.id).where(
+        CohortPatient.patient_id.in_(ids), CohortPatient.removed_at.is_(None)
+    )
+    return session.scalar(flagged.limit(1)) is not None
+
+
 def take(session: Session, arrived: Arrived, where: Registry, now: datetime) -> Outcome:
     """Take a message in the session's transaction.
 
@@ -139,7 +162,7 @@ def _patient(session: Session, message: Message, known: ContextMap) -> CohortPat
             Fault.IDENTITY, "a flagged patient's ID was merged into another: flag the new one by hand"
         )
     rows = flagged_under(session, whom.patient_id, whom.issuer)
-    if not rows and not tells_of_cells(message, known):
+    if whom.patient_id and not rows and not tells_of_cells(message, known):
         return None
     if not whom.patient_id or whom.birth_date is None:
         raise FeedError(Fault.INCOMPLETE, "a patient ID of a known type and a whole birth date are needed")

@@ -127,7 +127,8 @@ class Account(Base):
 
     name: Mapped[str] = mapped_column(_NAME, primary_key=True)
     full_name: Mapped[str] = mapped_column(String(128))
-    password_hash: Mapped[str] = mapped_column(String(256), comment="argon2id; empty: has none")
+    password_hash: Mapped[str] = mapped_column(String(256), comment="argon2id")
+    """Empty for somebody from the identity provider."""
     issuer: Mapped[str] = mapped_column(String(255), default="", comment="identity provider, else empty")
     subject: Mapped[str | None] = mapped_column(String(255), comment="whom the issuer means; null if local")
     roles: Mapped[list[str]]
@@ -200,3 +201,14 @@ class AuditFeed(Base):
     sequence: Mapped[int] = mapped_column(comment="last event whose messages were handed to the receiver")
     sent_at: Mapped[datetime | None]
     failing_since: Mapped[datetime | None] = mapped_column(comment="the receiver does not take them since")
+
+
+class AuditFeedTrouble(Base):
+    """An event whose audit messages cannot be made or are never taken; the feed went on without it."""
+
+    __tablename__ = "audit_feed_trouble"
+
+    sequence: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
+    reason: Mapped[str] = mapped_column(Text)
+    at: Mapped[datetime]
+    is_owed: Mapped[bool] = mapped_column(comment="a person wants it tried again")

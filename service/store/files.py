@@ -73,8 +73,11 @@ class FileStore:
 
     def free_mb(self) -> int:
         """Space left to us, in MB (10^6 bytes)."""
-        self.root.mkdir(parents=True, exist_ok=True)
-        return shutil.disk_usage(self.root).free // 1_000_000
+        try:
+            return shutil.disk_usage(self.root).free // 1_000_000
+        except FileNotFoundError:
+            self.root.mkdir(parents=True, exist_ok=True)
+            return shutil.disk_usage(self.root).free // 1_000_000
 
     def clean(self, older_than_s: float = _LEFT_OVER_AFTER_S) -> int:
         """Remove what a killed process left half-written; returns how many files went.
@@ -105,6 +108,7 @@ class Incoming:
     head_bytes: int = 0
     size_bytes: int = 0
     _digest: "hashlib._Hash" = field(default_factory=hashlib.sha256)
+    _has_moved: bool = False
 
     def write(self, data: bytes | memoryview) -> None:
         """Add bytes.
@@ -148,6 +152,7 @@ class Incoming:
             _make_folder(target.parent, self.root)
             if not is_whole(target, sha256, self.size_bytes):
                 self.temporary.replace(target)
+                self._has_moved = True
         return StoredFile(path=path, sha256=sha256, size_bytes=self.size_bytes)
 
     def sync(self, stored: StoredFile) -> None:
@@ -170,7 +175,8 @@ class Incoming:
         if self.descriptor >= 0:
             os.close(self.descriptor)
             self.descriptor = -1
-            self.temporary.unlink(missing_ok=True)
+            if not self._has_moved:
+                self.temporary.unlink(missing_ok=True)
 
 
 def is_whole(target: Path, sha256: str, size_bytes: int) -> bool:

@@ -28,6 +28,7 @@ _POOL_OVERFLOW = 15
 _MIGRATION_LOCK = 0x43415254
 """Key of PostgreSQL's advisory lock around migrations."""
 _READING = "cartriage_reading"
+_BEGIN_WRITING = "BEGIN IMMEDIATE"
 _UNAVAILABLE = (OperationalError, InterfaceError, InternalError, PoolTimeoutError)
 
 
@@ -57,13 +58,21 @@ class Store:
         """
         driver = self.engine.dialect.loaded_dbapi
         with _unavailable_named():
-            try:
-                with self.engine.begin() as connection:
-                    yield connection.connection.cursor()
-            except driver.IntegrityError as error:
-                raise CollisionError from error
-            except (driver.OperationalError, driver.InterfaceError, driver.InternalError) as error:
-                raise StoreUnavailableError(type(error).__name__) from error
+            connection = self.engine.raw_connection()
+        try:
+            cursor = connection.cursor()
+            if self.engine.dialect.name == "sqlite":
+                cursor.execute(_BEGIN_WRITING)
+            yield cursor
+            connection.commit()
+        except driver.IntegrityError as error:
+            connection.rollback()
+            raise CollisionError from error
+        except (driver.OperationalError, driver.InterfaceError, driver.InternalError) as error:
+            connection.invalidate()  # whatever state it is in, it takes its transaction with it
+            raise StoreUnavailableError(type(error).__name__) from error
+        finally:
+            connection.close()  # back to the pool, which rolls back what is open
 
     @contextmanager
     def reading(self) -> Iterator[Session]:
@@ -155,4 +164,4 @@ def _prepare_sqlite(connection: sqlite3.Connection, _record: Any) -> None:
 
 def _begin_sqlite(connection: Connection) -> None:
     is_reading = connection.get_execution_options().get(_READING, False)
-    connection.exec_driver_sql("BEGIN" if is_reading else "BEGIN IMMEDIATE")
+    connection.exec_driver_sql("BEGIN" if is_reading else _BEGIN_WRITING)

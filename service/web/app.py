@@ -12,12 +12,13 @@ from starlette.staticfiles import StaticFiles
 
 from service.errors import ServiceError, StoreUnavailableError
 from service.oidc.provider import provider_of
-from service.web.guard import BadRequestError, Headers, NotAllowedError, SignInNeededError
+from service.web.guard import API, BadRequestError, Headers, NotAllowedError, SignInNeededError
 from service.web.house import House
 from service.web.pages import problem
 from service.web.routes import (
     accounts,
     api,
+    assessments,
     audit,
     cohort,
     fhir,
@@ -31,13 +32,13 @@ from service.web.routes import (
 )
 
 _STATIC = Path(__file__).parent / "static"
-_API = "/api/"
 _ROUTERS = (
     signing_in.router,
     oidc.router,
     worklist.router,
     live.router,
     studies.router,
+    assessments.router,
     cohort.router,
     performance.router,
     operations.router,
@@ -69,13 +70,13 @@ def make_app(house: House) -> FastAPI:
 
 
 def _say(request: Request, status: int, words: str) -> Response:
-    if request.url.path.startswith(_API):
+    if request.url.path.startswith(API):
         return JSONResponse({"error": words}, status)
     return problem(request, status, words)
 
 
 def _sign_in(request: Request, _error: Exception) -> Response:
-    if request.url.path.startswith(_API) or request.headers.get("x-part"):
+    if request.url.path.startswith(API) or request.headers.get("x-part"):
         return JSONResponse({"error": "Sign in first."}, 401)
     return RedirectResponse(f"/sign-in?next={quote(request.url.path)}", 303)
 

@@ -1,6 +1,7 @@
 """The guard of every request: host, origin, limits, who asks and what they may; and the headers of every answer."""
 
 import hmac
+import json
 from collections.abc import Awaitable, Callable
 from typing import Annotated
 from urllib.parse import urlsplit
@@ -29,6 +30,8 @@ _HEADERS = {
 _TLS_ONLY = {"strict-transport-security": "max-age=31536000"}
 _BEARER = HTTPBearer(auto_error=False, description="an API token; a browser's session cookie does as well")
 _SAFE = frozenset({"GET", "HEAD", "OPTIONS"})
+API = "/api/"
+"""What is asked below it is answered in JSON, refusals too."""
 MAX_BODY = 2_000_000
 """The longest request that is read, in bytes: a registry file."""
 
@@ -73,7 +76,7 @@ class Headers:
 
         refusal = _refusal(Request(scope), self.house)
         if refusal:
-            await _answer(refusal, with_headers)
+            await _answer(scope["path"], refusal, with_headers)
             return
         await self.app(scope, receive, with_headers)
 
@@ -103,11 +106,14 @@ def _is_ours(host: str, house: House) -> bool:
     return name is not None and name in known
 
 
-async def _answer(refusal: tuple[int, str], send: Send) -> None:
+async def _answer(path: str, refusal: tuple[int, str], send: Send) -> None:
     status, words = refusal
-    headers = [(b"content-type", b"text/plain; charset=utf-8")]
+    is_api = path.startswith(API)
+    headers = [(b"content-type", b"application/json" if is_api else b"text/plain; charset=utf-8")]
     await send({"type": "http.response.start", "status": status, "headers": headers})
-    await send({"type": "http.response.body", "body": words.encode()})
+    await send(
+        {"type": "http.response.body", "body": (json.dumps({"error": words}) if is_api else words).encode()}
+    )
 
 
 def anybody(

@@ -3,6 +3,7 @@
 import struct
 import zlib
 from array import array
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -43,8 +44,25 @@ def png_of_report(house: House, study_instance_uid: str, sop_instance_uid: str) 
     return _png(width, height, bytes(ds.PixelData[: width * height * 3]), _COLOUR)
 
 
-def png_of_slice(house: House, study_instance_uid: str, sop_instance_uid: str) -> bytes:
+@dataclass(frozen=True, slots=True)
+class Look:
+    """How a slice's window is moved by whoever looks at it."""
+
+    shift: float = 0.0
+    """Of the centre, in widths of the window; up makes the picture darker."""
+    stretch: float = 1.0
+    """Of the width; below 1 makes more contrast."""
+
+
+AS_STORED = Look()
+
+
+def png_of_slice(
+    house: House, study_instance_uid: str, sop_instance_uid: str, look: Look = AS_STORED
+) -> bytes:
     """A received slice in the window that its header names, else from its darkest to its brightest value.
+
+    look : moves this window, on the stored values and not on the picture: what it clips can be seen again
 
     Raises NoPictureError.
     """
@@ -63,15 +81,16 @@ def png_of_slice(house: House, study_instance_uid: str, sop_instance_uid: str) -
     if not is_grey or ds.get("BitsAllocated") != 16 or int(ds.get("NumberOfFrames", 1)) != 1:
         raise NoPictureError
     width, height = _size(ds)
-    return _png(width, height, _windowed(ds, width * height), _GREY)
+    return _png(width, height, _windowed(ds, width * height, look), _GREY)
 
 
-def _windowed(ds: Dataset, count: int) -> bytes:
+def _windowed(ds: Dataset, count: int, look: Look) -> bytes:
     values = array("h" if ds.get("PixelRepresentation") else "H")
     values.frombytes(ds.PixelData[: count * 2])
     slope, intercept = float(ds.get("RescaleSlope", 1) or 1), float(ds.get("RescaleIntercept", 0) or 0)
     lowest, highest = min(values), max(values)
     low, high = _window(ds, slope * lowest + intercept, slope * highest + intercept)
+    low, high = _moved(low, high, look)
     scale = 255.0 / max(high - low, 1e-9)
     table = {
         value: max(0, min(255, round((slope * value + intercept - low) * scale))) for value in set(values)
@@ -79,6 +98,12 @@ def _windowed(ds: Dataset, count: int) -> bytes:
     if ds.PhotometricInterpretation == "MONOCHROME1":
         table = {value: 255 - shade for value, shade in table.items()}
     return bytes(map(table.__getitem__, values))
+
+
+def _moved(low: float, high: float, look: Look) -> tuple[float, float]:
+    width = high - low
+    centre = (low + high) / 2 + look.shift * width
+    return centre - look.stretch * width / 2, centre + look.stretch * width / 2
 
 
 def _window(ds: Dataset, darkest: float, brightest: float) -> tuple[float, float]:

@@ -13,6 +13,8 @@ from pynetdicom.sop_class import ModalityPerformedProcedureStep
 
 _TIMEOUT_S = 30.0
 _SUCCESS = 0x0000
+_TRIES, _RETRY_S = 5, 2.0
+"""A scanner sends again what was not taken."""
 
 
 @dataclass(frozen=True)
@@ -78,12 +80,19 @@ def send(files: Sequence[Path], port: int) -> None:
     headers = [dcmread(path, specific_tags=["SOPClassUID"], stop_before_pixels=True) for path in files[:1]]
     ae = _scanner()
     context = build_context(headers[0].SOPClassUID, headers[0].file_meta.TransferSyntaxUID)
-    association = ae.associate("127.0.0.1", port, contexts=[context], ae_title="CARTRIAGE")
-    assert association.is_established, "no association with the node"
-    for path in files:
-        status = association.send_c_store(path).get("Status")
-        assert status == _SUCCESS, f"C-STORE status {status}"
-    association.release()
+    left = list(files)
+    for _ in range(_TRIES):
+        association = ae.associate("127.0.0.1", port, contexts=[context], ae_title="CARTRIAGE")
+        while association.is_established and left:
+            if association.send_c_store(left[0]).get("Status") != _SUCCESS:
+                break
+            del left[0]
+        if association.is_established:
+            association.release()
+        if not left:
+            return
+        time.sleep(_RETRY_S)
+    raise AssertionError(f"the node did not take {len(left)} of {len(files)} images")
 
 
 def _say(port: int, step: str, study: ScannedStudy, attributes: Dataset) -> None:

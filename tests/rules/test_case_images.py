@@ -90,17 +90,18 @@ def test_several_ranges_are_named_with_their_values():
 
 
 def test_a_last_result_was_undiseased_but_for_what_it_names():
-    text = "{days_before: 12, findings: {flair_volume left thalamus: 4 mL, flair_volume midline pons: 'not assessed (quality), motion'}}"
+    text = "{days_before: 12, findings: {flair_volume left thalamus: 4 mL, flair_volume midline periaqueductal: 'not assessed (quality), motion'}}"
     (case,) = cases(f"  last_result: {text}")
-    pons = Subject(COMPARED, Region.PONS, Side.MIDLINE)
+    grey = Subject(COMPARED, Region.PERIAQUEDUCTAL, Side.MIDLINE)
     assert isinstance(case.last_result, LastResult)
     assert case.last_result.study_date == date(2026, 5, 4)
     told = {Subject(one.quantity, one.region, one.side): one for one in case.last_result.findings}
+    assert len(told) == len(case.last_result.findings)
     assert told.pop(LEFT) == measured(LEFT, 4.0)
-    assert told.pop(pons) == silent(pons, "motion", Why.QUALITY)
+    assert told.pop(grey) == silent(grey, "motion", Why.QUALITY)
     asked = {one._replace(quantity=COMPARED) for one in POLICY.needed_findings() if one.quantity in DERIVED}
-    assert asked
-    assert told == {one: measured(one, 0.0) for one in asked - {LEFT, pons}}
+    assert grey in asked
+    assert told == {one: measured(one, 0.0) for one in asked - {LEFT, grey}}
     assert not {one.quantity for one in case.findings} & DERIVED
 
 

@@ -174,6 +174,7 @@ def test_later_steps_know_the_most_urgent_priority_before_them():
     then = "  then:\n" + CALM % "held" + CALM % "held"
     told = verdict("priority: P2", GRADE, then)
     assert told.holds
+    assert told.story.steps[0] == told.outcomes[0].step
     assert [outcome.case.earlier_priority for outcome in told.outcomes] == [None, P2, P2]
     assert [outcome.decision.priority for outcome in told.outcomes] == [P2, P2, P2]
 

@@ -250,6 +250,16 @@ def test_equal_limits_are_taken_and_files_that_are_no_rules_left_alone(folder: P
     assert [rule.code for rule in policy.rules] == [rule.code for rule in load().rules]
 
 
+def test_scores_may_use_every_grade(folder: Path):
+    edit(
+        folder,
+        "policy.yaml",
+        "ice_grades: {10: 0, 7: 1, 3: 2, 0: 3}",
+        "ice_grades: {10: 0, 7: 1, 3: 2, 1: 3, 0: 4}",
+    )
+    assert load(folder).limits.scores.ice == ((10, 0), (7, 1), (3, 2), (1, 3), (0, 4))
+
+
 def test_files_that_cannot_be_read_are_told(folder: Path):
     (folder / "floors.yaml").write_bytes(b"\xff\xfe\xff")
     with pytest.raises(PolicyError, match=r"^floors\.yaml:1: cannot be read: "):

@@ -129,6 +129,14 @@ AGE, OLDER = (ContextAtLeast(Field.AGE, cut(value, "a")) for value in (18, 21))
             IfAssessed(Not(ContextAtMost(Field.AGE, cut(21, "a")))),
             [("cut of age", "18 years", "21 years", "holds less often")],
         ),
+        (
+            Not(AllOf((FIVE, IfAssessed(AGE)))),
+            Not(AllOf((SIX, IfAssessed(OLDER)))),
+            [
+                ("cut of midline shift, whole brain", "5 mm", "6 mm", "holds more often"),
+                ("cut of age", "18 years", "21 years", "holds more often"),
+            ],
+        ),
     ],
 )
 def test_where_only_cuts_differ_each_is_told_with_its_effect(before: Condition, after: Condition, changes):
@@ -141,6 +149,8 @@ def test_where_only_cuts_differ_each_is_told_with_its_effect(before: Condition, 
     ("before", "after", "words"),
     [
         (FIVE, Not(FIVE), ("midline shift ≥ 5 mm", "not midline shift ≥ 5 mm")),
+        (Not(FIVE), Not(AtMost(WHOLE, cut(5, "mm"))), ("not midline shift ≥ 5 mm", "not midline shift ≤ 5 mm")),
+        (AnyOf((FIVE, AGE)), AnyOf((FIVE, FIVE)), ("midline shift ≥ 5 mm; or age ≥ 18 years", "midline shift ≥ 5 mm; or midline shift ≥ 5 mm")),
         (FIVE, AtMost(WHOLE, cut(5, "mm")), ("midline shift ≥ 5 mm", "midline shift ≤ 5 mm")),
         (AllOf((FIVE, AGE)), AnyOf((SIX, AGE)), ("midline shift ≥ 5 mm, and age ≥ 18 years", "midline shift ≥ 6 mm; or age ≥ 18 years")),
         (SomeOf(1, (FIVE, AGE)), SomeOf(2, (FIVE, AGE)), ("at least 1 of: midline shift ≥ 5 mm; age ≥ 18 years", "at least 2 of: midline shift ≥ 5 mm; age ≥ 18 years")),
@@ -162,6 +172,7 @@ def test_what_raises_a_rule():
         ("raised by ct removed", "P1 if CT in the study", "", ""),
     ]
     one, other = (of_rule(raises=(by_ct, Raise(to, when, "shift"))) for to, when in ((P1, FIVE), (P2, SIX)))
+    assert [what for what, *_ in told(POLICY, one)] == ["raised by ct added", "raised by shift added"]
     assert told(one, other) == [
         ("raised by shift", "P1", "P2", ""),
         ("raised by shift if: cut of midline shift, whole brain", "5 mm", "6 mm", "holds less often"),
@@ -172,6 +183,9 @@ def test_of_several_with_one_reason_each_is_held_against_its_like():
     first, second, third = (Raise(P1, shift(value), "shift") for value in (1, 2, 3))
     what = "raised by shift if: cut of midline shift, whole brain"
     assert told(of_rule(raises=(first, second)), of_rule(raises=(first, third))) == [
+        (what, "2 mm", "3 mm", "holds less often"),
+    ]
+    assert told(of_rule(raises=(first, second, first)), of_rule(raises=(first, third, first))) == [
         (what, "2 mm", "3 mm", "holds less often"),
     ]
     assert told(of_rule(raises=(first, second)), of_rule(raises=(first,))) == [
@@ -197,6 +211,8 @@ def test_floors():
     assert told(POLICY, of_floor(when=SIX)) == [
         ("holds if: cut of midline shift, whole brain", "5 mm", "6 mm", "holds less often")
     ]
+    two, one = (of_floor(shows=several) for several in ((Field.CRS, Field.AGE), (Field.AGE,)))
+    assert told(two, one) == [("shows", "crs_grade, age", "age", "")]
     gone = replace(POLICY, floors=())
     assert told(POLICY, gone) == [("floor removed", "P1 if midline shift ≥ 5 mm", "", "")]
     assert told(gone, POLICY) == [("floor added", "", "P1 if midline shift ≥ 5 mm", "")]

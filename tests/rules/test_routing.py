@@ -196,10 +196,11 @@ def test_routes_add_to_each_other():
     assert found == {"pacs": {Cargo.SR, Cargo.SC, Cargo.SEG}, "ris": {Cargo.SR, Cargo.SC}}
 
 
-def test_a_result_without_conclusion_is_an_event_of_its_own():
+def test_a_whole_study_without_conclusion_is_an_event_of_its_own():
     for state in ResultState:
         assert event_of(state, is_assessed=True) == state.value
-        assert event_of(state, is_assessed=False) is Event.NOT_ASSESSED
+        is_early = state is ResultState.PROVISIONAL
+        assert event_of(state, is_assessed=False) is (Event.PROVISIONAL if is_early else Event.NOT_ASSESSED)
 
 
 RECEIVED = "  - {{name: a, events: {}, {}send: {}, to: [x]}}"

@@ -46,6 +46,7 @@ def risk(what: str) -> AcceptedRisk:
 def test_an_overlay_that_says_nothing_is_a_site_of_its_own():
     assert overlaid("") == expected()
     assert overlaid("").identity.version == f"{POLICY.version}+here"
+    assert load_policy() == POLICY
 
 
 def test_targets_orders_and_hours():
@@ -129,12 +130,17 @@ def test_standing_texts_of_its_own():
     [
         ("rule: []\n", "3: unknown key `rule`; allowed here: site, policy, targets, order, fresh_h, counts_h, accept_risk, rules, floors, measurements, wording"),
         ("order: {STAT: P3}\n", "1: an order as STAT is lowered from P2 to P3: this needs `accept_risk: {name: …, reason: …}`"),
+        (
+            f"measurements:\n  flair: {{seed_z: {{instead_of: 3, cut: {{value: 4, unit: '1', {SOURCE}}}}}}}\n",
+            "4: the checks may find less: flair.seed_z is 4 instead of 3: this needs `accept_risk: {name: …, reason: …}`",
+        ),
         (RISK, "3: nothing here makes a critical rule or a floor weaker; there is no risk to accept"),
         ("fresh_h: {crs_grade: 500}\n", "3: `crs_grade` would stop counting before it is stale"),
         ("counts_h: {crs_grade: 1}\n", "3: `crs_grade` would stop counting before it is stale"),
         ("fresh_h: {crs_grade: 9}\ncounts_h: {crs_grade: 8}\n", "4: `crs_grade` would stop counting before it is stale"),
         ("wording: {interpret: All is normal.}\n", "3: no text may say “normal”"),
         ("wording: {negative: Nothing.}\n", "3: `negative` must keep its placeholders: {series}"),
+        ("wording: {negative: '{a} {b}'}\n", "3: `negative` must keep its placeholders: {series}"),
         ("wording: {interpret: 'Read {x}.'}\n", "3: `interpret` must keep its placeholders: none"),
         ("wording: {disclaimers: [a]}\n", "3: unknown key `disclaimers`; allowed here: positive, negative, negative_place, negative_raised, not_assessed, partly_assessed, interpret"),
     ],
@@ -165,6 +171,10 @@ def test_the_folder_of_a_site_holds_this_one_file(tmp_path: Path):
     assert refused(tmp_path / "none").startswith(f"{FILE}:1: the site's policy cannot be read: ")
     (tmp_path / FILE).write_bytes(b"\xff\xfe")
     assert refused(tmp_path).startswith(f"{FILE}:1: the site's policy cannot be read: ")
+    (tmp_path / FILE).write_text("a: b", encoding="utf-8")
+    assert refused(tmp_path).startswith(f"{FILE}:1: unknown key `a`")
+    with pytest.raises(PolicyError, match=r"^policy\.yaml:1: cannot be read"):
+        load_policy(tmp_path)
     (tmp_path / FILE).write_text(HEAD, encoding="utf-8")
     (tmp_path / "README.md").write_text("words", encoding="utf-8")
     assert load_policy(site=tmp_path) == expected()

@@ -151,6 +151,24 @@ def test_a_cut_that_holds_more_often_is_no_risk():
     assert ruled(cut(6), rarer)[1] == ()
 
 
+def test_one_weaker_change_among_harmless_ones_is_a_risk():
+    rarer = "R01 asks for more before it is present or critical"
+    policy = with_rule(required=AllOf((FIVE, at_least(7))), priority=P1)
+    harmless = cut(4, 7).removeprefix("cuts:\n")
+    assert ruled(cut(6) + harmless + RISK, policy)[1] == (rarer,)
+    lowered = "priority: {value: P2, instead_of: P1}\n"
+    assert ruled(lowered + cut(4) + RISK, policy)[1] == ("R01 is lowered from P1 to P2",)
+    assert ruled(lowered + cut(6) + harmless + RISK, policy)[1] == ("R01 is lowered from P1 to P2", rarer)
+    own = "priority: {value: P1, instead_of: P2}\n"
+    assert ruled(own + cut(6) + RISK, with_rule())[1] == (rarer,)
+    needs = "this needs `accept_risk: {name: …, reason: …}`"
+    assert refused(site_rule, f"rule: R01\n{cut(6)}{harmless}", policy) == f"site.yaml:1: {rarer}: {needs}"
+    lower = "floor: F1\npriority: {value: P3, instead_of: P2}\n"
+    assert refused(site_floor, lower) == (
+        f"site.yaml:1: floor F1 (because) is lowered from P2 to P3: {needs}"
+    )
+
+
 def test_a_cut_of_what_raises_labels_and_remarks_is_replaced_too():
     policy = with_rule(
         required=HasModality("MR"),

@@ -1,6 +1,7 @@
-from rules.anatomy import Region, Side
+from rules.anatomy import UNPAIRED, Region, Side, sides
 from rules.findings import UNITS, Quantity
 from rules.logic import Answer
+from rules.urgency import Priority, most_urgent
 from rules.words import (
     answer_word,
     family_words,
@@ -28,6 +29,12 @@ def test_a_place_is_told_with_its_side_where_it_has_one():
     assert subject_words(Region.THALAMUS, Side.WHOLE) == "thalamus"
     assert subject_words(Region.BRAIN, Side.WHOLE) == "whole brain"
     assert subject_words(Region.BRAIN, Side.LEFT) == f"left {Region.BRAIN.words}"
+
+
+def test_a_region_has_its_two_sides_or_the_midline_and_the_last_is_all_of_it():
+    for region in Region:
+        of_one = (Side.WHOLE,) if region is Region.BRAIN else (Side.MIDLINE,)
+        assert sides(region) == (of_one if region in UNPAIRED else (Side.LEFT, Side.RIGHT, Side.WHOLE))
 
 
 def test_units_are_printed_with_their_space():
@@ -63,3 +70,12 @@ def test_answers_and_lists():
     assert listed(("a",)) == "a"
     assert listed(("a", "b")) == "a and b"
     assert listed(["a", "b", "c"], "or") == "a, b or c"
+
+
+def test_the_most_urgent_priority_wins():
+    for one in Priority:
+        for other in Priority:
+            first = min(one, other, key=list(Priority).index)
+            assert most_urgent(one, other) is first
+            assert one.is_above(other) is (first is one is not other)
+    assert most_urgent() is Priority.P4

@@ -127,6 +127,29 @@ def test_what_is_missing_after_the_quiet_time_is_told_and_the_study_goes_on(list
     assert (late.basis, late.instances) == (Basis.MPPS, 3)
 
 
+@pytest.mark.parametrize(
+    "case",
+    [
+        (2, "completeness_confirmed", {"snapshot": 1, "basis": "mpps"}),
+        (3, "completeness_refuted", {"missing": f"series {STUDY}.1: 2 of 3 objects"}),
+    ],
+)
+def test_a_scanner_that_finishes_after_the_quiet_time_confirms_or_refutes_it(
+    listen, settings, store, intake, run, case
+):
+    count, event, told = case
+    take(intake, 1, 2)
+    (completeness,) = run(QUIET)
+    assert completeness.basis is Basis.QUIET_TIME
+    with listen(settings) as node, scanner(node.port) as assoc:
+        assoc.send_n_create(begun(), ModalityPerformedProcedureStep, STEP)
+        assoc.send_n_set(ended(count), ModalityPerformedProcedureStep, STEP)
+    with store.reading() as session:
+        late = [one for one in session.scalars(select(AuditEvent)) if one.event.startswith("completeness_")]
+    assert [(one.event, one.detail) for one in late] == [(event, told)]
+    assert run(QUIET) == [], "the same images are not analysed again"
+
+
 def test_a_scanner_that_never_finishes_holds_nothing_back(listen, settings, intake, run):
     with listen(settings) as node, scanner(node.port) as assoc:
         assoc.send_n_create(begun(), ModalityPerformedProcedureStep, STEP)

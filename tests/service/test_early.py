@@ -186,6 +186,17 @@ def test_each_sufficient_group_has_its_provisional_result_and_then_the_whole_stu
     assert len({one.job_id for one in jobs(store)}) == 3
 
 
+def test_a_series_that_grew_after_it_was_reported_is_reported_again_within_limits(store, flag, send, look):
+    flag()
+    for number in range(1, 8):
+        at = NOON + timedelta(seconds=10 * number)
+        send(1, number, at=at)
+        look(at + timedelta(seconds=3))
+        told(store, s1=Role.FLAIR)
+        look(at + timedelta(seconds=4))
+    assert [len(one.instances) for one in jobs(store)] == [1, 2, 3, 4]
+
+
 def test_a_study_of_one_series_is_confirmed_too(store, settings, flag, send, look):
     flag()
     send(1, 1)
@@ -355,6 +366,27 @@ def test_the_whole_study_waits_for_its_provisional_result_and_names_it(store, ri
     assert sent == jobs(store)[1]
     assert (sent.state, sent.supersedes) == (ResultState.CONFIRMED, ResultState.PROVISIONAL)
     assert (sent.predecessor, sent.earlier_priority) == (report, Priority.P1)
+
+
+def test_a_provisional_result_that_was_lost_is_not_asked_for_after_the_whole_one(
+    store, ringing, app, flag, send, look
+):
+    flag()
+    send(1, 1)
+    look()
+    told(store, s1=Role.FLAIR)
+    look()
+    ring_due(store, app, ringing, SETTLED)
+    first_message(app, WORKER_QUEUE)
+    end = NOON + timedelta(seconds=31)
+    whole(store, ringing, end)
+    (_, confirmed) = jobs(store)
+    take(store, result(confirmed.job_id, ()), ringing, end + timedelta(seconds=30))
+    assert ring_due(store, app, ringing, end + timedelta(minutes=10)) == 0
+    assert events(store)[-1] == "provisional_overtaken"
+    with store.reading() as session:
+        states = session.scalars(select(Job.state).order_by(Job.id)).all()
+    assert states == ["declined", "done"]
 
 
 def test_the_whole_study_does_not_wait_for_a_provisional_result_without_end(

@@ -22,7 +22,7 @@ T2_STAR_ECHO_MS = (10.0, 60.0)
 """Echo times of a gradient echo that shows iron: below lie T1 weighting and field maps."""
 
 # fmt: off
-_DERIVED = frozenset({
+DERIVED = frozenset({
     "CSA MPR", "CURVED", "MAXIMUM", "MINIMUM", "MINIP", "MIN_IP", "MIP", "MNIP", "MPR", "REFORMATTED", "VOLUME_RENDER",
     "PROJECTION", "PROJECTION IMAGE", "PROJECTION_IMAGE", "SUB", "SUBTRACT", "SUBTRACTION", "SCREEN SAVE", "SCREENSHOT",
     "COLFA", "COLFA_IMAGE", "EADC", "EXP", "EXPONENTIAL", "FA", "FIELD_MAP", "FMRI", "MOCO_MEAN", "TENSOR", "TENSOR_B0",
@@ -30,6 +30,9 @@ _DERIVED = frozenset({
 })
 # fmt: on
 """Values of Image Type of images computed from others, or of pictures of a screen."""
+
+ADCS = frozenset({"ADC", "ADC_UNSPECIFIED"})
+"""Values of Image Type of maps of the apparent diffusion coefficient."""
 
 PHASES = frozenset({"P", "PHASE", "PHASE MAP", "I", "IMAGINARY"})
 """Values of Image Type of images that show the phase of the signal."""
@@ -65,8 +68,15 @@ def localizer(physics: Physics) -> Verdict | None:
     return None
 
 
+def tiled(physics: Physics) -> Verdict | None:
+    """Siemens puts all slices of a volume side by side into one picture, whose position is that of none of them."""
+    if "MOSAIC" in physics.any_kinds:
+        return Role.OTHER, "slices tiled in one image (mosaic)"
+    return None
+
+
 def derived(physics: Physics) -> Verdict | None:
-    found = sorted(physics.kinds & _DERIVED)
+    found = sorted(physics.kinds & DERIVED)
     if found:
         return Role.OTHER, f"derived images, {found[0].lower()}"
     if physics.any_kinds & PHASES and not physics.any_kinds & {"M", "MAGNITUDE"}:
@@ -86,13 +96,30 @@ def _phase(physics: Physics) -> Verdict:
 
 
 def adc(physics: Physics) -> Verdict | None:
-    if physics.any_kinds & {"ADC", "ADC_UNSPECIFIED"}:
+    if physics.kinds & ADCS:
         return Role.ADC, "image type ADC"
-    if physics.is_named(_ADC) and (physics.is_epi or "DERIVED" in physics.kinds):
+    if physics.any_kinds & ADCS:
+        return _with_adc_images(physics)
+    if physics.is_named(_ADC) and _may_be_adc(physics):
         if physics.is_named(r"eadc|exp\w*"):
             return Role.OTHER, "exponential ADC map, by name"
         return Role.ADC, "apparent diffusion coefficient, by name"
     return None
+
+
+def _may_be_adc(physics: Physics) -> bool:
+    """A map is computed, and of diffusion; a name does not make one of what the scanner measured."""
+    if physics.any_kinds & {"ORIGINAL", "TRACEW", "TRACE"} or physics.is_inversion or physics.is_gradient:
+        return False
+    return physics.is_epi or "DERIVED" in physics.kinds
+
+
+def _with_adc_images(physics: Physics) -> Verdict:
+    """Traces and their map in one series: the traces are read, the map is left out (`stack_of`) and computed anew."""
+    highest = max(physics.b_values, default=0.0)
+    if highest >= DWI_B_VALUE:
+        return Role.DWI, f"diffusion-weighted, b {highest:g} s/mm2, with ADC images among them"
+    return Role.UNKNOWN, "ADC images and others in one series, b value not given"
 
 
 def diffusion(physics: Physics) -> Verdict | None:

@@ -27,7 +27,7 @@ _POST = re.compile(
 _PRE = re.compile(
     r"(?<![a-z])(without|w/?o|non?|pre|nativ|native|ohne)[ _./-]*(contrast|gado?|gd|km|c)?(?![a-z])"
 )
-_SAME_ECHO = 1.1
+SAME_ECHO = 1.1
 """Echo times whose ratio is less belong to one echo; some scanners vary them a little between slices."""
 _B_IN_SEQUENCE_NAME = re.compile(r"ep_b(\d+)", re.IGNORECASE)
 
@@ -100,7 +100,7 @@ def physics_of(headers: Sequence[Dataset]) -> Physics:
     """The evidence of a series; headers : at least one."""
     first = headers[0]
     kinds = [frozenset(image_kinds(ds, n)) for ds, n in _frames(headers)]
-    echo_times = [time for ds in headers if (time := _echo_time(ds))]
+    echo_times = [time for ds, n in _frames(headers) if (time := echo_time_of(ds, n))]
     return Physics(
         modality=text(first, "Modality").upper(),
         sop_class_uid=text(first, "SOPClassUID"),
@@ -112,7 +112,7 @@ def physics_of(headers: Sequence[Dataset]) -> Physics:
         te_ms=_median(echo_times),
         tr_ms=_median([time for ds in headers if (time := _repetition_time(ds))]),
         ti_ms=_median([time for ds in headers if (time := _inversion_time(ds))]),
-        has_several_echoes=bool(echo_times) and max(echo_times) > _SAME_ECHO * min(echo_times),
+        has_several_echoes=bool(echo_times) and max(echo_times) > SAME_ECHO * min(echo_times),
         b_values=frozenset(_b_values(headers)),
         planes=len({plane for ds, n in _frames(headers) if (plane := _plane(ds, n)) is not None}),
         has_agent=_has_agent(headers),
@@ -128,8 +128,11 @@ def _median(times: Sequence[float]) -> float | None:
     return float(np.median(times)) if times else None
 
 
-def _echo_time(ds: Dataset) -> float | None:
-    return number(functional_group(ds, 0, "MREchoSequence"), "EffectiveEchoTime") or number(ds, "EchoTime")
+def echo_time_of(ds: Dataset, frame: int = 0) -> float | None:
+    """Echo time of a frame, in ms."""
+    return number(functional_group(ds, frame, "MREchoSequence"), "EffectiveEchoTime") or number(
+        ds, "EchoTime"
+    )
 
 
 def _repetition_time(ds: Dataset) -> float | None:

@@ -6,10 +6,12 @@ objects, C.8.13; typical clinical ranges at 0.3 to 3 T.
 
 import re
 from collections.abc import Callable, Sequence
+from dataclasses import replace
+from typing import NamedTuple
 
 from pydicom.dataset import Dataset
 
-from rules.anatomy import Role
+from rules.anatomy import Confidence, Role
 from workers.imaging import exclusions
 from workers.imaging.exclusions import Verdict
 from workers.imaging.headers import quiet
@@ -25,7 +27,9 @@ T2_ECHO_MS, T2_REPETITION_MS = 70.0, 2000.0
 T1_ECHO_MS, T1_REPETITION_MS = 30.0, 1200.0
 """Longest times of a T1-weighted spin echo."""
 NAMED_FLAIR_ECHO_MS, NAMED_FLAIR_REPETITION_MS = 70.0, 4000.0
-"""Both must be exceeded before a name alone makes a series without inversion evidence a FLAIR."""
+"""Both must be exceeded before a name makes an inversion recovery without a TI a FLAIR."""
+UNINVERTED_FLAIR_REPETITION_MS, UNINVERTED_FLAIR_ECHO_MS = 6000.0, 200.0
+"""One of them must be exceeded too where nothing tells of an inversion: a T2 has the same times below, a 3D FLAIR the longer echo."""
 
 _FLAIR = re.compile(r"flair|dark[ _-]?fluid|da-fl")
 """Also inside words, as in AXFLAIR or 3DFLAIR; da-fl is the older Siemens SPACE."""
@@ -34,10 +38,31 @@ _T2 = r"t2\w{0,3}"
 _DOUBLE = r"dir|double[ _-]?(?:ir|inv\w*)"
 
 
-def role_of(headers: Sequence[Dataset]) -> Verdict:
-    """The role of a series and one clause why; headers : at least one."""
+class Judged(NamedTuple):
+    """The role of a series."""
+
+    role: Role
+    evidence: str
+    """One clause."""
+    confidence: Confidence
+
+
+def role_of(headers: Sequence[Dataset]) -> Judged:
+    """The role of a series, why, and how sure it is; headers : at least one."""
     with quiet():
         physics = physics_of(headers)
+    role, evidence = _verdict(physics)
+    if role is Role.UNKNOWN:
+        return Judged(role, evidence, Confidence.NONE)
+    if _verdict(replace(physics, name=""))[0] is not role:  # without its name it would be something else
+        return Judged(role, evidence, Confidence.LOW if physics.is_bare else Confidence.MEDIUM)
+    other = _contradicting_name(role, physics)
+    if other is not None:
+        return Judged(role, f"{evidence}, although named as {other.value}", Confidence.MEDIUM)
+    return Judged(role, evidence, Confidence.HIGH)
+
+
+def _verdict(physics: Physics) -> Verdict:
     for rule in _RULES:
         verdict = rule(physics)
         if verdict is not None:
@@ -82,7 +107,10 @@ def _named_flair(physics: Physics) -> Verdict | None:
         return _flair(physics, f"acquisition contrast FLUID_ATTENUATED, {physics.times}")
     if not _is_named_flair(physics) or physics.is_bare:
         return None
-    if _allows_flair(physics):
+    is_long = (physics.tr_ms or 0) > UNINVERTED_FLAIR_REPETITION_MS or (
+        physics.te_ms or 0
+    ) > UNINVERTED_FLAIR_ECHO_MS
+    if is_long and _allows_flair(physics):
         return _flair(physics, f"{physics.times}, named FLAIR")
     return Role.UNKNOWN, f"named FLAIR, but {physics.times} does not fit"
 
@@ -112,6 +140,16 @@ def _spin_echo(physics: Physics) -> Verdict | None:
     return None
 
 
+def _contradicting_name(role: Role, physics: Physics) -> Role | None:
+    """The role that the name alone gives, if it is quite another."""
+    family = _FAMILIES.get(role)
+    if family is None:
+        return None
+    named = Role.FLAIR if _is_named_flair(physics) else None
+    named = named or next((one for one, pattern in _NAMES if physics.is_named(pattern)), None)
+    return None if named is None or named in family else named
+
+
 def _by_name(physics: Physics) -> Verdict | None:
     """Headers without any time or sequence, as converters and anonymisers leave them: the name is all there is."""
     if not physics.is_bare or physics.sequences & {"GR", "IR", "EP"}:
@@ -131,9 +169,20 @@ _NAMES = (
     (Role.T2, _T2),
     (Role.T1, _T1),
 )
+_FAMILIES = {
+    Role.FLAIR: (Role.FLAIR, Role.T2),  # as in t2_tirm
+    Role.T1: (Role.T1, Role.T1C),
+    Role.T1C: (Role.T1, Role.T1C),
+    Role.T2: (Role.T2,),
+    Role.DWI: (Role.DWI, Role.ADC),  # a series may hold both
+    Role.ADC: (Role.ADC, Role.DWI),
+    Role.SWI: (Role.SWI, Role.T2),  # as in t2*
+}
+"""What a series of a role may be called without a contradiction; the other roles have no name of their own."""
 _RULES: tuple[Callable[[Physics], Verdict | None], ...] = (
     exclusions.not_an_mr_image,
     exclusions.localizer,
+    exclusions.tiled,
     exclusions.derived,
     exclusions.adc,
     exclusions.diffusion,

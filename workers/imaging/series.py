@@ -10,7 +10,7 @@ from pydicom import dcmread
 from pydicom.dataset import Dataset
 from pydicom.errors import InvalidDicomError
 
-from rules.anatomy import Role
+from rules.anatomy import Confidence, Role
 from rules.findings import Why
 from rules.messages import InstanceFile
 from workers.errors import CannotAssess
@@ -41,6 +41,7 @@ class Series:
     role: Role
     evidence: str
     """One clause: why this role."""
+    confidence: Confidence
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,8 +102,7 @@ def _header(path: Path) -> Dataset | Unreadable:
 def _series(uid: str, members: list[tuple[Path, Dataset]]) -> Series:
     ordered = sorted(members, key=lambda member: (*_place(member[1]), str(member[0])))
     headers = tuple(ds for _, ds in ordered)
-    role, evidence = role_of(headers)
-    return Series(uid, tuple(path for path, _ in ordered), headers, role, evidence)
+    return Series(uid, tuple(path for path, _ in ordered), headers, *role_of(headers))
 
 
 def _place(ds: Dataset) -> tuple[float, str]:
@@ -113,7 +113,7 @@ def _place(ds: Dataset) -> tuple[float, str]:
 def choose(series: Sequence[Series], role: Role) -> Series:
     """The best series of a role.
 
-    In this order: one whose geometry holds, one that may hold a whole brain, before contrast, more of the brain, original
+    In this order: one whose geometry holds, one that may hold a whole brain, one known by more than its name, before contrast, more of the brain, original
     images, finer resolution (the coarsest axis counts first), and of equals the later one: a repeat was made for a reason.
     Raises CannotAssess(SERIES_MISSING) if no series has the role.
     """
@@ -124,7 +124,7 @@ def choose(series: Sequence[Series], role: Role) -> Series:
         return max(candidates, key=_merit)
 
 
-def _merit(series: Series) -> tuple[bool, bool, bool, float, bool, float, float, float, str]:
+def _merit(series: Series) -> tuple[bool, bool, bool, bool, float, bool, float, float, float, str]:
     """Larger is better, field by field."""
     physics = physics_of(series.headers)
     stack = _stack(series)
@@ -133,6 +133,7 @@ def _merit(series: Series) -> tuple[bool, bool, bool, float, bool, float, float,
     return (
         stack is not None,
         height >= _LEAST_COVERAGE_MM,
+        series.confidence is not Confidence.LOW,
         not physics.is_after_contrast,
         float(min(height, _ENOUGH_COVERAGE_MM) // _COVERAGE_STEP_MM),
         "DERIVED" not in physics.any_kinds,

@@ -11,7 +11,7 @@ from pydicom.dataset import Dataset
 from rules.anatomy import Role
 from rules.findings import Why
 from workers.errors import CannotAssess
-from workers.imaging.exclusions import B0_B_VALUE, DWI_B_VALUE, PHASES
+from workers.imaging.exclusions import ADCS, B0_B_VALUE, DERIVED, DWI_B_VALUE, PHASES
 from workers.imaging.geometry import (
     ORIENTATION_TOLERANCE,
     PIXEL_SPACING_TOLERANCE,
@@ -29,12 +29,14 @@ from workers.imaging.headers import (
     numbers,
     text,
 )
-from workers.imaging.physics import b_value_of
+from workers.imaging.physics import SAME_ECHO, b_value_of, echo_time_of
 
 MIN_SLICES = 8
 """Fewer slices do not cover a brain: at 6 mm, eight make 48 mm."""
 MAX_VOXELS = 2**27
 """Largest matrix that is read, 512 x 512 x 512: half a gigabyte as float32."""
+USUAL_SWI_ECHO_MS = 22.0
+"""Echo time of susceptibility-weighted images at 3 T, between 20 and 25 ms; some 40 ms at 1.5 T."""
 USUAL_B_VALUE = 1000.0
 """Weighting that clinical cuts of diffusion are made for, in s/mm2."""
 
@@ -56,6 +58,7 @@ class Frame:
     """Between rows, between columns, in mm."""
     kinds: frozenset[str]
     b_value: float | None
+    echo_ms: float | None
     slope: float
     intercept: float
 
@@ -134,6 +137,7 @@ def _frame(path: Path, ds: Dataset, n: int) -> Frame:
         spacing=spacing,
         kinds=frozenset(image_kinds(ds, n)),
         b_value=b_value_of(ds, n),
+        echo_ms=echo_time_of(ds, n),
         slope=1.0 if slope is None else slope,
         intercept=intercept or 0.0,
     )
@@ -147,14 +151,32 @@ def _measured(ds: Dataset, keyword: str, count: int) -> tuple[float, ...]:
 
 
 def _wanted(frames: list[Frame], role: Role) -> list[Frame]:
-    """Leave out what travels in the same series but is another image: phases, and other diffusion weightings."""
+    """Leave out what travels in the same series but is another image: phases, projections, maps, other diffusion weightings, other echoes."""
     phases = [frame for frame in frames if frame.kinds & PHASES]
     if role is Role.PHASE:
         return phases
-    frames = [frame for frame in frames if not frame.kinds & PHASES] or frames
+    frames = _without(frames, PHASES)
+    if role is Role.SWI:
+        return _of_one_echo(_without(frames, DERIVED))
+    if role in (Role.DWI, Role.B0):
+        frames = _without(frames, ADCS | DERIVED)
     if role is Role.B0:
         return [frame for frame in frames if frame.b_value is not None and frame.b_value < B0_B_VALUE]
     return _weighted(frames) if role is Role.DWI else frames
+
+
+def _without(frames: list[Frame], kinds: frozenset[str]) -> list[Frame]:
+    """The frames of other kinds; all if there are no others."""
+    return [frame for frame in frames if not frame.kinds & kinds] or frames
+
+
+def _of_one_echo(frames: list[Frame]) -> list[Frame]:
+    """Of several echoes the one nearest to the usual echo time: they lie in the same places."""
+    echoes = {frame.echo_ms for frame in frames if frame.echo_ms is not None}
+    if max(echoes, default=0.0) <= SAME_ECHO * min(echoes, default=0.0):
+        return frames
+    chosen = min(echoes, key=lambda echo: (abs(echo - USUAL_SWI_ECHO_MS), echo))
+    return [frame for frame in frames if frame.echo_ms == chosen]
 
 
 def _weighted(frames: list[Frame]) -> list[Frame]:

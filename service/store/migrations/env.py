@@ -8,6 +8,7 @@ from service.store import (  # each module adds its tables to the one metadata
     pledge_tables,  # noqa: F401
     prior_tables,
     retention_tables,  # noqa: F401
+    scanner_tables,  # noqa: F401
     workitem_tables,  # noqa: F401
 )
 

@@ -11,19 +11,24 @@ from rules.context_file import ContextError
 from rules.urgency import Priority
 from service import cohort as registry
 from service.answers import Answer, Verdict, acknowledge, assess
+from service.assessments.found import assessments
+from service.assessments.found import plain as plain_assessment
 from service.audit import Asked, search, trail
 from service.audit_export import plain
 from service.cohort_file import RowError, entry_of
+from service.drift import drift
 from service.listing import MOST, PAGE, Show, Wanted, listed
 from service.operations import operations
 from service.performance import Share, performance
+from service.queue_effect import measured, predicted
 from service.store.desk_tables import WorklistEntry
 from service.web.guard import Answerer, Auditor, Keeper, Operator, Reader
 from service.web.house import house_of, note_rows, note_view, now
-from service.web.routes.performance import since_days
+from service.web.refusals import REFUSALS
+from service.web.routes.performance import MINUTES, READERS, Days, Minutes, Readers, since_days
 from service.web.study_page import load
 
-router = APIRouter(prefix="/api/v1", tags=["Cartriage"])
+router = APIRouter(prefix="/api/v1", tags=["Cartriage"], responses=REFUSALS)
 
 StudyUID = Annotated[str, Path(pattern=r"^[0-9.]{1,64}$", description="Study Instance UID")]
 
@@ -150,6 +155,18 @@ def events_of_study(request: Request, person: Auditor, study_instance_uid: Study
     return [plain(event) for event in found]
 
 
+@router.get("/studies/{study_instance_uid}/assessments")
+def assessments_of_study(
+    request: Request, person: Reader, study_instance_uid: StudyUID
+) -> list[dict[str, Any]]:
+    """What radiologists said of the study's results, oldest first, each with the result that it is about."""
+    house = house_of(request)
+    with house.store.reading() as session:
+        found = assessments(session, study_instance_uid)
+    note_view(house, person, "assessments", study_instance_uid, interface="api")
+    return [plain_assessment(one) for one in found]
+
+
 @router.post("/studies/{study_instance_uid}/acknowledgement")
 def take_note(request: Request, person: Answerer, study_instance_uid: StudyUID) -> AnsweredOut:
     """Acknowledge the study's alert; once acknowledged, nothing changes."""
@@ -225,11 +242,19 @@ def events(
 def figures(
     request: Request,
     person: Reader,  # noqa: ARG001 - the right is needed
-    days: Annotated[int, Query(ge=1, le=3650)] = 90,
+    days: Days = 90,
+    readers: Readers = READERS,
+    minutes: Minutes = MINUTES,
 ) -> dict[str, Any]:
-    """Values from assessments, times, and what could not be assessed."""
+    """Values from assessments, times, what could not be assessed, scanners, and who is read earlier or later."""
+    since = since_days(days)
     with house_of(request).store.reading() as session:
-        found = performance(session, since_days(days))
+        found = performance(session, since)
+        scanners = drift(session, since)
+        queue = {
+            "predicted": predicted(session, since, readers=readers, minutes=minutes),
+            "measured": measured(session, since),
+        }
     shares = ("p1", "ppv", "npv", "assessed", "not_assessed")
     return {
         "since": found.since,
@@ -238,6 +263,10 @@ def figures(
         **{name: _share(getattr(found, name)) for name in shares},
         "reasons": dict(found.reasons),
         "waiting": found.waiting,
+        "seconds_to_result": to_plain(found.to_result),
+        "seconds_to_destination": to_plain(found.to_destination),
+        "minutes_waited": to_plain(queue),
+        "scanners": to_plain(scanners),
     }
 
 

@@ -12,8 +12,9 @@ from service.context_feed.quarantine import receive
 from service.context_feed.taking import Arrived, Outcome, Registry, map_in_force, name_of
 from service.web.guard import Keeper
 from service.web.house import House, Person, house_of, now
+from service.web.refusals import REFUSALS
 
-router = APIRouter(prefix="/api/v1", tags=["FHIR"])
+router = APIRouter(prefix="/api/v1", tags=["FHIR"], responses=REFUSALS)
 
 _BODY = {
     "required": True,
@@ -23,12 +24,17 @@ _BODY = {
     },
 }
 _JSON = "application/fhir+json"
+_OUTCOME = {_JSON: {"schema": {"type": "object", "description": "OperationOutcome"}}}
 
 
 @router.post(
     "/fhir",
     openapi_extra={"requestBody": _BODY},
-    responses={422: {"description": "what was set aside, and why"}},
+    responses={
+        200: {"description": "all was taken", "content": _OUTCOME},
+        400: {"description": "no FHIR resource", "content": _OUTCOME},
+        422: {"description": "what was set aside, and why", "content": _OUTCOME},
+    },
 )
 async def take(request: Request, person: Keeper) -> Response:
     """Take a Bundle, or one resource with its contained Patient: Patient, Observation, Procedure, MedicationAdministration, Flag, Group.

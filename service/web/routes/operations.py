@@ -5,6 +5,7 @@ from typing import Annotated
 from fastapi import APIRouter, Form, Request
 from fastapi.responses import RedirectResponse, Response
 
+from service.audit_feed.trouble import owe_again
 from service.audit_words import told
 from service.context_feed import quarantine
 from service.context_feed.news import FeedError
@@ -65,4 +66,12 @@ def drop(
     house = house_of(request)
     where = Registry(house.store, house.settings, map_in_force(house.settings.context_map))
     quarantine.drop(where, number, person.name, reason, now())
+    return RedirectResponse("/operations", 303)
+
+
+@router.post("/audit-messages/{number}/retry")
+def tell_again(request: Request, person: Operator, number: int) -> Response:
+    """Let the audit feed try an event again that it set aside."""
+    with house_of(request).store.session() as session:
+        owe_again(session, number, person.name, now())
     return RedirectResponse("/operations", 303)

@@ -6,20 +6,43 @@ from typing import Annotated
 from fastapi import APIRouter, Query, Request
 from fastapi.responses import Response
 
+from service.drift import BASELINE, drift
 from service.performance import P1_BUDGET, performance
+from service.queue_effect import measured, predicted
+from service.web.chart import drawn
 from service.web.guard import Reader
 from service.web.house import house_of, now
 from service.web.pages import page
 
 router = APIRouter()
 
+Days = Annotated[int, Query(ge=1, le=3650)]
+Readers = Annotated[int, Query(ge=1, le=50)]
+Minutes = Annotated[float, Query(ge=1, le=120, allow_inf_nan=False)]
+READERS, MINUTES = 1, 15.0
+"""Of the predicted queue, until somebody says better; assumptions and no measurements."""
+
 
 @router.get("/performance")
-def figures(request: Request, person: Reader, days: Annotated[int, Query(ge=1, le=3650)] = 90) -> Response:
+def figures(
+    request: Request,
+    person: Reader,
+    days: Days = 90,
+    readers: Readers = READERS,
+    minutes: Minutes = MINUTES,
+) -> Response:
     """The figures of the last days."""
+    since = since_days(days)
     with house_of(request).store.reading() as session:
-        found = performance(session, since_days(days))
-    return page(request, "performance", person, found=found, days=days, p1_budget=P1_BUDGET)
+        values = {
+            "found": performance(session, since),
+            "scanners": drift(session, since),
+            "predicted": predicted(session, since, readers=readers, minutes=minutes),
+            "measured": measured(session, since),
+        }
+    asked = {"days": days, "readers": readers, "minutes": minutes}
+    limits = {"p1_budget": P1_BUDGET, "baseline": BASELINE}
+    return page(request, "performance", person, drawn=drawn, **values, **asked, **limits)
 
 
 def since_days(days: int) -> datetime:

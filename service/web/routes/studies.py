@@ -2,14 +2,14 @@
 
 from typing import Annotated
 
-from fastapi import APIRouter, Form, HTTPException, Request
+from fastapi import APIRouter, Form, HTTPException, Query, Request
 from fastapi.responses import RedirectResponse, Response
 
 from service.answers import Answer, AnswerError, Verdict, acknowledge, assess
 from service.web.guard import Answerer, Reader
 from service.web.house import Person, house_of, note_view, now
 from service.web.pages import page
-from service.web.picture import NoPictureError, png_of_report, png_of_slice
+from service.web.picture import Look, NoPictureError, png_of_report, png_of_slice
 from service.web.study_page import load
 
 router = APIRouter(prefix="/studies/{study_instance_uid}")
@@ -65,10 +65,17 @@ def picture(request: Request, person: Reader, study_instance_uid: str, sop_insta
 
 
 @router.get("/slices/{sop_instance_uid}.png")
-def key_slice(request: Request, person: Reader, study_instance_uid: str, sop_instance_uid: str) -> Response:
-    """A received slice as a picture, in its own window."""
+def key_slice(
+    request: Request,
+    person: Reader,
+    study_instance_uid: str,
+    sop_instance_uid: str,
+    shift: Annotated[float, Query(ge=-2, le=2, allow_inf_nan=False)] = 0.0,
+    stretch: Annotated[float, Query(ge=0.05, le=8, allow_inf_nan=False)] = 1.0,
+) -> Response:
+    """A received slice as a picture, in its own window or in one moved from there."""
     try:
-        png = png_of_slice(house_of(request), study_instance_uid, sop_instance_uid)
+        png = png_of_slice(house_of(request), study_instance_uid, sop_instance_uid, Look(shift, stretch))
     except NoPictureError as error:
         raise HTTPException(404, str(error)) from error
     note_view(house_of(request), person, "picture", study_instance_uid, sop_instance_uid=sop_instance_uid)

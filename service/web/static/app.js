@@ -102,16 +102,17 @@ for (const box of document.querySelectorAll("[data-slices]")) {
   const slider = part("slider");
   const show = () => {
     const one = slices[Number(slider.value)];
-    view.src = one.dataset.slice;
+    const level = Number(part("level").value), width = Number(part("width").value);
+    view.src = one.dataset.slice + (level || width !== 100 ? `?shift=${level / 100}&stretch=${width / 100}` : "");
     view.alt = `Received slice ${one.dataset.role}, measured for ${one.dataset.because}`;
     box.querySelector("p [data-role]").textContent = one.dataset.role;
     box.querySelector("p [data-because]").textContent = one.dataset.because;
     part("number").textContent = String(Number(slider.value) + 1);
   };
-  const light = () => { view.style.filter = `brightness(${part("brightness").value}%) contrast(${part("contrast").value}%)`; };
   slider.addEventListener("input", show);
-  part("brightness").addEventListener("input", light);
-  part("contrast").addEventListener("input", light);
+  // Each window is drawn by the server, from the stored values: when the slider is let go, not while it moves.
+  part("level").addEventListener("change", show);
+  part("width").addEventListener("change", show);
   box.querySelector(".slice-view").addEventListener("wheel", (event) => {
     event.preventDefault();
     slider.value = String(Number(slider.value) + Math.sign(event.deltaY));

@@ -2,7 +2,6 @@
 
 import socket
 import ssl
-import subprocess
 import threading
 import time
 from contextlib import suppress
@@ -20,7 +19,7 @@ from service.processes import CONTEXT_FEED, embedded, environment_of, planned
 from service.settings import Settings
 from service.store.session import Store
 from service.store.tables import AuditEvent
-from tests.peers import need
+from tests.service.context_feed.certificates import certificates
 from tests.service.context_feed.conftest import Laboratory
 
 
@@ -60,30 +59,6 @@ def test_a_person_looks_at_what_was_set_aside_tries_it_again_and_drops_it(
     assert {"viewed_context_message", "context_message_retried", "context_message_dropped"} <= set(told)
     codes.write_text("map: ours\n")
     assert "codes.yaml:1: key `version` is missing" in run(main, ["context", "map", str(codes)]).output
-
-
-def certificates(folder: Path) -> None:
-    """An authority, and one certificate of it that serves both ends."""
-
-    def openssl(*arguments: str) -> None:
-        subprocess.run([need("openssl"), *arguments], cwd=folder, check=True, capture_output=True)
-
-    new = ("-newkey", "rsa:2048", "-nodes", "-subj")
-    openssl("req", "-x509", *new, "/CN=authority", "-keyout", "ca.key", "-out", "ca.pem", "-days", "2")
-    openssl("req", *new, "/CN=localhost", "-keyout", "us.key", "-out", "us.csr")
-    openssl(
-        "x509",
-        "-req",
-        "-in",
-        "us.csr",
-        "-CA",
-        "ca.pem",
-        "-CAkey",
-        "ca.key",
-        "-CAcreateserial",
-        "-out",
-        "us.pem",
-    )
 
 
 def test_the_process_speaks_mutual_tls_and_tells_of_a_server_that_is_down(

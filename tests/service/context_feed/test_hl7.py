@@ -93,7 +93,9 @@ def test_what_cannot_be_taken_is_set_aside_and_nothing_is_fused(laboratory: Labo
         answer = laboratory.say("NM|ice_score^^99CARTRIAGE||3||||||F", observation, **fields)
         assert answer == ("AE", expected), observation
         assert laboratory.held() == before
-    assert len(rows(laboratory)) == len(UNFIT)
+    strange = laboratory.message(UNFIT[0][0]).replace("^^^HOSP^MR", "^^^HOSP^XX")
+    assert laboratory.send(strange.encode()) == ("AE", "101")  # their number, but of a type that nobody named
+    assert len(rows(laboratory)) == len(UNFIT) + 1
     for row in rows(laboratory):
         kept = laboratory.where.settings.data / row.path
         assert kept.read_bytes().startswith(b"MSH")
@@ -104,14 +106,16 @@ def test_what_cannot_be_taken_is_set_aside_and_nothing_is_fused(laboratory: Labo
 
 FOREIGN = (
     (b"hello", "100", True),
-    (b"MSH|^~\\&|LIS|H|||1||ORU^R01|1|P|9.9\rPID|1||P1\r", "100", True),
+    (b"MSH|^~\\&|LIS|H|||1||ORU^R01|4|P|2.5.1\rPID|1||P1^^^H^MR\rQQQ|1\r", "100", True),
+    (b"MSH|^~\\&|LIS|H|||1||ORU^R01|1|P|9.9\rPID|1||P1\r", "203", False),
     (b"MSH|^~\\&|LIS|H|||1||SIU^S12|2|P|2.5.1\rPID|1||P1\r", "200", False),
-    (b"MSH|^~\\&|LIS|H|||1||ORU^R01|3|T|2.5.1\rPID|1||P1\r", "200", False),
+    (b"MSH|^~\\&|LIS|H|||1||ORU^R01|3|T|2.5.1\rPID|1||P1\r", "202", False),
 )
 """What is no message for us, with ERR-3 and whether it is kept for a person."""
 
 
 def test_what_is_no_message_for_us_is_rejected(laboratory: Laboratory):
+    laboratory.flag()
     for content, expected, is_kept in FOREIGN:
         count = len(rows(laboratory))
         assert laboratory.send(content) == ("AR", expected)

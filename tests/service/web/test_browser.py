@@ -7,6 +7,13 @@ import pytest
 from playwright.sync_api import Browser, Page, expect, sync_playwright
 
 from service.accounts import Role
+from service.audit_feed.trouble import set_aside
+from service.context_feed.news import FeedError
+from service.context_feed.quarantine import receive
+from service.context_feed.taking import Arrived, Registry, map_in_force, name_of
+from service.listing import Wanted
+from service.tokens import issue
+from service.views import save
 from tests.peers import need
 from tests.service.conftest import mr_slice, received
 from tests.service.web.conftest import DEEP, HEALTHY, PASSWORD, PRES, Hospital
@@ -106,12 +113,31 @@ def test_key_slices_scroll_and_change_their_light(page: Page, hospital: Hospital
     box.locator("[data-slider]").press("ArrowRight")
     expect(view).to_have_attribute("src", f"/studies/{uid}/slices/1.2.840.9.2.png")
     expect(box.locator("[data-number]")).to_have_text("2")
-    box.locator("[data-contrast]").press("ArrowRight")
-    assert "contrast(101%)" in view.evaluate("image => image.style.filter")
+    box.locator("[data-width]").press("ArrowRight")
+    expect(view).to_have_attribute("src", f"/studies/{uid}/slices/1.2.840.9.2.png?shift=0&stretch=1.01")
+    assert view.evaluate("image => image.decode().then(() => image.naturalWidth)") == 4
+
+
+def fill(hospital: Hospital) -> None:
+    """What the pages show only when there is something: what was set aside, a token, a view."""
+    where = Registry(hospital.store, hospital.settings, map_in_force(None))
+    with pytest.raises(FeedError):
+        receive(where, Arrived("hl7", "LIS", "ORU^R01", b"MSH|^~", name_of("hl7", "LIS", "1")), hospital.now)
+    set_aside(hospital.store, 1, "Message too long", hospital.now)
+    with hospital.store.session() as session:
+        issue(session, "ris", [Role.COORDINATOR], 365, "meyer", hospital.now)
+        save(session, "meyer", "Ward 7", Wanted(), hospital.now)
 
 
 DESK = ("/", "/studies/{uid}", "/cohort", "/performance", "/operations", "/audit", "/accounts")
-HAND = ("/?show=all", "/studies/{uid}", "/cohort/patient?patient_id=DEEP", "/audit/check", "/account")
+HAND = (
+    "/?show=all",
+    "/performance",
+    "/studies/{uid}",
+    "/cohort/patient?patient_id=DEEP",
+    "/audit/check",
+    "/account",
+)
 
 
 @pytest.mark.parametrize(("scheme", "size", "paths"), [("light", SIZES[0], DESK), ("dark", SIZES[1], HAND)])
@@ -120,6 +146,7 @@ def test_the_pages_are_accessible_and_fit_a_desk_and_a_hand(
 ):
     uid = hospital.study("DEEP", DEEP, icans_grade="3")
     hospital.study("CALM", HEALTHY)
+    fill(hospital)
     page.emulate_media(color_scheme=scheme)
     page.set_viewport_size(size)
     found: dict[str, list[str]] = {}

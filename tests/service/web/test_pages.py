@@ -131,6 +131,12 @@ def test_pictures_are_the_stored_pixels(hospital: Hospital, browse: Callable[...
     hospital.intake.take(received(ds), hospital.now)
     shown = reader.get(f"/studies/{uid}/slices/{ds.SOPInstanceUID}.png")
     assert _decoded(shown.content) == (2, 2, 0, bytes([0, 64, 127, 255]))
+    moved = reader.get(f"/studies/{uid}/slices/{ds.SOPInstanceUID}.png?shift=0.25")
+    assert _decoded(moved.content)[3] == bytes([0, 0, 64, 191]), "window from 200 to 600"
+    narrow = reader.get(f"/studies/{uid}/slices/{ds.SOPInstanceUID}.png?shift=0.5&stretch=0.25")
+    assert _decoded(narrow.content)[3] == bytes([0, 0, 0, 127]), "window from 450 to 550"
+    for wrong in ("stretch=0", "shift=nan", "shift=3", "stretch=inf"):
+        assert reader.get(f"/studies/{uid}/slices/{ds.SOPInstanceUID}.png?{wrong}").status_code == 422
     assert reader.get(f"/studies/9.9/slices/{ds.SOPInstanceUID}.png").status_code == 404
 
 

@@ -30,6 +30,8 @@ ALLOWED: dict[tuple[str, str], Right | None] = {
     ("GET", "/studies/{study_instance_uid}/slices/{sop_instance_uid}.png"): Right.READ,
     ("POST", "/studies/{study_instance_uid}/acknowledgement"): Right.ANSWER,
     ("POST", "/studies/{study_instance_uid}/assessment"): Right.ANSWER,
+    ("GET", "/studies/{study_instance_uid}/assessments/{number}.json"): Right.READ,
+    ("GET", "/studies/{study_instance_uid}/assessments/{number}.dcm"): Right.READ,
     ("GET", "/cohort"): Right.READ,
     ("GET", "/cohort/patient"): Right.CONTEXT,
     ("POST", "/cohort/patient"): Right.CONTEXT,
@@ -39,6 +41,7 @@ ALLOWED: dict[tuple[str, str], Right | None] = {
     ("GET", "/operations"): Right.OPERATE,
     ("POST", "/operations/jobs"): Right.OPERATE,
     ("POST", "/operations/deliveries"): Right.OPERATE,
+    ("POST", "/operations/audit-messages/{number}/retry"): Right.OPERATE,
     ("POST", "/operations/messages/{number}/retry"): Right.OPERATE,
     ("POST", "/operations/messages/{number}/drop"): Right.OPERATE,
     ("GET", "/audit"): Right.AUDIT,
@@ -54,6 +57,7 @@ ALLOWED: dict[tuple[str, str], Right | None] = {
     ("GET", "/api/v1/worklist"): Right.READ,
     ("GET", "/api/v1/studies/{study_instance_uid}"): Right.READ,
     ("GET", "/api/v1/studies/{study_instance_uid}/events"): Right.AUDIT,
+    ("GET", "/api/v1/studies/{study_instance_uid}/assessments"): Right.READ,
     ("POST", "/api/v1/studies/{study_instance_uid}/acknowledgement"): Right.ANSWER,
     ("POST", "/api/v1/studies/{study_instance_uid}/assessment"): Right.ANSWER,
     ("GET", "/api/v1/cohort"): Right.READ,
@@ -76,6 +80,11 @@ def test_every_route_stands_in_the_table(settings: Settings):
     spec = {(method.upper(), path) for path, methods in app.openapi()["paths"].items() for method in methods}
     assert {key for key in ALLOWED if key[1].startswith("/api")} == spec
     assert {key for key in ALLOWED if not key[1].startswith("/api")} == _pages()
+    # What hangs on the application itself is open to anybody: the description of the interface, and our own style and script.
+    direct = {route.path for route in app.routes if hasattr(route, "path")}
+    assert direct == {"/api/openapi.json", "/static"}
+    included = [route for route in app.routes if not hasattr(route, "path")]
+    assert len(included) == len(_ROUTERS) + 2, "api and fhir stand in the description, all others in _ROUTERS"
 
 
 def test_each_role_may_do_what_its_rights_say_and_nothing_else(

@@ -257,3 +257,8 @@ def corrected_content() -> ReportContent:
         "0",
     )
     return replace(content(), state=ResultState.CORRECTED, predecessor=earlier, target_minutes=60)
+
+
+def provisional_content() -> ReportContent:
+    """Of a study that still arrives, of which nothing could be assessed so far."""
+    return replace(unassessed_content(), state=ResultState.PROVISIONAL)

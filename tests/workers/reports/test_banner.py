@@ -114,6 +114,13 @@ def test_an_unassessed_study_looks_and_reads_unlike_a_negative_one():
     assert strips[0] > 10 > strips[1] == 0
 
 
+def test_a_page_of_a_study_that_still_arrives_says_so_and_concludes_nothing():
+    said = " ".join(line.text for line in page_lines(studies.provisional_content()))
+    assert "PROVISIONAL" in said
+    assert "IMAGES NOT ASSESSED" not in said
+    assert "No conclusion in either direction" in said
+
+
 def test_a_clinical_floor_stays_visible_when_images_are_not_assessed():
     decision = replace(
         studies.not_assessed(), priority=Priority.P1, headline="P1 critical: NOT ASSESSED; F1: status"

@@ -26,6 +26,7 @@ CONTENTS = {
     # PixelMed takes half a minute for a report of six volumes of interest.
     "two masks": lambda: studies.masked_content(studies.FINDINGS[:1]),
     "corrected": studies.corrected_content,
+    "provisional": studies.provisional_content,
     "P1": lambda: studies.content(studies.decision(Priority.P1)),
     "P2": studies.content,
     "negative": lambda: studies.content(studies.negative()),

@@ -281,3 +281,9 @@ def test_pydicom_reads_what_was_written():
     assert tree(again) == tree(report)
     assert again.ContentDate == "20261103"
     assert again.ContentTime == "082011.250000"
+
+
+def test_a_report_on_a_study_that_still_arrives_is_partial():
+    report = structured_report(studies.provisional_content())
+    assert (report.CompletionFlag, report.PreliminaryFlag) == ("PARTIAL", "PRELIMINARY")
+    assert report.CompletionFlagDescription == "Provisional: the study is still arriving"

@@ -1,0 +1,1 @@
+"""Radiologists' assessments of results, written out for others: JSON and DICOM SR."""
