@@ -15,6 +15,8 @@ from rules.same_patient import Identifiers
 from service.context_feed.news import Fault, FeedError, Infused, Message, Observed
 
 _TAKEN = ("ADT", "ORU")
+_MOST_SEGMENTS = 1000
+"""More would keep the parser, and all other messages, for seconds."""
 _MERGES = ("A18", "A34", "A40")
 _VERSIONS = re.compile(r"2\.[2-8](\.\d)?")
 _FINAL = ("F", "C", "P", "U", "")
@@ -98,6 +100,8 @@ def message_of(text: str, known: ContextMap) -> Message:
     header = header_of(text)
     _expect_taken(header)
     event = header.kind.partition("^")[2]
+    if text.count("\r") > _MOST_SEGMENTS:
+        raise FeedError(Fault.UNREADABLE, f"more than {_MOST_SEGMENTS} segments")
     try:
         parsed = parse_message(text.strip("\r"), find_groups=False)
         segments = [(one.name, _fields(one.to_er7())) for one in parsed.children]

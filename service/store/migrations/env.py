@@ -9,6 +9,7 @@ from service.store import (  # each module adds its tables to the one metadata
     prior_tables,
     retention_tables,  # noqa: F401
     scanner_tables,  # noqa: F401
+    series_tables,  # noqa: F401
     workitem_tables,  # noqa: F401
 )
 

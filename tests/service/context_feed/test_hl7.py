@@ -106,6 +106,7 @@ def test_what_cannot_be_taken_is_set_aside_and_nothing_is_fused(laboratory: Labo
 
 FOREIGN = (
     (b"hello", "100", True),
+    (b"MSH|^~\\&|LIS|H|||1||ORU^R01|5|P|2.5.1\rPID|1||P1^^^H^MR\r" + b"NTE|1\r" * 1001, "100", True),
     (b"MSH|^~\\&|LIS|H|||1||ORU^R01|4|P|2.5.1\rPID|1||P1^^^H^MR\rQQQ|1\r", "100", True),
     (b"MSH|^~\\&|LIS|H|||1||ORU^R01|1|P|9.9\rPID|1||P1\r", "203", False),
     (b"MSH|^~\\&|LIS|H|||1||SIU^S12|2|P|2.5.1\rPID|1||P1\r", "200", False),
