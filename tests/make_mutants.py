@@ -3,6 +3,7 @@
 `mutmut run` would run every test three times before it tries the first mutant; these are its own steps up to there.
 """
 
+import shutil
 from pathlib import Path
 
 from mutmut.__main__ import (
@@ -19,6 +20,8 @@ if __name__ == "__main__":
     Path("mutants").mkdir(exist_ok=True)
     copy_src_dir()
     copy_also_copy_files()
+    # What is no Python is copied once only otherwise.
+    shutil.copytree("rules/policies", "mutants/rules/policies", dirs_exist_ok=True)
     setup_source_paths()
     store_lines_covered_by_tests()
     create_mutants(1)

@@ -59,6 +59,8 @@ class Screen:
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_runtestloop(self, session: pytest.Session) -> bool:
+        if session.testsfailed:
+            pytest.exit("the tests cannot be read", returncode=1)
         gc.freeze()  # the forks share the pages of what is read
         _RUNS.mkdir(exist_ok=True)
         runs: dict[pytest.Item, Run] = {}

@@ -3,9 +3,10 @@
 import hashlib
 from uuid import UUID
 
+from rules.anatomy import Role
 from rules.findings import Side
-from rules.identity import derived_uid, digest_of, input_digest, job_id
-from rules.messages import InstanceFile, ReportKind
+from rules.identity import derived_uid, digest_of, input_digest, job_id, whole_inputs
+from rules.messages import EarlierStudy, InstanceFile, ReportKind, ResultState
 from rules.own import MANUFACTURER, is_own, series_uid_of
 
 
@@ -51,3 +52,18 @@ def test_our_series_are_derived_from_study_and_kind_and_known_again():
         assert not is_own("1.2.4", series)
     assert is_own("1.2.3", "1.2.3.4", f" {MANUFACTURER.upper()} ")
     assert not is_own("1.2.3", "1.2.3.4")
+
+
+def test_all_that_a_result_is_made_from_has_one_digest():
+    earlier = EarlierStudy("1.9", (instance("1.1", "aa"),))
+    compared = sha(f'["own","{input_digest(earlier.instances)}"]')
+    assert whole_inputs("own", None, ResultState.CONFIRMED) == "own"
+    assert whole_inputs("own", None, ResultState.CORRECTED) == "own"
+    assert whole_inputs("own", earlier, ResultState.CONFIRMED) == compared
+    assert whole_inputs("own", None, ResultState.PROVISIONAL) == sha('["own","provisional"]')
+    assert whole_inputs("own", earlier, ResultState.PROVISIONAL) == sha(f'["{compared}","provisional"]')
+
+
+def test_segmentations_of_one_source_series_have_a_series_of_their_own():
+    parts = {"study": "1.2.3", "kind": "SEG", "source": "DWI"}
+    assert series_uid_of("1.2.3", ReportKind.SEG, Role.DWI) == derived_uid(parts)
