@@ -48,7 +48,7 @@ def test_comments_and_layout_do_not_change_the_digest(folder: Path):
 @pytest.mark.parametrize(
     ("name", "old", "new"),
     [
-        ("rules/R03_pres.yaml", "value: 2, unit: mL", "value: 2.5, unit: mL"),
+        ("rules/R03_pres.yaml", "value: 2.5, unit: mL", "value: 3, unit: mL"),
         ("rules/R03_pres.yaml", "name: PRES-type distribution", "name: PRES-like distribution"),
         ("wording.yaml", "MRI is often normal in ICANS", "MRI may show nothing in ICANS"),
         ("policy.yaml", "blood_pressure: 24", "blood_pressure: 12"),
@@ -63,15 +63,15 @@ def test_a_changed_number_or_word_changes_the_digest(folder: Path, name: str, ol
 @pytest.mark.parametrize(
     ("name", "old", "new", "problem"),
     [
-        ("rules/R03_pres.yaml", "value: 2, unit: mL", "value: 2, unit: mm", "measured in `mL`"),
+        ("rules/R03_pres.yaml", "value: 2.5, unit: mL", "value: 2.5, unit: mm", "measured in `mL`"),
         ("rules/R03_pres.yaml", "region: parieto_occipital", "region: parieto", "`parieto` is none of"),
         ("rules/R12_cord.yaml", "region: upper_cervical_cord", "region: pons", "no check measures cord_ratio of midline pons"),
         ("rules/R05_splenium.yaml", "side: midline", "side: left", "measured of: "),
         ("rules/R03_pres.yaml", "  all_of:\n", "  every_of:\n", "unknown condition `every_of`"),
         ("rules/R03_pres.yaml", "priority: P2", "priority: P5", "`P5` is none of P1, P2, P3, P4"),
         ("rules/R03_pres.yaml", "caveat:", "caveats:", "unknown key `caveats`"),
-        ("rules/R03_pres.yaml", "value: 2, unit", "value: two, unit", "expected a finite number"),
-        ("rules/R03_pres.yaml", "value: 2, unit", "value: .nan, unit", "finite"),
+        ("rules/R03_pres.yaml", "value: 2.5, unit", "value: two, unit", "expected a finite number"),
+        ("rules/R03_pres.yaml", "value: 2.5, unit", "value: .nan, unit", "finite"),
         ("rules/R03_pres.yaml", 'source: "[P] proposed", ', "", "key `source` is missing"),
         ("rules/R03_pres.yaml", "date: 2026-11-20", "date: last week", "expected a date"),
         ("rules/R03_pres.yaml", "date: 2026-11-20", "date: 2026-13-20", "expected a date"),
@@ -80,7 +80,7 @@ def test_a_changed_number_or_word_changes_the_digest(folder: Path, name: str, ol
         ("rules/R03_pres.yaml", "field: seizure, values: [seizure", "field: age, values: [seizure", "is a number"),
         ("rules/R03_pres.yaml", "values: [seizure, status", "values: [fit, status", "`fit` is none of"),
         ("rules/R03_pres.yaml", 'unit: "mm[Hg]"', "unit: kPa", "measured in `mm[Hg]`"),
-        ("rules/R03_pres.yaml", "value: 2, unit", "value: 1:30, unit", "finite"),
+        ("rules/R03_pres.yaml", "value: 2.5, unit", "value: 1:30, unit", "finite"),
         ("rules/R03_pres.yaml", "magnitude: true", "magnitude: yes", "expected true or false"),
         ("rules/R03_pres.yaml", "magnitude: true", "magnitude: often", "expected true or false"),
         ("rules/R03_pres.yaml", "code: R03", "code: [R03", "not YAML"),
