@@ -24,6 +24,8 @@ _BOM = b"\xef\xbb\xbf"
 """RFC 5424 6.4: what follows is UTF-8."""
 _TIMEOUT_S = 10.0
 """Of connecting, and of each send."""
+_REFUSAL_S = 1.0
+"""Under TLS 1.3 our certificate is refused after the handshake: how long a refusal is waited for before anything is sent."""
 _ADDRESS = re.compile(r"(?P<scheme>udp|tls)://\[?(?P<host>[^\[\]/]+?)\]?:(?P<port>\d+)")
 
 
@@ -96,9 +98,21 @@ def _send_tls(messages: Sequence[bytes], receiver: Receiver, tls: Tls) -> None:
         socket.create_connection((receiver.host, receiver.port), _TIMEOUT_S) as plain,
         closing(client_context(tls).wrap_socket(plain, server_hostname=receiver.host)) as secured,
     ):
+        _require_welcome(secured)
         for message in messages:
             secured.sendall(b"%d " % len(message) + message)  # octet counting, RFC 5425 4.3
         # The answer to our close_notify (RFC 5425 4.4) is the only word that all was read; not every receiver gives it. An
         # alert or a reset in its place is a refusal: under TLS 1.3 that of our certificate comes as late as this.
         with suppress(TimeoutError, ssl.SSLEOFError):
             secured.unwrap()
+
+
+def _require_welcome(secured: ssl.SSLSocket) -> None:
+    """Raise OSError if the receiver turns us away after the handshake; what is sent then may be lost without a word."""
+    if secured.version() != "TLSv1.3":
+        return
+    secured.settimeout(_REFUSAL_S)
+    with suppress(TimeoutError):
+        if not secured.recv(1):
+            raise ConnectionResetError(errno.ECONNRESET, "closed after the handshake")
+    secured.settimeout(_TIMEOUT_S)
