@@ -25,7 +25,7 @@ from workers.reports.page_design import (
 )
 from workers.reports.page_text import Column, Section, flow
 from workers.reports.study_attributes import anchor_header, local_time
-from workers.reports.typesetting import Line, Style, font, largest, shorten
+from workers.reports.typesetting import Line, Style, font, largest, shorten, wrap
 
 SIZE = 1024
 """Width and height of the page in pixels."""
@@ -42,6 +42,7 @@ _STRIP_LEFT = 216
 _STRIPES = ((24, 29, 37), (96, 106, 120))
 _SMALLEST = 0.8
 """How small the one-line texts may get before they are shortened."""
+_IN_TWO_LINES = 0.7
 _NOT_ASSESSED = "IMAGES NOT ASSESSED"
 _SAID_BELOW = "Not assessed"
 """How the sentences begin that stand in a section of their own."""
@@ -131,11 +132,20 @@ def _strip_lines(content: ReportContent) -> Iterable[Line]:
         left = _STRIP_LEFT
         title, because = _NOT_ASSESSED, outcome.removeprefix("NOT ASSESSED").strip(" :,;")
     soft = Style(23, SOFT_INK, PANEL)
-    top = _BAND_BOTTOM + (14 if because else 30)
-    yield _fitted(_capital(title), left, top, Style(40, INK, PANEL, is_bold=True))
-    yield _fitted(_caution(decision), left, top + 54, replace(soft, colour=INK))
+    large = Style(40, INK, PANEL, is_bold=True)
+    if largest(_capital(title), large, SIZE - left - _MARGIN).size >= large.scaled(_SMALLEST).size:
+        top = _BAND_BOTTOM + (14 if because else 30)
+        yield _fitted(_capital(title), left, top, large)
+        below = top + 54
+    else:  # several patterns: each is named before any is left out
+        style = large.scaled(_IN_TWO_LINES)
+        below = _BAND_BOTTOM + 10
+        for text in wrap(_capital(title), style, SIZE - left - _MARGIN, 2):
+            yield Line(text, left, below, style)
+            below += style.leading
+    yield _fitted(_caution(decision), left, below, replace(soft, colour=INK))
     if because:
-        yield _fitted(_capital(because), left, top + 88, soft)
+        yield _fitted(_capital(because), left, below + 34, soft)
 
 
 def _capital(text: str) -> str:

@@ -36,7 +36,17 @@ def verbose() -> ReportContent:
     )
 
 
+SEVERAL = "suspected PRES-type distribution, haemorrhage and restricted diffusion outside the splenium"
+
+
+def several() -> ReportContent:
+    return studies.content(
+        replace(studies.decision(Priority.P1), headline=f"P1 critical: {SEVERAL}; could be more")
+    )
+
+
 CONTENTS = {
+    "several patterns": several,
     "P1": lambda: studies.content(studies.decision(Priority.P1)),
     "P2": studies.content,
     "P3": lambda: studies.content(studies.decision(Priority.P3)),
@@ -119,6 +129,12 @@ def test_a_page_of_a_study_that_still_arrives_says_so_and_concludes_nothing():
     assert "PROVISIONAL" in said
     assert "IMAGES NOT ASSESSED" not in said
     assert "No conclusion in either direction" in said
+
+
+def test_every_suspected_pattern_is_named_where_two_lines_hold_them():
+    lines = [line for line in page_lines(several()) if line.style.is_bold]
+    assert "S" + SEVERAL[1:] in " ".join(line.text for line in lines)
+    assert "Could be more" in text_of(several())
 
 
 def test_a_clinical_floor_stays_visible_when_images_are_not_assessed():
