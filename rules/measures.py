@@ -26,6 +26,7 @@ class Measure(StrEnum):
     FLAIR_BROAD_PROBABILITY = "flair.broad_probability"
     FLAIR_BRIGHT_SLAB = "flair.bright_slab"
     FLAIR_SIDE_FROM = "flair.side_from"
+    FLAIR_FOCI_ENOUGH = "flair.foci_enough"
 
     RESTRICTION_GROW_Z = "restriction.grow_z"
     RESTRICTION_SEED_Z = "restriction.seed_z"

@@ -189,13 +189,13 @@ def _on_side(seen: Seen, place: tuple[Region, Side]) -> list[Finding]:
 
 
 def _foci(seen: Seen, place: tuple[Region, Side], evident: Evidence) -> Finding:
-    """How many areas have their heart there; small ones fall between slices that lie far apart."""
+    """How many areas have their heart there. On slices that lie far apart it is the least there are: few say nothing."""
     quantity, apart = Quantity.FLAIR_FOCI, seen.scan.volume.spacing_mm[2]
-    if apart > cut_of(Measure.QUALITY_THICK):
-        detail = f"slices {apart:.1f} mm apart: small foci may lie between them"
-        return NotAssessed(quantity, *place, Why.QUALITY, detail)
     inside = seen.scan.anatomy.region(*place)
     count = float(sum(bool(inside[heart]) for heart in seen.hearts))
+    if apart > cut_of(Measure.QUALITY_THICK) and count < cut_of(Measure.FLAIR_FOCI_ENOUGH):
+        detail = f"slices {apart:.1f} mm apart: small foci may lie between them"
+        return NotAssessed(quantity, *place, Why.QUALITY, detail)
     return Measured(quantity, *place, count, UNITS[quantity], evident)
 
 

@@ -217,6 +217,18 @@ def test_foci_between_slices_that_lie_far_apart_are_an_open_question():
     assert any(isinstance(one, Measured) and one.quantity is Quantity.FLAIR_VOLUME for one in found)
 
 
+def test_several_foci_are_told_however_far_the_slices_lie_apart():
+    _, anatomy = flat_anatomy()
+    places = np.argwhere(anatomy.region(Region.CENTRUM_SEMIOVALE, Side.LEFT) & (anatomy.depth_mm > 6))
+    k = 4 * round(float(np.median(places[:, 0])) / 4)
+    plane = places[places[:, 0] == k]
+    field = np.ones(anatomy.brain.shape, dtype=np.float32)
+    for _, j, i in plane[np.argsort(plane[:, 1])][[0, len(plane) // 3, 2 * len(plane) // 3, -1]]:
+        field[k, j - 1 : j + 2, i - 1 : i + 2] = 1.8
+    found = values(flair.measure(scans_of(*every_fourth_slice(*flat_anatomy(field)))))
+    assert found[Quantity.FLAIR_FOCI, Region.BRAIN, Side.WHOLE] >= 3
+
+
 def test_volumes_say_how_sure_they_are():
     brain = next(
         f for f in two_balls().findings if f.quantity is Quantity.FLAIR_VOLUME and f.region is Region.BRAIN
