@@ -8,13 +8,13 @@ from datetime import UTC, datetime, timedelta
 
 import structlog
 from pydicom import Dataset
-from pynetdicom import AE
 from pynetdicom.association import Association
 from pynetdicom.sop_class import StudyRootQueryRetrieveInformationModelFind
 from sqlalchemy import select
 
 from rules.messages import Basis
 from service.announcements import Said, note
+from service.calling import Caller
 from service.completeness import IMAGES
 from service.errors import RetryableError, StoreUnavailableError
 from service.headers import is_uid
@@ -138,12 +138,9 @@ def find(association: Association, query: Dataset) -> Iterator[Dataset]:
 
 @contextmanager
 def _associated(archive: Destination, settings: Settings) -> Iterator[Association]:
-    ae = AE(ae_title=settings.ae_title)
-    ae.connection_timeout = ae.acse_timeout = ae.dimse_timeout = ae.network_timeout = (
-        settings.archive_timeout_s
-    )
-    ae.add_requested_context(StudyRootQueryRetrieveInformationModelFind)
-    association = ae.associate(archive.host, archive.port, ae_title=archive.ae_title)
+    caller = Caller(settings.ae_title, settings.archive_timeout_s)
+    caller.add_requested_context(StudyRootQueryRetrieveInformationModelFind)
+    association = caller.associate(archive.host, archive.port, ae_title=archive.ae_title)
     if not association.is_established:
         raise ArchiveError("rejected" if association.is_rejected else "unreachable")
     try:

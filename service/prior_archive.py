@@ -20,6 +20,7 @@ from pynetdicom.sop_class import (
 from rules.priors import Prior, Series
 from service.accepted import TRANSFER_SYNTAXES, storage_classes
 from service.archives import Archive
+from service.calling import Caller
 from service.inquiry import ArchiveError, find
 from service.prior_source import Kept, priors_in, series_in
 from service.settings import Settings
@@ -116,15 +117,13 @@ class DimseSource:
     @contextmanager
     def _associated(self, model: str, kept: Kept | None = None) -> Iterator[Association]:
         """An association for one service; with `kept`, what comes on it goes there. Raises ArchiveError if there is none."""
-        ae = AE(ae_title=self.settings.ae_title)
-        timeout_s = self.settings.archive_timeout_s
-        ae.connection_timeout = ae.acse_timeout = ae.dimse_timeout = ae.network_timeout = timeout_s
-        ae.add_requested_context(model)
+        caller = Caller(self.settings.ae_title, self.settings.archive_timeout_s)
+        caller.add_requested_context(model)
         roles = []
         for uid in sorted(storage_classes(("MR",))) if kept else ():
-            ae.add_requested_context(uid, list(TRANSFER_SYNTAXES))
+            caller.add_requested_context(uid, list(TRANSFER_SYNTAXES))
             roles.append(build_role(uid, scp_role=True))
-        association = ae.associate(
+        association = caller.associate(
             self.archive.host,
             self.archive.port,
             ae_title=self.archive.ae_title,

@@ -4,10 +4,11 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 from pydicom.uid import UID
-from pynetdicom import AE, _config
+from pynetdicom import _config
 from pynetdicom.association import Association
 from pynetdicom.presentation import PresentationContext, build_context
 
+from service.calling import Caller
 from service.destinations import AnyDestination, Destination, Subscriber, UpsDestination
 from service.parcel import Outcome, Parcel, Trouble, failed
 from service.settings import Settings
@@ -52,13 +53,12 @@ def associate(
     # The bytes of the file as they are: nothing decoded, nothing encoded anew.
     _config.STORE_SEND_CHUNKED_DATASET = True
     timeout_s = settings.delivery_timeout_s
-    ae = AE(ae_title=settings.ae_title)
-    ae.connection_timeout = ae.acse_timeout = ae.dimse_timeout = ae.network_timeout = timeout_s
+    caller = Caller(settings.ae_title, timeout_s)
     try:
         secured = (client_context(destination.tls), destination.host) if destination.tls else None
     except OSError:
         return None, Trouble.TLS
-    association = ae.associate(
+    association = caller.associate(
         destination.host,
         destination.port,
         contexts=list(contexts),

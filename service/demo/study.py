@@ -9,9 +9,10 @@ from pathlib import Path
 
 from pydicom import Dataset, dcmread
 from pydicom.errors import InvalidDicomError
-from pynetdicom import AE, _config
+from pynetdicom import _config
 from pynetdicom.presentation import build_context
 
+from service.calling import Caller
 from service.children import Popen, spawn
 from service.errors import ServiceError
 
@@ -111,11 +112,10 @@ def send(study: SourceStudy, host: str, port: int, ae_title: str) -> Iterator[in
     """
     # The bytes of the files as they are: nothing decoded, nothing encoded anew.
     _config.STORE_SEND_CHUNKED_DATASET = True
-    ae = AE(ae_title=_SCANNER)
-    ae.connection_timeout = ae.acse_timeout = ae.dimse_timeout = ae.network_timeout = _TIMEOUT_S
+    caller = Caller(_SCANNER, _TIMEOUT_S)
     pairs = sorted({(file.sop_class_uid, file.transfer_syntax_uid) for file in study.files})
     contexts = [build_context(*pair) for pair in pairs[:_MOST_CONTEXTS]]
-    association = ae.associate(host, port, contexts=contexts, ae_title=ae_title)
+    association = caller.associate(host, port, contexts=contexts, ae_title=ae_title)
     if not association.is_established:
         raise NotSentError("no association with the node")
     try:

@@ -1,5 +1,4 @@
 import contextlib
-import gc
 import hashlib
 import socket
 import threading
@@ -21,16 +20,6 @@ from service.health import back_off
 from service.settings import Destination
 from service.store.tables import Delivery
 from tests.service.sending import NOON, STUDY, archive, owe_job, result, write_report
-
-# pynetdicom drops the socket of a refused connection without closing it; Python then closes it, with a warning.
-pytestmark = pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
-
-
-@pytest.fixture(autouse=True)
-def collected():
-    """A dropped socket is closed here, not during some other test."""
-    yield
-    gc.collect()
 
 
 def later():
@@ -139,30 +128,34 @@ def test_a_pacs_that_closes_in_mid_transfer_gets_everything_in_the_end(owe, outb
     assert set(pacs.stored) == set(uids)
 
 
+def pump(source, sink, limit):
+    passed = 0
+    with contextlib.suppress(OSError):
+        while (part := source.recv(4096)) and passed < limit:
+            sink.sendall(part)
+            passed += len(part)
+    for end in (source, sink):
+        with contextlib.suppress(OSError):
+            end.shutdown(socket.SHUT_RDWR)
+
+
 @contextmanager
 def cutting_relay(port, after):
     """Hand bytes on to a port; the first connection is cut after so many of them."""
     listener = socket.create_server(("127.0.0.1", 0))
     is_first = iter([True])
-
-    def pump(source, sink, limit):
-        passed = 0
-        with contextlib.suppress(OSError):
-            while (part := source.recv(4096)) and passed < limit:
-                sink.sendall(part)
-                passed += len(part)
-        for end in (source, sink):
-            with contextlib.suppress(OSError):
-                end.shutdown(socket.SHUT_RDWR)
+    ends, pumps = [], []
 
     def accept():
         with contextlib.suppress(OSError):
             while True:
                 caller, _ = listener.accept()
                 called = socket.create_connection(("127.0.0.1", port))
+                ends.extend((caller, called))
                 limit = after if next(is_first, False) else 10**9
                 for pair in ((caller, called), (called, caller)):
-                    threading.Thread(target=pump, args=(*pair, limit), daemon=True).start()
+                    pumps.append(threading.Thread(target=pump, args=(*pair, limit), daemon=True))
+                    pumps[-1].start()
 
     thread = threading.Thread(target=accept, daemon=True)
     thread.start()
@@ -171,7 +164,10 @@ def cutting_relay(port, after):
     finally:
         listener.shutdown(socket.SHUT_RDWR)
         listener.close()
-        thread.join(5)
+        for one in (thread, *pumps):
+            one.join(5)
+        for end in ends:
+            end.close()
 
 
 def grow(path, store, uid):

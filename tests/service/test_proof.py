@@ -1,6 +1,5 @@
 """Proof of delivery: from a real Orthanc over Storage Commitment, C-FIND and DICOMweb, and from peers that misbehave."""
 
-import gc
 import ssl
 import subprocess
 import threading
@@ -28,16 +27,6 @@ from tests.walk.orthanc import Orthanc, free_port, running_orthanc
 
 _DICOMWEB = "/usr/share/orthanc/plugins/libOrthancDicomWeb.so"
 NODE_PORT = free_port()
-
-# pynetdicom drops the socket of a refused connection without closing it; Python then closes it, with a warning.
-pytestmark = pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
-
-
-@pytest.fixture(autouse=True)
-def collected():
-    """A dropped socket is closed here, not during some other test."""
-    yield
-    gc.collect()
 
 
 @pytest.fixture(scope="module")
