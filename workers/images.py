@@ -33,7 +33,7 @@ REFERENCES = tuple(CONTRASTS)
 """Series in which the brain may be looked for, best first."""
 
 _INSTEAD = {
-    Role.T2: "no FLAIR series; on T2 alone lesions are not told from fluid",
+    Role.T2: "no FLAIR series; on T2 alone only clear lesions of the deep regions are told",
     Role.T1: "no FLAIR and no T2 series; on T1 alone lesions are not measured",
 }
 """Why FLAIR hyperintensity is not measured, by the series that the brain was found in instead."""

@@ -7,7 +7,13 @@ fills sulci with tissue at most, and leaves the fissures of the other side and o
 import numpy as np
 
 from rules.anatomy import Region
+from rules.measures import Measure
+from workers.errors import CannotAssess
 from workers.imaging.anatomy import Anatomy
+from workers.imaging.cuts import cut_of
+from workers.imaging.fluid import fluid_of
+from workers.imaging.scan import Scan, carried
+from workers.imaging.tissue import level
 
 FLUID = 0.8
 """Expected share of fluid of the voxels that are looked at."""
@@ -19,6 +25,11 @@ AS_BRIGHT = 1.3
 oxygen (seven simulated FLAIR). [P]"""
 FEW = 100
 """Voxels on a side below which they say nothing."""
+SURELY_FLUID = 0.7
+"""Fluid share by the T2 of the voxels that are looked at in the FLAIR."""
+WHOLE, SURELY_WHITE = 0.9, 0.9
+LEAST_ML = 1.0
+"""Fluid on a side below which it says nothing: severe swelling leaves 0.3 mL. [P]"""
 
 APART = frozenset({
     Region.THALAMUS, Region.CAUDATE, Region.PUTAMEN, Region.PALLIDUM, Region.CAPSULE, Region.GENU, Region.CALLOSAL_BODY,
@@ -28,8 +39,36 @@ APART = frozenset({
 WORDS = "the fluid of the sulci is bright (oxygen, contrast agent or blood), so lesions are not told from it"
 
 
-def has_bright_fluid(anatomy: Anatomy) -> bool:
-    """Whether the outer fluid in the front of the brain is bright on both sides."""
+def has_bright_fluid(flair: Scan, t2: Scan | None) -> bool:
+    """Whether the outer fluid is bright on both sides: where the T2 shows it, else where the template expects it."""
+    told = _bright_by_t2(flair, t2) if t2 else None
+    return _bright_by_place(flair.anatomy) if told is None else told
+
+
+def _bright_by_t2(flair: Scan, t2: Scan) -> bool | None:
+    """None where the T2 shows too little fluid, or cannot tell it."""
+    anatomy = flair.anatomy
+    white = level(anatomy.corrected[anatomy.brain & (anatomy.white > SURELY_WHITE)])
+    try:
+        fluid = fluid_of(t2).share >= SURELY_FLUID
+    except CannotAssess:
+        return None
+    # Covered by whole voxels of the FLAIR's brain: at its rim fluid is mixed with what is dark.
+    outer = (
+        fluid
+        & t2.anatomy.brain
+        & (t2.anatomy.depth_mm > DEPTH_MM)
+        & (carried(anatomy.brain, flair, t2) > WHOLE)
+    )
+    outer &= ~t2.anatomy.region(Region.VENTRICLES)
+    signal = carried(anatomy.corrected, flair, t2)
+    sides = [signal[outer & side] for side in (t2.anatomy.is_left, ~t2.anatomy.is_left)]
+    if white is None or min(one.size for one in sides) * t2.volume.voxel_ml < LEAST_ML:
+        return None
+    return all(float(np.median(one)) >= cut_of(Measure.FLAIR_BRIGHT_FLUID) * white.mode for one in sides)
+
+
+def _bright_by_place(anatomy: Anatomy) -> bool:
     expected = 1.0 - anatomy.grey.astype(np.float32) - anatomy.white.astype(np.float32)
     outer = anatomy.brain & (expected > FLUID) & (anatomy.depth_mm > DEPTH_MM)
     outer &= ~anatomy.region(Region.VENTRICLES) & (anatomy.template_mm[1] > BEHIND_MM)

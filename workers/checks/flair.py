@@ -19,6 +19,8 @@ from workers.checks.hyperintensity import Hyperintensity, Probability, find_hype
 from workers.checks.lesion_model import lesion_probability, network_probability
 from workers.checks.reported import REPORTED, uncovered
 from workers.checks.result import CheckResult
+from workers.checks.t2_hyperintensity import GREYNESS, find_on_t2
+from workers.errors import CannotAssess
 from workers.imaging.cuts import cut_of
 from workers.imaging.regions import CORTICAL, sides
 from workers.imaging.scan import Scan
@@ -27,7 +29,10 @@ from workers.models.engine import probability_on, within_labels, within_mask
 from workers.models.store import SHIPPED, Installed, installed, shipped
 
 NAME = "flair_hyperintensity"
-VERSION = "6"
+VERSION = "7"
+
+ROLES = (Role.FLAIR, Role.T2)
+"""The T2 tells whether the FLAIR nulls fluid, and stands in for it where there is none."""
 
 EDGE_SHARE, SHARE, LEAST_ML = 0.8, 0.3, 0.4
 """Half width of a volume's 95 % interval: over the volume of a layer of voxels on the surface, over the volume, and at least. It
@@ -71,15 +76,21 @@ def check_with(models: Path | None) -> Check:
     """The check with the plug-in models of a folder, if it has any for it; raises ModelRefused."""
     plugged = installed(models)
     version = f"{VERSION} {plugged.label}".strip()
-    return Check(NAME, version, (Role.FLAIR,), partial(measure, models=plugged), silence)
+    return Check(NAME, version, ROLES, partial(measure, models=plugged), silence)
 
 
 def measure(inputs: Inputs, models: Installed | None = None) -> CheckResult:
     """Volume, share, foci, ratio and z of FLAIR hyperintensity in every region, its symmetry and cortical share."""
-    whole = inputs.scan(Role.FLAIR)
+    t2 = inputs.scans.get(Role.T2)
+    try:
+        whole = inputs.scan(Role.FLAIR)
+    except CannotAssess as lack:
+        if t2 is None:
+            raise
+        return _by_t2(t2, lack)
     scan, box = around_brain(whole)
     seen = _look(scan, models or Installed())
-    if has_bright_fluid(scan.anatomy):
+    if has_bright_fluid(whole, t2):
         return _apart_from_fluid(seen)
     findings: list[Finding] = []
     for region in REPORTED:
@@ -104,6 +115,27 @@ def _apart_from_fluid(seen: Seen) -> CheckResult:
     return CheckResult((*found, *silent), None, Role.FLAIR, kept)
 
 
+def _by_t2(whole: Scan, lack: CannotAssess) -> CheckResult:
+    """The clear lesions of the deep regions; all else stays as unknown as without the T2: what it does not show may be there."""
+    scan, box = around_brain(whole)
+    seen = _seen(scan, find_on_t2(scan), f"{NAME} {VERSION} on T2 by cuts")
+    found = [one for region in GREYNESS for one in _of_region(seen, region)]
+    enough = {
+        (one.region, one.side)
+        for one in found
+        if isinstance(one, Measured)
+        and one.quantity is Quantity.FLAIR_VOLUME
+        and one.value >= cut_of(Measure.T2_TOLD_FROM)
+    }
+    told = [one for one in found if (one.region, one.side) in enough and isinstance(one, Measured)]
+    said = {(one.quantity, one.region, one.side) for one in told}
+    silent = [
+        one for one in silence(lack.why, lack.detail) if (one.quantity, one.region, one.side) not in said
+    ]
+    mask = put_back(seen.found.mask, box, whole.volume.array.shape)
+    return CheckResult((*told, *silent), mask if told else None, Role.T2, _lesions(seen) if told else ())
+
+
 def _silence(region: Region, why: Why, detail: str) -> list[Finding]:
     """What would have been said of a region."""
     silent: list[Finding] = [
@@ -121,10 +153,13 @@ def _look(scan: Scan, models: Installed) -> Seen:
         scan = within_labels(models.label_map, scan)
     model, method = _probability(scan, models)
     found = find_hyperintensity(scan.anatomy, scan.volume.spacing_mm, model)
+    prepared = [card.label for card in (models.mask, models.label_map) if card]
+    return _seen(scan, found, " ".join([NAME, VERSION, *prepared, method]))
+
+
+def _seen(scan: Scan, found: Hyperintensity, label: str) -> Seen:
     connected = tuple(areas(found.mask, FACES))
     hearts = tuple(area.heart(scan.volume) for area in connected)
-    prepared = [card.label for card in (models.mask, models.label_map) if card]
-    label = " ".join([NAME, VERSION, *prepared, method])
     return Seen(scan, found, connected, hearts, np.flatnonzero(found.mask), _surface(found.mask), label)
 
 
@@ -230,4 +265,4 @@ def _lesions(seen: Seen) -> tuple[Lesion, ...]:
     return lesions(NAME, seen.scan, seen.areas, of_area)
 
 
-CHECK = Check(NAME, VERSION, (Role.FLAIR,), measure, silence)
+CHECK = Check(NAME, VERSION, ROLES, measure, silence)

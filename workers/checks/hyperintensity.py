@@ -67,7 +67,7 @@ def find_hyperintensity(
     expected, spread = _expected(anatomy)
     hind, gains = _hindbrain(anatomy), _slice_gains(anatomy, expected)
     expected = np.where(hind, expected * gains[:, None, None], expected)
-    signal = _smoothed(anatomy, spacing_mm)
+    signal = smoothed(anatomy, spacing_mm)
     ratio = np.divide(signal, expected, out=np.zeros_like(signal), where=expected > 0)
     z = np.divide(signal - expected, spread, out=np.zeros_like(signal), where=spread > 0)
     sound = anatomy.brain & (~hind | (gains <= cut_of(Measure.FLAIR_BRIGHT_SLAB))[:, None, None])
@@ -151,7 +151,7 @@ def _raised(
     return found
 
 
-def _smoothed(anatomy: Anatomy, spacing_mm: tuple[float, float, float]) -> FloatArray:
+def smoothed(anatomy: Anatomy, spacing_mm: tuple[float, float, float]) -> FloatArray:
     sigma = [SMOOTHING_MM / mm if mm < 2 * SMOOTHING_MM else 0.0 for mm in spacing_mm[::-1]]
     inside = anatomy.brain.astype(np.float32)
     weight = ndimage.gaussian_filter(inside, sigma)

@@ -5,7 +5,7 @@ import pytest
 
 from rules.anatomy import Region, Role, Side
 from rules.findings import Measured, NotAssessed, Quantity, Why
-from tests.workers.imaging.heads import flat_anatomy, scans_of
+from tests.workers.imaging.heads import flat_anatomy, scans_of, t2_scan
 from workers.checks import flair
 from workers.checks.bright_fluid import APART, has_bright_fluid
 from workers.checks.check import Inputs
@@ -42,7 +42,36 @@ def left(anatomy):
     ids=["all of it", "as bright as tissue: oedema", "behind only: PRES", "on one side: infarct"],
 )
 def test_fluid_is_bright_only_if_all_of_it_is_brighter_than_tissue(bright, where, expected):
-    assert has_bright_fluid(head(bright, where)[1]) is expected
+    flair_alone = scans_of(*head(bright, where)).scan(Role.FLAIR)
+    assert has_bright_fluid(flair_alone, None) is expected
+
+
+@pytest.mark.parametrize(
+    ("bright", "t2", "expected"),
+    [
+        (1.15, {}, True),
+        (0.4, {}, False),
+        (1.15, {"filled": 0.98}, False),
+        (2.0, {"filled": 0.98}, True),
+        (1.15, {"levels": (1.0, 1.3, 1.4)}, False),
+    ],
+    ids=["no brighter than tissue", "nulled", "swollen: no fluid to look at", "told by the FLAIR then", "a T2 without contrast"],
+)  # fmt: skip
+def test_where_the_t2_shows_fluid_the_flair_has_to_null_it(bright, t2, expected):
+    scan = scans_of(*head(bright)).scan(Role.FLAIR)
+    assert has_bright_fluid(scan, t2_scan(**t2)) is expected
+
+
+def test_fluid_that_only_one_side_nulls_is_no_oxygen():
+    scan = scans_of(*head(1.15, left)).scan(Role.FLAIR)
+    assert not has_bright_fluid(scan, t2_scan())
+
+
+def test_with_a_t2_the_check_knows_of_bright_fluid():
+    scan = scans_of(*head(1.15)).scan(Role.FLAIR)
+    told = flair.measure(Inputs({Role.FLAIR: scan, Role.T2: t2_scan()}))
+    assert {f.region for f in told.findings if isinstance(f, Measured)} <= APART
+    assert told.mask is None
 
 
 def test_cortex_beside_bright_fluid_is_not_assessed_and_a_deep_lesion_is_told():

@@ -89,6 +89,24 @@ def flat_anatomy(lesion: np.ndarray | float = 1.0, *, noise: float = 0.05) -> tu
     return volume_of(signal, template.affine), anatomy
 
 
+def t2_scan(
+    *,
+    filled: float = 0.0,
+    levels: tuple[float, float, float] = (1.0, 1.3, 2.8),
+    gain: np.ndarray | float = 1.0,
+) -> Scan:
+    """The template on T2 with these levels of white, grey and fluid; `filled` is the share of outer fluid that brain has taken."""
+    volume, anatomy = flat_anatomy()
+    grey, white = (one.astype(np.float32) for one in (anatomy.grey, anatomy.white))
+    fluid = np.clip(1 - grey - white, 0, 1) * anatomy.brain
+    left = fluid * (1 - filled * ~anatomy.region(Region.VENTRICLES))
+    noise = np.random.default_rng(2).normal(0, 0.04, grey.shape)
+    tissues = levels[0] * white + levels[1] * (grey + fluid - left) + levels[2] * left
+    signal = ((tissues * anatomy.brain + noise) * gain).astype(np.float32)
+    volume = replace(volume, array=signal, role=Role.T2)
+    return Scan(volume, replace(anatomy, corrected=signal), at_rest())
+
+
 def in_wide_air(voxels: int = 40) -> Scan:
     """That without noise, white matter 300, in so many voxels (2 mm) of air: the template's grid ends at the brain."""
     volume, anatomy = flat_anatomy(noise=0.0)
