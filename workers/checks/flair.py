@@ -1,5 +1,6 @@
 """FLAIR hyperintensity: how much of each region is brighter than its own undiseased tissue (sign M1, symmetry M4)."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -15,6 +16,7 @@ from workers.checks.areas import FACES, Area, Values, areas, evidence, lesions
 from workers.checks.bright_fluid import APART, WORDS, has_bright_fluid
 from workers.checks.check import Check, Inputs
 from workers.checks.cropping import around_brain, put_back
+from workers.checks.diseased_norm import doubt_of
 from workers.checks.hyperintensity import Hyperintensity, Probability, find_hyperintensity
 from workers.checks.lesion_model import lesion_probability, network_probability
 from workers.checks.reported import REPORTED, uncovered
@@ -31,8 +33,8 @@ from workers.models.store import SHIPPED, Installed, installed, shipped
 NAME = "flair_hyperintensity"
 VERSION = "7"
 
-ROLES = (Role.FLAIR, Role.T2)
-"""The T2 tells whether the FLAIR nulls fluid, and stands in for it where there is none."""
+ROLES = (Role.FLAIR, Role.T2, Role.ADC)
+"""The T2 tells whether the FLAIR nulls fluid, and stands in for it where there is none; the ADC, whether white matter is a norm."""
 
 EDGE_SHARE, SHARE, LEAST_ML = 0.8, 0.3, 0.4
 """Half width of a volume's 95 % interval: over the volume of a layer of voxels on the surface, over the volume, and at least. It
@@ -96,6 +98,8 @@ def measure(inputs: Inputs, models: Installed | None = None) -> CheckResult:
     for region in REPORTED:
         findings += _of_region(seen, region)
     findings += _cortical_share(seen)
+    if doubt := doubt_of(inputs.scans.get(Role.ADC)):
+        findings = _told_where_enough(findings, doubt)
     mask = put_back(seen.found.mask, box, whole.volume.array.shape)
     return CheckResult(tuple(findings), mask, Role.FLAIR, _lesions(seen))
 
@@ -119,21 +123,26 @@ def _by_t2(whole: Scan, lack: CannotAssess) -> CheckResult:
     """The clear lesions of the deep regions; all else stays as unknown as without the T2: what it does not show may be there."""
     scan, box = around_brain(whole)
     seen = _seen(scan, find_on_t2(scan), f"{NAME} {VERSION} on T2 by cuts")
-    found = [one for region in GREYNESS for one in _of_region(seen, region)]
+    findings = _told_where_enough([one for region in GREYNESS for one in _of_region(seen, region)], lack)
+    if not any(isinstance(one, Measured) for one in findings):
+        return CheckResult(tuple(findings))
+    mask = put_back(seen.found.mask, box, whole.volume.array.shape)
+    return CheckResult(tuple(findings), mask, Role.T2, _lesions(seen))
+
+
+def _told_where_enough(found: Sequence[Finding], lack: CannotAssess) -> list[Finding]:
+    """The places with enough that is bright; of all others little or nothing excludes nothing, and they stay unknown."""
     enough = {
         (one.region, one.side)
         for one in found
         if isinstance(one, Measured)
         and one.quantity is Quantity.FLAIR_VOLUME
-        and one.value >= cut_of(Measure.T2_TOLD_FROM)
+        and one.value >= cut_of(Measure.FLAIR_TOLD_FROM)
     }
     told = [one for one in found if (one.region, one.side) in enough and isinstance(one, Measured)]
     said = {(one.quantity, one.region, one.side) for one in told}
-    silent = [
-        one for one in silence(lack.why, lack.detail) if (one.quantity, one.region, one.side) not in said
-    ]
-    mask = put_back(seen.found.mask, box, whole.volume.array.shape)
-    return CheckResult((*told, *silent), mask if told else None, Role.T2, _lesions(seen) if told else ())
+    unknown = silence(lack.why, lack.detail)
+    return [*told, *(one for one in unknown if (one.quantity, one.region, one.side) not in said)]
 
 
 def _silence(region: Region, why: Why, detail: str) -> list[Finding]:
