@@ -59,6 +59,8 @@ class Quantity(StrEnum):
 
     MICROBLEED_COUNT = "microbleed_count"
     """Number of microbleed-like foci (round, dark on SWI or T2*, 2-10 mm) in the region; larger is worse."""
+    CALCIFIED_COUNT = "calcified_count"
+    """Number of foci that look like microbleeds and whose phase is that of lime; counted in no other quantity."""
     HAEMORRHAGE_DIAMETER = "haemorrhage_diameter"
     """Longest diameter of the largest susceptibility focus of more than 10 mm, 0 if there is none; larger is worse."""
     HAEMORRHAGE_VOLUME = "haemorrhage_volume"
@@ -122,6 +124,7 @@ UNITS: dict[Quantity, Unit] = {
     Quantity.LESION_ADC: Unit.ADC,
     Quantity.ADC_MEDIAN: Unit.ADC,
     Quantity.MICROBLEED_COUNT: Unit.COUNT,
+    Quantity.CALCIFIED_COUNT: Unit.COUNT,
     Quantity.HAEMORRHAGE_DIAMETER: Unit.MILLIMETRE,
     Quantity.HAEMORRHAGE_VOLUME: Unit.MILLILITRE,
     Quantity.SULCAL_ENHANCEMENT_VOLUME: Unit.MILLILITRE,

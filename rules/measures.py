@@ -68,6 +68,7 @@ class Measure(StrEnum):
     BLEED_TISSUE_NONE = "susceptibility.tissue_none"
     BLEED_TISSUE_SURE = "susceptibility.tissue_sure"
     BLEED_LEAST_SCORE = "susceptibility.least_score"
+    BLEED_LIME = "susceptibility.lime"
     HAEMORRHAGE_DARK = "susceptibility.haemorrhage_dark"
     HAEMORRHAGE_LONGER = "susceptibility.haemorrhage_longer"
     HAEMORRHAGE_LEAST_TISSUE = "susceptibility.haemorrhage_least_tissue"

@@ -1,6 +1,6 @@
 """The images of one study during a walk: each role read, aligned and judged once, when a check first asks for it."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 import numpy as np
@@ -38,8 +38,8 @@ _INSTEAD = {
 }
 """Why FLAIR hyperintensity is not measured, by the series that the brain was found in instead."""
 
-_OF_DWI = (Role.B0, Role.ADC)
-"""Acquired together with the diffusion-weighted images, or made from them."""
+_WITH: Mapping[Role, Role] = {Role.B0: Role.DWI, Role.ADC: Role.DWI, Role.PHASE: Role.SWI}
+"""What is acquired together with the images of a role, or made from them: it lies as they do, and is spoiled where they are."""
 _JUDGED_WITH = {Role.DWI: (Role.B0,)}
 """Series whose slices count among those of a role: a map of diffusion is as bad as the worse of the images it is made from."""
 
@@ -167,16 +167,22 @@ class Images:
 
     def _spoiled(self, role: Role, scan: Scan) -> NDArray[np.bool_]:
         """Slices, (k,), that ghosts of motion keep from being measured; raises CannotAssess for a map of refused images."""
-        found = spoiled(scan.volume, scan.anatomy)
+        # A phase has no ghosts to see: its air is noise of every value.
+        found = (
+            np.zeros(len(scan.volume.array), dtype=bool)
+            if role is Role.PHASE
+            else spoiled(scan.volume, scan.anatomy)
+        )
         if role in _JUDGED_WITH:
             for other in self._beside(scan.volume, _JUDGED_WITH[role]):
                 found |= spoiled(other, scan.anatomy)
-        weighted = self.placed(Role.DWI) if role in _OF_DWI else None
-        if weighted is None or not self._beside(scan.volume, (Role.DWI,)):
+        main = _WITH.get(role)
+        if main is None or not self._beside(scan.volume, (main,)):
             return found
+        weighted = self.placed(main)
         if isinstance(weighted, Placed):
             found[list(weighted.left_out)] = True
-        elif role is Role.ADC and weighted.why is Why.QUALITY:
+        elif role is not Role.B0 and weighted.why is Why.QUALITY:
             raise CannotAssess(weighted.why, weighted.detail)
         return found
 
@@ -193,9 +199,12 @@ class Images:
     def _motion(self, role: Role, volume: Volume, mapped: Mapped) -> Motion:
         if role is mapped.role and not self.origin:
             return at_rest()
-        weighted = self.placed(Role.DWI) if role in _OF_DWI else None
-        if isinstance(weighted, Placed) and same_grid(volume, self._volume(Role.DWI)[0]):
-            return weighted.motion  # a map of a few grey levels would align worse by itself
+        main = _WITH.get(role)
+        weighted = self.placed(main) if main else None
+        if main and isinstance(weighted, Placed) and same_grid(volume, self._volume(main)[0]):
+            return (
+                weighted.motion
+            )  # a map of a few grey levels would align worse by itself, a phase not at all
         return align(self._places(mapped), volume)
 
     def reference(self, mapped: Mapped) -> Scan:

@@ -36,6 +36,7 @@ _TABLES: dict[str, dict[Quantity, str]] = {
     },
     "Susceptibility": {
         Quantity.MICROBLEED_COUNT: "microbleed-like foci",
+        Quantity.CALCIFIED_COUNT: "left out as calcification",
         Quantity.HAEMORRHAGE_VOLUME: "haemorrhage",
         Quantity.HAEMORRHAGE_DIAMETER: "longest",
     },

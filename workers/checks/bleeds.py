@@ -71,6 +71,8 @@ class Bleeds:
 
     foci: tuple[Focus, ...]
     large: tuple[Haemorrhage, ...]
+    lime: tuple[Focus, ...] = ()
+    """Foci that would count, and whose phase is that of lime."""
 
     @property
     def kept(self) -> tuple[Focus, ...]:

@@ -1,10 +1,12 @@
 """Susceptibility: microbleed-like foci counted by region, and haemorrhage of more than 10 mm (sign M3, rules R07, R08).
 
 Without a susceptibility-weighted series the unweighted diffusion images, which are T2*-weighted EPI, still show large
-haemorrhage; foci are then not assessed. Calcification is not told from blood: that would take the phase.
+haemorrhage; foci are then not assessed. Where the phase came too, foci of lime are left out. Large areas never are: fresh blood
+is not yet paramagnetic.
 """
 
 from collections.abc import Iterable
+from dataclasses import replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,9 +15,11 @@ from rules.anatomy import Region, Role, Side
 from rules.findings import UNITS, Finding, Lesion, Measured, NotAssessed, Quantity, Why
 from rules.measures import Measure
 from workers.checks.areas import Area, Values, evidence, joined, lesions, longest_mm
-from workers.checks.bleeds import MAYBE, Bleeds, find_bleeds, find_large
+from workers.checks.bleeds import MAYBE, Bleeds, Focus, find_bleeds, find_large
 from workers.checks.check import Check, Inputs
+from workers.checks.foci import darkness_of
 from workers.checks.haemorrhage import Haemorrhage
+from workers.checks.phase import phase_of
 from workers.checks.reported import uncovered
 from workers.checks.result import CheckResult
 from workers.errors import CannotAssess
@@ -24,7 +28,7 @@ from workers.imaging.regions import parts_of, sides
 from workers.imaging.scan import Scan
 
 NAME = "susceptibility"
-VERSION = "3"
+VERSION = "4"
 LABEL = f"{NAME} {VERSION}"
 
 REPORTED = (
@@ -55,11 +59,13 @@ def measure(inputs: Inputs) -> CheckResult:
                 if lack
                 else CannotAssess(Why.SERIES_MISSING, "no SWI series")
             )
-        bleeds = find_bleeds(scan.anatomy, spacing)
+        bleeds = _without_lime(find_bleeds(scan.anatomy, spacing), scan, inputs.scans.get(Role.PHASE))
     except CannotAssess as refused:
         bleeds = Bleeds((), find_large(scan.anatomy, spacing))
         silent += _silent_counts(REPORTED, refused.why, refused.detail)
     findings = silent or _counts(scan, bleeds)
+    if bleeds.lime:
+        findings.append(_left_out(scan, bleeds.lime))
     findings += _large(scan, bleeds.large)
     mask = joined([*_longer(bleeds.large), *_kept(bleeds)], scan.volume.array.shape)
     return CheckResult(tuple(findings), mask, role, _lesions(scan, bleeds))
@@ -69,6 +75,29 @@ def silence(why: Why, detail: str) -> tuple[Finding, ...]:
     """Everything this check would have said, as not assessed."""
     large = [NotAssessed(quantity, Region.BRAIN, Side.WHOLE, why, detail) for quantity in _LARGE]
     return (*_silent_counts(REPORTED, why, detail), *large)
+
+
+def _without_lime(bleeds: Bleeds, scan: Scan, images: Scan | None) -> Bleeds:
+    """Foci that count and whose phase is the opposite of blood's, set apart."""
+    if images is None or not bleeds.kept:
+        return bleeds
+    anatomy = scan.anatomy
+    darkness = darkness_of(anatomy.corrected, anatomy.brain, scan.volume.spacing_mm)
+    phase = phase_of(images.volume, scan, darkness)
+    if phase is None:
+        return bleeds
+    lime = tuple(
+        focus
+        for focus in bleeds.kept
+        if -phase.likeness_to_blood(focus.spot.voxels, darkness) >= cut_of(Measure.BLEED_LIME)
+    )
+    return replace(bleeds, foci=tuple(one for one in bleeds.foci if one not in lime), lime=lime)
+
+
+def _left_out(scan: Scan, lime: tuple[Focus, ...]) -> Measured:
+    quantity = Quantity.CALCIFIED_COUNT
+    seen = evidence(LABEL, scan.volume, np.array([focus.voxel[0] for focus in lime], dtype=np.intp))
+    return Measured(quantity, Region.BRAIN, Side.WHOLE, float(len(lime)), UNITS[quantity], seen)
 
 
 def _silent_counts(regions: Iterable[Region], why: Why, detail: str) -> list[Finding]:
@@ -169,4 +198,4 @@ def _lesions(scan: Scan, bleeds: Bleeds) -> tuple[Lesion, ...]:
     return tuple(sorted(both, key=lambda one: -one.volume_ml))
 
 
-CHECK = Check(NAME, VERSION, (Role.SWI, Role.B0), measure, silence)
+CHECK = Check(NAME, VERSION, (Role.SWI, Role.B0, Role.PHASE), measure, silence)

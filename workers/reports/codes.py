@@ -113,6 +113,7 @@ QUANTITIES = {
     Quantity.LESION_ADC: private("lesion-adc", "Mean ADC of FLAIR hyperintensity"),
     Quantity.ADC_MEDIAN: private("adc-median", "Median ADC of the region"),
     Quantity.MICROBLEED_COUNT: private("microbleeds", "Number of microbleed-like foci"),
+    Quantity.CALCIFIED_COUNT: private("calcified", "Number of foci left out as calcification by phase"),
     Quantity.HAEMORRHAGE_DIAMETER: private("bleed-diameter", "Diameter of the largest focus over 10 mm"),
     Quantity.HAEMORRHAGE_VOLUME: VOLUME,
     Quantity.SULCAL_ENHANCEMENT_VOLUME: private("leptomeningeal", "Volume of leptomeningeal enhancement"),
