@@ -136,6 +136,19 @@ def test_a_diffusion_map_of_refused_images_is_refused_with_them(diffusion):
             images.scan(role)
 
 
+def test_a_phase_lies_and_is_spoiled_as_its_magnitude(diffusion):
+    scan = diffusion[Role.FLAIR]
+    noise = np.random.default_rng(1).uniform(0, 4095, scan.volume.array.shape).astype(np.float32)
+    turns = {Role.PHASE: replace(scan, volume=replace(scan.volume, array=noise, role=Role.PHASE))}
+    swi = replace(scan, volume=replace(scan.volume, role=Role.SWI))
+    whole = study_of({Role.FLAIR: scan, Role.SWI: swi, **turns})
+    assert whole.placed(Role.PHASE).left_out == ()
+    some = study_of({Role.FLAIR: scan, Role.SWI: with_ghosts(swi, slice(46, 50)), **turns})
+    assert some.placed(Role.PHASE).left_out == (46, 47, 48, 49)
+    none = study_of({Role.FLAIR: scan, Role.SWI: with_ghosts(swi, slice(None)), **turns})
+    assert none.placed(Role.PHASE).why is Why.QUALITY
+
+
 def test_the_places_of_a_reference_with_ghosts_are_those_of_all_its_slices(diffusion):
     images = study_of({Role.FLAIR: with_ghosts(diffusion[Role.FLAIR], slice(46, 50))})
     assert isinstance(images.placed(Role.FLAIR), Placed)
