@@ -109,10 +109,12 @@ def intake(store: Store, settings: Settings) -> Iterator[Intake]:
 def swept() -> Iterator[None]:
     """Collects here, and not in a later test, what pynetdicom's client side leaves of peers that turned it away."""
     before = set(threading.enumerate())
+    gc.freeze()  # of what the test itself made: to look through all that was ever imported takes most of a second
     yield
     for thread in set(threading.enumerate()) - before:
         thread.join(5)
     gc.collect()
+    gc.unfreeze()
 
 
 @dataclass(frozen=True, slots=True)
