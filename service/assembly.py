@@ -19,6 +19,7 @@ from service.contents import files_of, instances_of
 from service.early import look_early
 from service.errors import ServiceError, StoreUnavailableError
 from service.gate import ACTOR, Snapshot, decide, is_alone, policy_in_force
+from service.rounds import go_round
 from service.routing import owe_originals
 from service.settings import Settings
 from service.store.session import Store, open_store, upgrade
@@ -28,7 +29,6 @@ REOPEN_DAYS = 30
 """A patient who is flagged, or whose context changes, gets the studies of this many days decided again."""
 
 _TICK_S = 0.5
-_TICK_MAX_S = 30.0
 """Longest wait for a database that is down."""
 _STUDY_RETRY_S = 60.0
 """A study that failed is tried again after this; the others do not wait for it."""
@@ -114,17 +114,13 @@ def run_assembly(settings: Settings, stop: threading.Event) -> None:
     _tell_site(store, policy, datetime.now(UTC))
     not_before: dict[str, datetime] = {}
     not_early: dict[str, datetime] = {}
-    wait_s = _TICK_S
-    while not stop.wait(wait_s):
-        try:
-            now = datetime.now(UTC)
-            settle_due(store, settings, now, not_before)
-            look_early(store, settings, now, not_early)
-            note_aged(store, policy, now)
-            wait_s = _TICK_S
-        except StoreUnavailableError as error:
-            wait_s = min(wait_s * 2, _TICK_MAX_S)
-            _log.warning("settling_postponed", error=error.detail, wait_s=wait_s)
+
+    def look(now: datetime) -> None:
+        settle_due(store, settings, now, not_before)
+        look_early(store, settings, now, not_early)
+        note_aged(store, policy, now)
+
+    go_round(look, stop, "settling_postponed", every_s=_TICK_S)
     store.close()
 
 

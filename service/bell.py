@@ -7,7 +7,7 @@ that is gone (the broker lost it) counts, after a wait that doubles with each ri
 
 import threading
 from collections.abc import Sequence
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 import structlog
@@ -22,6 +22,7 @@ from service.broker import BROKER_ERRORS, BrokerDownError, task_id, waiting_jobs
 from service.courier import make_app
 from service.errors import StoreUnavailableError
 from service.gate import beside_earlier
+from service.rounds import go_round
 from service.settings import Settings
 from service.store.session import Store, open_store
 from service.store.tables import Job
@@ -59,15 +60,13 @@ def ring_due(store: Store, app: Celery, settings: Settings, now: datetime) -> in
 def run_bell(settings: Settings, stop: threading.Event) -> None:
     """Ring for owed jobs until `stop` is set; outlives a broker or a database that is down."""
     app, store = make_app(settings), open_store(settings)
-    wait_s = _POLL_S
-    while not stop.wait(wait_s):
-        try:
-            ring_due(store, app, settings, datetime.now(UTC))
-            warm_due(store, app, settings, datetime.now(UTC))
-            wait_s = _POLL_S
-        except (BrokerDownError, StoreUnavailableError) as error:
-            wait_s = min(wait_s * 2, _BACK_OFF_MAX_S)
-            _log.warning("ringing_postponed", error=type(error).__name__, detail=error.detail, wait_s=wait_s)
+
+    def ring(now: datetime) -> None:
+        ring_due(store, app, settings, now)
+        warm_due(store, app, settings, now)
+
+    troubles = (BrokerDownError, StoreUnavailableError)
+    go_round(ring, stop, "ringing_postponed", every_s=_POLL_S, longest_s=_BACK_OFF_MAX_S, troubles=troubles)
     store.close()
 
 

@@ -1,5 +1,6 @@
 """Where results go, and how: one model for each way, all frozen, read from CARTRIAGE_DESTINATIONS."""
 
+from abc import ABC, abstractmethod
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -37,7 +38,7 @@ class Tls(BaseModel):
     """False only for peers whose certificate names no host, as many devices' do; the chain is checked all the same."""
 
 
-class _Destination(BaseModel):
+class _Destination(BaseModel, ABC):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     name: str = Field(pattern=r"^[A-Za-z0-9_-]{1,32}$")
@@ -48,9 +49,9 @@ class _Destination(BaseModel):
         return OBJECTS
 
     @property
+    @abstractmethod
     def address(self) -> str:
         """Where it is, for people; never with a secret."""
-        raise NotImplementedError
 
 
 class Destination(_Destination):

@@ -4,7 +4,7 @@ import threading
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 
 import structlog
 from pydicom import Dataset
@@ -16,14 +16,13 @@ from rules.messages import Basis
 from service.announcements import Said, note
 from service.calling import Caller
 from service.completeness import IMAGES
-from service.errors import RetryableError, StoreUnavailableError
+from service.errors import RetryableError
 from service.headers import is_uid
+from service.rounds import go_round
 from service.settings import Destination, Settings
 from service.store.session import Store, open_store, upgrade
 from service.store.tables import Study
 
-_TICK_S = 1.0
-_TICK_MAX_S = 30.0
 _PENDING = (0xFF00, 0xFF01)
 _SUCCESS = 0x0000
 _SERIES_LIMIT = 500
@@ -111,15 +110,7 @@ def run_inquiry(settings: Settings, stop: threading.Event) -> None:
     """Ask until `stop` is set; outlives archives and a database that are down."""
     store = open_store(settings)
     upgrade(store)
-    inquiry = Inquiry(store, settings)
-    wait_s = _TICK_S
-    while not stop.wait(wait_s):
-        try:
-            inquiry.ask_due(datetime.now(UTC))
-            wait_s = _TICK_S
-        except StoreUnavailableError as error:
-            wait_s = min(wait_s * 2, _TICK_MAX_S)
-            _log.warning("inquiry_postponed", error=error.detail, wait_s=wait_s)
+    go_round(Inquiry(store, settings).ask_due, stop, "inquiry_postponed")
     store.close()
 
 

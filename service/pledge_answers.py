@@ -19,10 +19,10 @@ from sqlalchemy import select
 from rules.urgency import Priority
 from service import audit
 from service.destinations import Destination
-from service.errors import StoreUnavailableError
 from service.health import back_off
 from service.parcel import Trouble
 from service.pledges import Reference
+from service.rounds import go_round
 from service.scu import associate
 from service.settings import Settings
 from service.statuses import SUCCESS
@@ -39,7 +39,6 @@ _TRIES = 12
 """With the usual waits more than an hour; then a person is told."""
 _AT_ONCE = 500
 _TICK_S = 0.5
-_TICK_MAX_S = 30.0
 
 _log = structlog.get_logger(__name__)
 
@@ -58,14 +57,7 @@ class PledgeAnswers:
 
     def run(self, stop: threading.Event) -> None:
         """Answer until `stop` is set; outlives peers and a database that are down."""
-        wait_s = _TICK_S
-        while not stop.wait(wait_s):
-            try:
-                self.answer_due(datetime.now(UTC))
-                wait_s = _TICK_S
-            except StoreUnavailableError as error:
-                wait_s = min(wait_s * 2, _TICK_MAX_S)
-                _log.warning("commitments_postponed", error=error.detail, wait_s=wait_s)
+        go_round(self.answer_due, stop, "commitments_postponed", every_s=_TICK_S)
 
     def answer_due(self, now: datetime) -> int:
         """Answer each pledge that is due; returns how many were tried.

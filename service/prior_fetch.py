@@ -6,7 +6,7 @@ No study waits for it: the gate decides with what is there, and decides again wh
 import threading
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 
 import structlog
 from sqlalchemy import Select, select
@@ -18,13 +18,13 @@ from rules.priors import Prior, Series, in_turn, needed
 from service import audit
 from service.archives import AnyArchive, WebArchive
 from service.contents import instances_of
-from service.errors import StoreUnavailableError
 from service.gate import decide
 from service.inquiry import ArchiveError
 from service.matching import Matched, find_patient
 from service.prior_archive import DimseSource
 from service.prior_source import DISK_LOW, Kept, PriorSource, is_disk_low
 from service.prior_web import WebSource
+from service.rounds import go_round
 from service.settings import Settings
 from service.store.files import FileStore
 from service.store.prior_tables import PriorInstance, PriorSearch
@@ -32,8 +32,6 @@ from service.store.session import Store, open_store, upgrade
 from service.store.tables import CohortPatient, Study
 
 ACTOR = "priors"
-_TICK_S = 1.0
-_TICK_MAX_S = 30.0
 _SEARCHED_FOR = timedelta(days=1)
 """Studies that something arrived for within this are searched for."""
 _BACKOFF_S = 10.0
@@ -177,15 +175,7 @@ def run_priors(settings: Settings, stop: threading.Event) -> None:
     """Search and fetch until `stop` is set; outlives archives and a database that are down."""
     store = open_store(settings)
     upgrade(store)
-    fetching = Fetching(store, settings)
-    wait_s = _TICK_S
-    while not stop.wait(wait_s):
-        try:
-            fetching.ask_due(datetime.now(UTC))
-            wait_s = _TICK_S
-        except StoreUnavailableError as error:
-            wait_s = min(wait_s * 2, _TICK_MAX_S)
-            _log.warning("priors_postponed", error=error.detail, wait_s=wait_s)
+    go_round(Fetching(store, settings).ask_due, stop, "priors_postponed")
     store.close()
 
 

@@ -1,10 +1,6 @@
-"""DICOM audit messages: valid by the schema, the right ones for each event, kept while nobody receives, and read by a real rsyslogd."""
+"""DICOM audit messages: valid by the schema, the right ones for each event, and kept while nobody receives."""
 
-import socket
-import ssl
-import subprocess
 import threading
-import time
 from collections.abc import Callable, Iterator
 from contextlib import closing
 from pathlib import Path
@@ -18,66 +14,21 @@ from service.assembly import settle
 from service.audit_feed.events import TOLD
 from service.audit_feed.feed import feed, run_feed
 from service.audit_feed.message import Action, Code, Message, Participant, patient, xml_of
-from service.audit_feed.syslog import MSGID, NotTakenError, Receiver, framed, send
+from service.audit_feed.syslog import NotTakenError, Receiver
 from service.destinations import Destination, FolderDestination, Tls
 from service.processes import planned
 from service.settings import Settings
 from service.store.desk_tables import AuditFeed
 from service.store.session import Store
 from service.store.tables import AuditEvent, Delivery, Job
-from tests.peers import need
+from tests.service.audit_messages import SCHEMA, Syslog, closed_port, name_of, patients, users, valid
 from tests.service.conftest import NOON, SENTINEL, STUDY, mr_slice, received
+from tests.walk.house import wait_for
 
-SCHEMA = etree.RelaxNG(etree.parse(Path(__file__).with_name("audit_message.rng")))
 PACS = Destination(name="pacs", ae_title="PACS", host="10.0.0.5", port=104)
 FOLDER = FolderDestination(name="share", kind="folder", folder=Path("/srv/share"))
 SR = "1.2.840.10008.5.1.4.1.1.88.34"
 JOB = "0" * 64
-
-
-class Syslog:
-    """A receiver over UDP in this process."""
-
-    def __init__(self) -> None:
-        self.socket = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
-        self.socket.bind(("127.0.0.1", 0))
-        self.socket.settimeout(5)
-        self.receiver = Receiver("127.0.0.1", self.socket.getsockname()[1], None)
-
-    def take(self) -> list[etree._Element]:
-        """What has come, each message checked by the schema."""
-        self.socket.settimeout(0.2)
-        found = []
-        while True:
-            try:
-                line = self.socket.recv(65535)
-            except TimeoutError:
-                return found
-            header, _, xml = line.partition(b"\xef\xbb\xbf")
-            assert header.split(b" ")[5:7] == [MSGID.encode(), b"-"], header
-            found.append(valid(xml))
-
-
-def valid(xml: bytes) -> etree._Element:
-    root = etree.fromstring(xml)
-    SCHEMA.assertValid(root)
-    return root
-
-
-def name_of(message: etree._Element) -> str:
-    return message.find("EventIdentification/EventID").get("originalText")
-
-
-def users(message: etree._Element) -> list[tuple[str, str]]:
-    return [(one.get("UserID"), one.get("UserIsRequestor")) for one in message.findall("ActiveParticipant")]
-
-
-def patients(message: etree._Element) -> list[str]:
-    return [
-        one.get("ParticipantObjectID")
-        for one in message.findall("ParticipantObjectIdentification")
-        if one.get("ParticipantObjectTypeCode") == "1"
-    ]
 
 
 @pytest.fixture
@@ -256,7 +207,7 @@ def test_it_begins_where_the_trail_ends_and_runs_until_stopped(
     own = settings.model_copy(update={"audit_syslog": f"udp://127.0.0.1:{syslog.receiver.port}"})
     thread = threading.Thread(target=run_feed, args=(own, stop))
     thread.start()
-    assert until(lambda: place(store) is not None)
+    wait_for(lambda: place(store) is not None, 15, "the feed to begin")
     intake.take(received(mr_slice(1)), NOON)
     with store.session() as session:
         settle(session, own, NOON.replace(year=2027))
@@ -283,154 +234,6 @@ def test_an_address_may_be_of_version_six():
     assert Receiver.of(settings.audit_syslog, settings.audit_syslog_tls) == Receiver("::1", 514, None)
 
 
-def closed_port() -> int:
-    with socket.socket() as held:
-        held.bind(("127.0.0.1", 0))
-        return held.getsockname()[1]
-
-
-def until(condition: Callable[[], bool], limit_s: float = 15) -> bool:
-    end = time.monotonic() + limit_s
-    while not condition():
-        if time.monotonic() > end:
-            return False
-        time.sleep(0.05)
-    return True
-
-
 def place(store: Store) -> AuditFeed | None:
     with store.reading() as session:
         return session.get(AuditFeed, 1)
-
-
-CONFIG = """module(load="imudp")
-module(load="imtcp")
-global(workDirectory="{folder}" maxMessageSize="64k")
-template(name="whole" type="string" string="%pri% %app-name% %msgid% %msg%\\n")
-input(type="imudp" address="127.0.0.1" port="{udp}")
-input(type="imtcp" address="127.0.0.1" port="{tcp}" SupportOctetCountedFraming="on")
-action(type="omfile" file="{folder}/out.log" template="whole")
-"""
-
-
-class Rsyslog:
-    """A real rsyslogd of our own, unprivileged, on free ports."""
-
-    def __init__(self, folder: Path) -> None:
-        self.udp, self.tcp, self.log = closed_port(), closed_port(), folder / "out.log"
-        config = folder / "rsyslog.conf"
-        config.write_text(CONFIG.format(folder=folder, udp=self.udp, tcp=self.tcp))
-        command = [need("rsyslogd"), "-n", "-f", str(config), "-i", str(folder / "pid")]
-        self.process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-
-    def listens(self) -> bool:
-        with socket.socket() as probe:
-            return probe.connect_ex(("127.0.0.1", self.tcp)) == 0
-
-    def lines(self) -> list[str]:
-        return self.log.read_text(encoding="utf-8").splitlines() if self.log.exists() else []
-
-
-@pytest.fixture
-def rsyslog(tmp_path: Path) -> Iterator[Rsyslog]:
-    folder = tmp_path / "rsyslog"
-    folder.mkdir()
-    made = Rsyslog(folder)
-    try:
-        assert until(made.listens), "rsyslogd did not start"
-        yield made
-    finally:
-        made.process.terminate()
-        made.process.wait(20)
-
-
-def some(count: int) -> list[bytes]:
-    """Messages of which some fail and all hold what is not ASCII."""
-    found = []
-    for number in range(count):
-        failure = "nein" if number % 2 else ""
-        message = Message(
-            Code.INSTANCES_ACCESSED,
-            Action.READ,
-            NOON,
-            (Participant("müller"),),
-            (patient(str(number), "Ä^Ö"),),
-            failure=failure,
-        )
-        found.append(framed(xml_of(message, "us"), is_failure=bool(failure), now=NOON))
-    return found
-
-
-def check(lines: list[str]) -> None:
-    for number, line in enumerate(lines):
-        pri, app, msgid, text = line.split(" ", 3)
-        assert (pri, app, msgid) == ("84" if number % 2 else "85", "cartriage", MSGID)
-        message = valid(text.lstrip("\ufeff").encode())
-        assert patients(message) == [str(number)]
-        assert message.find("ActiveParticipant").get("UserID") == "müller"
-
-
-def test_rsyslog_reads_them_over_udp(rsyslog: Rsyslog):
-    send(some(5), Receiver("127.0.0.1", rsyslog.udp, None))
-    assert until(lambda: len(rsyslog.lines()) == 5), rsyslog.lines()
-    check(rsyslog.lines())
-
-
-@pytest.fixture
-def authority(tmp_path: Path) -> tuple[Path, Path]:
-    """A certificate for this machine that signs itself, and its key."""
-    certificate, key = tmp_path / "cert.pem", tmp_path / "key.pem"
-    command = [
-        *(need("openssl"), "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2"),
-        *("-subj", "/CN=localhost", "-addext", "subjectAltName=DNS:localhost,IP:127.0.0.1"),
-        *("-keyout", str(key), "-out", str(certificate)),
-    ]
-    subprocess.run(command, check=True, capture_output=True)
-    return certificate, key
-
-
-@pytest.fixture
-def tls_port(rsyslog: Rsyslog, authority: tuple[Path, Path]) -> Iterator[int]:
-    """Mutual TLS in front of rsyslogd's octet-counted stream, as its TLS driver is a package of its own."""
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    context.load_cert_chain(*map(str, authority))
-    context.load_verify_locations(str(authority[0]))
-    context.verify_mode = ssl.CERT_REQUIRED
-    with socket.create_server(("127.0.0.1", 0)) as server:
-        server.settimeout(20)
-        thread = threading.Thread(target=_pass_on, args=(server, context, rsyslog.tcp))
-        thread.start()
-        yield server.getsockname()[1]
-        thread.join(20)
-
-
-def _pass_on(server: socket.socket, context: ssl.SSLContext, port: int) -> None:
-    plain, _ = server.accept()
-    with plain:
-        try:
-            secured = context.wrap_socket(plain, server_side=True)
-        except ssl.SSLError:
-            return
-        with secured, socket.create_connection(("127.0.0.1", port)) as behind:
-            while data := secured.recv(65536):
-                behind.sendall(data)
-            secured.unwrap().close()
-
-
-def test_rsyslog_reads_them_through_tls_by_octet_count(rsyslog: Rsyslog, tls_port: int, authority):
-    certificate, key = authority
-    send(some(40), Receiver("127.0.0.1", tls_port, Tls(ca=certificate, certificate=certificate, key=key)))
-    assert until(lambda: len(rsyslog.lines()) == 40), len(rsyslog.lines())
-    check(rsyslog.lines())
-
-
-def test_a_receiver_that_does_not_trust_us_has_taken_nothing(rsyslog: Rsyslog, tls_port: int, authority):
-    with pytest.raises(NotTakenError):
-        send(some(1), Receiver("127.0.0.1", tls_port, Tls(ca=authority[0])))
-    assert rsyslog.lines() == []
-
-
-def test_a_receiver_that_is_not_trusted_gets_nothing(rsyslog: Rsyslog, tls_port: int):
-    with pytest.raises(NotTakenError, match="CERTIFICATE_VERIFY_FAILED"):
-        send(some(1), Receiver("127.0.0.1", tls_port, Tls()))
-    assert rsyslog.lines() == []

@@ -8,9 +8,13 @@ from pathlib import Path
 
 import pytest
 
+from rules.anatomy import Role
 from tests.peers import need
 from tests.walk.house import CARTRIAGE, House, running_house
 from tests.walk.orthanc import Orthanc, running_orthanc
+from workers.simulation.cases import case_named
+from workers.simulation.headers import SimulatedPatient
+from workers.simulation.study import StudyOptions, simulate_study
 
 
 @pytest.fixture(scope="session")
@@ -56,6 +60,18 @@ def simulate(tmp_path_factory) -> Callable[..., Path]:
             timeout=180,
         )
         return out
+
+    return make
+
+
+@pytest.fixture(scope="session")
+def scan(tmp_path_factory) -> Callable[..., Path]:
+    """Folder of some series of a simulated study: for walks in which it is all one what is found in them."""
+
+    def make(case: str, patient_id: str, *roles: Role, seed: int = 1) -> Path:
+        options = StudyOptions(patient=SimulatedPatient(patient_id), roles=frozenset(roles))
+        out = tmp_path_factory.mktemp("scans") / patient_id
+        return simulate_study(case_named(case), seed=seed, out=out, options=options).folder
 
     return make
 

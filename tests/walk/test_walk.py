@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 from pydicom import dcmread
 
+from rules.anatomy import Role
 from tests.peers import need, need_jars
 from tests.walk.house import wait_for
 
@@ -123,8 +124,8 @@ def test_no_log_line_names_the_patient(pres, house):
         assert secret not in said
 
 
-def test_an_unflagged_patient_is_left_alone(house, pacs, simulate, scanner):
-    folder = simulate("healthy", "UNFLAGGED")
+def test_an_unflagged_patient_is_left_alone(house, pacs, scan, scanner):
+    folder = scan("healthy", "UNFLAGGED", Role.LOCALIZER)
     study = _study_uid(folder)
     assert scanner(folder).returncode == 0
     wait_for(lambda: "study_declined" in house.events(study), 30, "the declined study in the trail")

@@ -1,95 +1,22 @@
-"""What is done before a study is whole: series settle, workers are asked to begin, and a provisional result is owed."""
+"""What is done before a study is whole: series settle, and a provisional result is owed."""
 
-import subprocess
-import time
 from datetime import datetime, timedelta
 
 import pytest
-from sqlalchemy import select, text
+from sqlalchemy import text
 
 from rules.anatomy import Role
-from rules.codec import from_plain
 from rules.messages import (
-    SERIES_RECOGNISED,
-    WARM_QUEUE,
-    WORKER_QUEUE,
     Basis,
-    ReportKind,
     ResultState,
-    SeriesReady,
-    SeriesRecognised,
-    StudyReady,
 )
-from rules.urgency import Priority
-from service import cohort
 from service.announcements import Said, note
-from service.assembly import settle_study
-from service.audit import trail
-from service.bell import ring_due
-from service.broker import is_answering, server_command, socket_url
-from service.cohort_file import entry_of
 from service.completeness import due
-from service.courier import make_app, register, take
+from service.courier import make_app
 from service.early import look_early
-from service.store.series_tables import SettledSeries
-from service.store.tables import Job
-from service.warming import recognise, warm_due
-from tests.service.conftest import NOON, STUDY, mr_slice, received
-from tests.service.sending import result, write_report
-
-FLAIR, DWI, ADC = (f"{STUDY}.{number}" for number in (1, 2, 3))
-SETTLED = NOON + timedelta(seconds=3)
-
-
-@pytest.fixture
-def flag(store, settings):
-    def flag(**values: str):
-        entry = entry_of({"patient_id": "P1", **values}, source="test", now=NOON, is_observation=True)
-        with store.session() as session:
-            return cohort.add(session, entry, settings, "tester", NOON)
-
-    return flag
-
-
-@pytest.fixture
-def send(intake):
-    def send(series: int, *numbers: int, at=NOON, **elements: object) -> None:
-        for number in numbers:
-            intake.take(received(mr_slice(number, series=series, **elements)), at)
-
-    return send
-
-
-@pytest.fixture
-def look(store, settings):
-    def look(now=SETTLED) -> None:
-        look_early(store, settings, now, {})
-
-    return look
-
-
-def told(store, **roles: Role) -> None:
-    recognise(store, SeriesRecognised(STUDY, {f"{STUDY}.{name[1:]}": role for name, role in roles.items()}))
-
-
-def rows(store) -> dict[str, SettledSeries]:
-    with store.reading() as session:
-        return {one.series_instance_uid: one for one in session.scalars(select(SettledSeries))}
-
-
-def jobs(store) -> list[StudyReady]:
-    with store.reading() as session:
-        return [from_plain(StudyReady, one.ready) for one in session.scalars(select(Job).order_by(Job.id))]
-
-
-def events(store) -> list[str]:
-    with store.reading() as session:
-        return [event.event for event in trail(session, STUDY)]
-
-
-def whole(store, settings, now):
-    with store.session() as session:
-        return settle_study(session, STUDY, settings, now)
+from service.warming import warm_due
+from tests.service.conftest import NOON, STUDY
+from tests.service.early.study import DWI, FLAIR, SETTLED, events, jobs, rows, told, whole
 
 
 def test_a_series_settles_when_the_next_one_begins_or_it_is_quiet(store, flag, send, look):
@@ -292,123 +219,3 @@ def test_late_images_after_a_whole_study_are_no_early_work(store, settings, flag
     assert rows(store) == {}
     whole(store, settings, later + timedelta(seconds=31))
     assert [one.state for one in jobs(store)] == [ResultState.CONFIRMED, ResultState.CONFIRMED]
-
-
-@pytest.fixture
-def ringing(settings):
-    return settings.model_copy(update={"redis_url": socket_url(settings.data)})
-
-
-@pytest.fixture
-def app(ringing):
-    """An application on a real Redis server of its own."""
-    server = subprocess.Popen(server_command(ringing), stdout=subprocess.DEVNULL)
-    app = make_app(ringing)
-    try:
-        for _ in range(100):
-            if is_answering(app):
-                break
-            time.sleep(0.05)
-        yield app
-    finally:
-        app.close()
-        server.terminate()
-        server.wait(10)
-
-
-def first_message(app, queue: str):
-    with app.connection_for_read() as connection:
-        held = connection.SimpleQueue(queue)
-        message = held.get(timeout=5)
-        message.ack()
-        held.close()
-        return message
-
-
-def waiting(app, queue: str) -> int:
-    with app.connection_for_read() as connection:
-        return int(connection.default_channel.client.llen(queue))
-
-
-def test_the_workers_are_asked_once_for_all_that_settled(store, ringing, app, flag, send, look):
-    flag()
-    send(1, 1, 2)
-    send(2, 1)
-    send(3, 1, at=NOON + timedelta(seconds=4))
-    look()
-    assert warm_due(store, app, ringing, SETTLED) == 1
-    assert warm_due(store, app, ringing, SETTLED) == 0
-    assert (waiting(app, WARM_QUEUE), waiting(app, WORKER_QUEUE)) == (1, 0)
-    ready = from_plain(SeriesReady, first_message(app, WARM_QUEUE).payload[0][0])
-    assert ready.series == (FLAIR, DWI)
-    assert len(ready.instances) == 3
-
-
-def test_what_a_worker_recognised_is_kept_and_nonsense_is_not(store, ringing, flag, send, look):
-    flag()
-    send(1, 1)
-    look()
-    app = make_app(ringing)
-    register(app, store, ringing)
-    task = app.tasks[SERIES_RECOGNISED]
-    task.apply(args=[{"roles": {FLAIR: "NO SUCH ROLE"}}], throw=True)
-    assert rows(store)[FLAIR].role == ""
-    message = {"study_instance_uid": STUDY, "roles": {FLAIR: "FLAIR", "1.2.3": "T1"}}
-    task.apply(args=[message], throw=True)
-    assert {uid: one.role for uid, one in rows(store).items()} == {FLAIR: "FLAIR"}
-
-
-def test_the_whole_study_waits_for_its_provisional_result_and_names_it(store, ringing, app, flag, send, look):
-    flag()
-    send(1, 1)
-    look()
-    told(store, s1=Role.FLAIR)
-    look()
-    assert ring_due(store, app, ringing, SETTLED) == 1
-    end = NOON + timedelta(seconds=31)
-    whole(store, ringing, end)
-    assert ring_due(store, app, ringing, end) == 0, "the provisional result is still being made"
-    (provisional, _) = jobs(store)
-    report = write_report(ringing.files, "1.2.3.1", ReportKind.SR)
-    take(store, result(provisional.job_id, (report,), priority=Priority.P1), ringing, end)
-    assert ring_due(store, app, ringing, end) == 1
-    first_message(app, WORKER_QUEUE)
-    sent = from_plain(StudyReady, first_message(app, WORKER_QUEUE).payload[0][0])
-    assert sent == jobs(store)[1]
-    assert (sent.state, sent.supersedes) == (ResultState.CONFIRMED, ResultState.PROVISIONAL)
-    assert (sent.predecessor, sent.earlier_priority) == (report, Priority.P1)
-
-
-def test_a_provisional_result_that_was_lost_is_not_asked_for_after_the_whole_one(
-    store, ringing, app, flag, send, look
-):
-    flag()
-    send(1, 1)
-    look()
-    told(store, s1=Role.FLAIR)
-    look()
-    ring_due(store, app, ringing, SETTLED)
-    first_message(app, WORKER_QUEUE)
-    end = NOON + timedelta(seconds=31)
-    whole(store, ringing, end)
-    (_, confirmed) = jobs(store)
-    take(store, result(confirmed.job_id, ()), ringing, end + timedelta(seconds=30))
-    assert ring_due(store, app, ringing, end + timedelta(minutes=10)) == 0
-    assert events(store)[-1] == "provisional_overtaken"
-    with store.reading() as session:
-        states = session.scalars(select(Job.state).order_by(Job.id)).all()
-    assert states == ["declined", "done"]
-
-
-def test_the_whole_study_does_not_wait_for_a_provisional_result_without_end(
-    store, ringing, app, flag, send, look
-):
-    flag()
-    send(1, 1)
-    look()
-    told(store, s1=Role.FLAIR)
-    look()
-    ring_due(store, app, ringing, SETTLED)
-    end = NOON + timedelta(seconds=31)
-    whole(store, ringing, end)
-    assert ring_due(store, app, ringing, end + timedelta(seconds=21)) == 1
