@@ -48,12 +48,13 @@ class FileStore:
 
         Raises StorageFullError if there is no space left.
         """
-        temporary = self.root / _TEMPORARY / f"{os.getpid()}-{secrets.token_hex(8)}.part"
+        # Texts, not paths, here and below: pathlib costs more than the system calls.
+        temporary = f"{self.root}/{_TEMPORARY}/{os.getpid()}-{secrets.token_hex(8)}.part"
         with _full_disk_named():
             try:
                 descriptor = os.open(temporary, _NEW_FILE, 0o640)
             except FileNotFoundError:
-                temporary.parent.mkdir(parents=True, exist_ok=True)
+                Path(temporary).parent.mkdir(parents=True, exist_ok=True)
                 descriptor = os.open(temporary, _NEW_FILE, 0o640)
             incoming = Incoming(self.root, temporary, descriptor, syncs_names=_syncs_names(self.root))
         incoming.write(head)
@@ -101,7 +102,7 @@ class Incoming:
     """A file that is being written; its bytes go to the disk as they come, so its size costs no memory."""
 
     root: Path
-    temporary: Path
+    temporary: str
     descriptor: int
     syncs_names: bool
     """Whether the file system makes a file's name durable with the file."""
@@ -147,12 +148,10 @@ class Incoming:
         sha256 = self._digest.hexdigest()
         key = hashlib.sha256(group.encode()).hexdigest()[:_GROUP_DIGITS]
         path = f"{INSTANCES}/{key[:2]}/{key}/{sha256}{suffix}"
-        target = self.root / path
+        target = f"{self.root}/{path}"
         with _full_disk_named():
-            _make_folder(target.parent, self.root)
-            if not is_whole(target, sha256, self.size_bytes):
-                self.temporary.replace(target)
-                self._has_moved = True
+            if not (os.access(target, os.F_OK) and is_whole(Path(target), sha256, self.size_bytes)):
+                self._move(target)
         return StoredFile(path=path, sha256=sha256, size_bytes=self.size_bytes)
 
     def sync(self, stored: StoredFile) -> None:
@@ -160,15 +159,17 @@ class Incoming:
 
         Raises StorageFullError, or OSError if the disk fails.
         """
-        target = self.root / stored.path
+        target = f"{self.root}/{stored.path}"
         with _full_disk_named():
             # First the name was given, then it is synced: on the usual file systems one commit of their journal holds both.
-            if os.path.samestat(target.stat(), os.fstat(self.descriptor)):
+            if self._has_moved:
                 os.fsync(self.descriptor)
-            else:
+            if not os.path.samestat(
+                os.stat(target), os.fstat(self.descriptor)
+            ):  # another's, with the same bytes
                 _sync(target)
             if not self.syncs_names:
-                _sync(target.parent)
+                _sync(os.path.dirname(target))
 
     def discard(self) -> None:
         """Let go of the file; one that was not kept disappears."""
@@ -176,7 +177,15 @@ class Incoming:
             os.close(self.descriptor)
             self.descriptor = -1
             if not self._has_moved:
-                self.temporary.unlink(missing_ok=True)
+                Path(self.temporary).unlink(missing_ok=True)
+
+    def _move(self, target: str) -> None:
+        try:
+            os.replace(self.temporary, target)
+        except FileNotFoundError:
+            _make_folder(Path(target).parent, self.root)
+            os.replace(self.temporary, target)
+        self._has_moved = True
 
 
 def is_whole(target: Path, sha256: str, size_bytes: int) -> bool:
@@ -225,7 +234,7 @@ def _syncs_names(root: Path) -> bool:
     return bool(there) and max(there)[1] in _JOURNALS
 
 
-def _sync(path: Path) -> None:
+def _sync(path: str | Path) -> None:
     descriptor = os.open(path, os.O_RDONLY)
     try:
         os.fsync(descriptor)
