@@ -50,7 +50,7 @@ class FileStore:
         """
         # Texts, not paths, here and below: pathlib costs more than the system calls.
         temporary = f"{self.root}/{_TEMPORARY}/{os.getpid()}-{secrets.token_hex(8)}.part"
-        with _full_disk_named():
+        with _FULL_DISK_NAMED:
             try:
                 descriptor = os.open(temporary, _NEW_FILE, 0o640)
             except FileNotFoundError:
@@ -119,7 +119,7 @@ class Incoming:
         self._digest.update(data)
         self.size_bytes += len(data)
         view = memoryview(data)
-        with _full_disk_named():
+        with _FULL_DISK_NAMED:
             while view:
                 view = view[os.write(self.descriptor, view) :]
 
@@ -149,7 +149,7 @@ class Incoming:
         key = hashlib.sha256(group.encode()).hexdigest()[:_GROUP_DIGITS]
         path = f"{INSTANCES}/{key[:2]}/{key}/{sha256}{suffix}"
         target = f"{self.root}/{path}"
-        with _full_disk_named():
+        with _FULL_DISK_NAMED:
             if not (os.access(target, os.F_OK) and is_whole(Path(target), sha256, self.size_bytes)):
                 self._move(target)
         return StoredFile(path=path, sha256=sha256, size_bytes=self.size_bytes)
@@ -160,7 +160,7 @@ class Incoming:
         Raises StorageFullError, or OSError if the disk fails.
         """
         target = f"{self.root}/{stored.path}"
-        with _full_disk_named():
+        with _FULL_DISK_NAMED:
             # First the name was given, then it is synced: on the usual file systems one commit of their journal holds both.
             if self._has_moved:
                 os.fsync(self.descriptor)
@@ -199,14 +199,18 @@ def is_whole(target: Path, sha256: str, size_bytes: int) -> bool:
         return False
 
 
-@contextmanager
-def _full_disk_named() -> Iterator[None]:
-    try:
-        yield
-    except OSError as error:
-        if error.errno in _FULL:
+class _FullDiskNamed:
+    """Calls a full disk by its name. A class, as it is entered a dozen times for each object, and a generator costs more."""
+
+    def __enter__(self) -> None:
+        pass
+
+    def __exit__(self, _kind: object, error: BaseException | None, _traceback: object) -> None:
+        if isinstance(error, OSError) and error.errno in _FULL:
             raise StorageFullError from error
-        raise
+
+
+_FULL_DISK_NAMED = _FullDiskNamed()
 
 
 def _make_folder(folder: Path, root: Path) -> None:
