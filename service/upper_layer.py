@@ -108,6 +108,8 @@ class UpperLayer(DULServiceProvider):
         return super()._process_recv_primitive()
 
     def _is_transport_event(self) -> bool:
+        if not self.event_queue.empty():
+            return False  # first what has happened: each association would begin with a wait for news that are there
         if self.socket is None or self.socket.socket is None or self.state_machine.current_state == "Sta13":
             time.sleep(_CLOSING_S)
             return super()._is_transport_event()
