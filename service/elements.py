@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from struct import Struct
 
-from pydicom.uid import UID, DeflatedExplicitVRLittleEndian, ImplicitVRLittleEndian
+from pydicom.uid import DeflatedExplicitVRLittleEndian, ExplicitVRBigEndian, ImplicitVRLittleEndian
 
 from service.errors import MalformedError
 
@@ -19,12 +19,16 @@ Buffer = bytes | bytearray | memoryview
 """Encoded bytes; a memoryview may stand on a mapped file."""
 
 _UNDEFINED = 0xFFFFFFFF
+_DELIMITERS = 0xFFFE
+"""Group of the three that follow."""
 _ITEM, _ITEM_END, _SEQUENCE_END = 0xFFFEE000, 0xFFFEE00D, 0xFFFEE0DD
 _LONG_VRS = frozenset(
     {b"OB", b"OD", b"OF", b"OL", b"OV", b"OW", b"SQ", b"SV", b"UC", b"UN", b"UR", b"UT", b"UV"}
 )
 """Explicit VRs with a length of four bytes (PS3.5 7.1.2)."""
-_BIG_ENDIAN = "1.2.840.10008.1.2.2"
+_IMPLICIT_SYNTAX, _DEFLATED_SYNTAX, _BIG_ENDIAN_SYNTAX = map(
+    str, (ImplicitVRLittleEndian, DeflatedExplicitVRLittleEndian, ExplicitVRBigEndian)
+)
 _HEADER = 8
 _DEPTH_LIMIT = 32
 """Deeper nesting is no image, but an attack on the stack."""
@@ -57,7 +61,7 @@ def find_elements(
 
     Raises MalformedError if the bytes are no dataset of that transfer syntax, or if it is cut off.
     """
-    if transfer_syntax_uid == DeflatedExplicitVRLittleEndian:
+    if transfer_syntax_uid == _DEFLATED_SYNTAX:
         return _find_in_deflated(dataset, wanted)
     with memoryview(
         dataset
@@ -69,16 +73,41 @@ def _collect(
     view: memoryview, coding: _Coding, wanted: frozenset[int], *, is_head: bool = False
 ) -> tuple[dict[int, bytes], frozenset[int]]:
     values: dict[int, bytes] = {}
-    tags = set()
+    places: dict[int, slice] = {}
+    at = 0
     try:
-        for tag, start, length in _elements(view, 0, coding, 0):
-            tags.add(tag)
-            if tag in wanted and length <= _VALUE_LIMIT:
-                values[tag] = bytes(view[start : start + length])
+        while at < len(view):
+            at = at if coding.is_implicit else _plain_run(view, at, coding, places)
+            # Behind the last element stands nothing, or padding: noted as 0, which is no tag of a dataset.
+            tag, start, length = next(_elements(view, at, coding, 0), (0, at, len(view) - at))
+            at = start + length
+            places[tag] = slice(start, at)
     except MalformedError:
         if not is_head:  # a head is cut off by our own hand
             raise
-    return values, frozenset(tags)
+    for tag in wanted & places.keys():
+        place = places[tag]
+        if place.stop - place.start <= _VALUE_LIMIT:
+            values[tag] = bytes(view[place])
+    return values, frozenset(places.keys() - {0})
+
+
+def _plain_run(view: memoryview, at: int, coding: _Coding, places: dict[int, slice]) -> int:
+    """Note the elements from there on whose VRs have short lengths, and return where another one begins.
+
+    They are nearly all of a header, and most of the work of reading it: so without a call of a function for each.
+    """
+    end, unpack = len(view), coding.tag_vr_and_length.unpack_from
+    while at + _HEADER <= end:
+        group, element, vr, length = unpack(view, at)
+        if vr in _LONG_VRS or group == _DELIMITERS:
+            return at
+        start = at + _HEADER
+        at = start + length
+        if at > end:
+            raise MalformedError("cut off in a value")
+        places[group << 16 | element] = slice(start, at)
+    return at
 
 
 def _find_in_deflated(dataset: Buffer, wanted: frozenset[int]) -> tuple[dict[int, bytes], frozenset[int]]:
@@ -102,12 +131,12 @@ def _find_in_deflated(dataset: Buffer, wanted: frozenset[int]) -> tuple[dict[int
 
 def _coding_of(view: memoryview, transfer_syntax_uid: str) -> _Coding:
     """As agreed; but a dataset without VRs under an explicit syntax is met, and plain to see."""
-    if transfer_syntax_uid == ImplicitVRLittleEndian:
+    if transfer_syntax_uid == _IMPLICIT_SYNTAX:
         return _IMPLICIT
     vr = bytes(view[4:6])
     if not (vr.isalpha() and vr.isupper()):
         return _IMPLICIT
-    return _EXPLICIT_BIG if UID(transfer_syntax_uid) == _BIG_ENDIAN else _EXPLICIT
+    return _EXPLICIT_BIG if transfer_syntax_uid == _BIG_ENDIAN_SYNTAX else _EXPLICIT
 
 
 def _elements(view: memoryview, at: int, coding: _Coding, depth: int) -> Iterator[tuple[int, int, int]]:
@@ -122,7 +151,7 @@ def _elements(view: memoryview, at: int, coding: _Coding, depth: int) -> Iterato
         if tag == _ITEM_END and depth:
             yield tag, start, 0
             return
-        if tag >> 16 == 0xFFFE:
+        if tag >> 16 == _DELIMITERS:
             raise MalformedError("an item without its sequence")
         if length == _UNDEFINED:
             at = _after_items(view, start, _IMPLICIT if is_implicit_inside else coding, depth + 1)
@@ -140,7 +169,7 @@ def _header(view: memoryview, at: int, coding: _Coding) -> tuple[int, int, int, 
         group, element, length = coding.tag_and_length.unpack_from(view, at)
         return group << 16 | element, at + 8, length, True
     group, element, vr, length = coding.tag_vr_and_length.unpack_from(view, at)
-    if group == 0xFFFE:
+    if group == _DELIMITERS:
         return group << 16 | element, at + 8, coding.length.unpack_from(view, at + 4)[0], False
     if vr not in _LONG_VRS:
         return group << 16 | element, at + 8, length, False

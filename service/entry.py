@@ -15,6 +15,12 @@ _PATIENCE_S = 25.0
 waits for the database, and then for its own. A row that comes later is found when the object is sent again."""
 
 
+def _held() -> threading.Lock:
+    lock = threading.Lock()
+    lock.acquire()
+    return lock
+
+
 @dataclass(slots=True, eq=False)
 class Entry:
     """One object whose file has its name, and whose row is owed."""
@@ -24,15 +30,22 @@ class Entry:
     transfer_syntax_uid: str
     calling_ae_title: str
     received_at: datetime
-    done: threading.Event = field(default_factory=threading.Event)
     error: Exception | None = None
     was_added: bool = False
     """The row is this entry's own, not that of the same object which came before."""
 
+    _untold: threading.Lock = field(default_factory=_held)
+    """Held until the outcome is known: an event would make a lock for each wait, and a condition around it."""
+
+    def tell(self) -> None:
+        """Let `wait` return."""
+        self._untold.release()
+
     def wait(self) -> None:
         """Wait until the row survives a power cut. Raises what went wrong."""
-        if not self.done.wait(_PATIENCE_S):
+        if not self._untold.acquire(timeout=_PATIENCE_S):
             raise StoreUnavailableError("no answer")
+        self._untold.release()
         if self.error is not None:
             raise self.error
 

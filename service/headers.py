@@ -172,5 +172,7 @@ def _decoder(character_set: bytes) -> Callable[[bytes], str]:
 
 def _text(value: bytes, decode: Callable[[bytes], str], length: int) -> str:
     """The first printable `length` characters of the first value."""
-    kept = "".join(character for character in decode(value) if character.isprintable())
-    return kept.strip()[:length]
+    text = decode(value)
+    if not text.isprintable():
+        text = "".join(character for character in text if character.isprintable())
+    return text.strip()[:length]

@@ -1,8 +1,6 @@
 """Inbox: fragments of DIMSE messages become objects in the intake, or messages for pynetdicom."""
 
 import contextlib
-import socket
-import time
 from collections.abc import Iterator
 from datetime import UTC, datetime
 
@@ -19,27 +17,6 @@ _OTHER_DATASET_BYTES = 1 << 23
 """Datasets of services other than storage; a commitment request for 20,000 objects has 3 MB."""
 
 _log = structlog.get_logger(__name__)
-
-
-class Reader:
-    """Reads from a socket until a deadline."""
-
-    def __init__(self, connection: socket.socket, deadline: float) -> None:
-        self._connection = connection
-        self._deadline = deadline
-
-    def read(self, length: int) -> memoryview:
-        """Exactly `length` bytes. Raises OSError if they do not come."""
-        view = memoryview(bytearray(length))
-        at = 0
-        while at < length:
-            if time.monotonic() > self._deadline:
-                raise TimeoutError
-            count = self._connection.recv_into(view[at:])
-            if not count:
-                raise ConnectionResetError
-            at += count
-        return view
 
 
 class Inbox:

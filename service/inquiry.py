@@ -5,10 +5,12 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from typing import Any
 
 import structlog
 from pydicom import Dataset
 from pynetdicom.association import Association
+from pynetdicom.presentation import PresentationContext, build_context
 from pynetdicom.sop_class import StudyRootQueryRetrieveInformationModelFind
 from sqlalchemy import select
 
@@ -18,13 +20,16 @@ from service.calling import Caller
 from service.completeness import IMAGES
 from service.errors import RetryableError
 from service.headers import is_uid
+from service.parcel import Trouble
 from service.rounds import go_round
 from service.settings import Destination, Settings
 from service.store.session import Store, open_store, upgrade
 from service.store.tables import Study
+from service.tls import is_handshake_refused
 
 _PENDING = (0xFF00, 0xFF01)
 _SUCCESS = 0x0000
+_FIND = (build_context(StudyRootQueryRetrieveInformationModelFind),)
 _SERIES_LIMIT = 500
 """More series than any study has: an archive that answers more is not believed."""
 
@@ -63,7 +68,7 @@ class Inquiry:
     def _ask(self, archive: Destination, uids: Sequence[str], now: datetime) -> int:
         noted = 0
         try:
-            with _associated(archive, self.settings) as association:
+            with associated(archive, self.settings, _FIND) as association:
                 for uid in uids:
                     noted += self._note(archive, uid, count_series(association, uid), now)
         except ArchiveError as error:
@@ -128,14 +133,31 @@ def find(association: Association, query: Dataset) -> Iterator[Dataset]:
 
 
 @contextmanager
-def _associated(archive: Destination, settings: Settings) -> Iterator[Association]:
+def associated(
+    archive: Destination, settings: Settings, contexts: Sequence[PresentationContext], **named: Any
+) -> Iterator[Association]:
+    """An association with an archive, over TLS where its settings say so; `named` are further arguments of `AE.associate`.
+
+    Raises ArchiveError if there is none.
+    """
     caller = Caller(settings.ae_title, settings.archive_timeout_s)
-    caller.add_requested_context(StudyRootQueryRetrieveInformationModelFind)
-    association = caller.associate(archive.host, archive.port, ae_title=archive.ae_title)
+    try:
+        association = caller.call(archive, contexts=list(contexts), **named)
+    except OSError as error:
+        raise ArchiveError(Trouble.TLS) from error
     if not association.is_established:
-        raise ArchiveError("rejected" if association.is_rejected else "unreachable")
+        raise ArchiveError(_why_not(association, archive, settings))
     try:
         yield association
     finally:
         if association.is_established:
             association.release()
+
+
+def _why_not(association: Association, archive: Destination, settings: Settings) -> str:
+    if association.is_rejected:
+        return "rejected"
+    is_refused = archive.tls and is_handshake_refused(
+        archive.host, archive.port, archive.tls, settings.archive_timeout_s
+    )
+    return Trouble.TLS if is_refused else "unreachable"

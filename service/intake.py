@@ -72,6 +72,7 @@ class Arrival:
         """
         header: Header | None = None
         try:
+            self.incoming.hasten()
             with self.incoming.content() as dataset:
                 header = read_header(dataset, self.received.transfer_syntax_uid)
             _agree(header, self.received)

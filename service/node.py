@@ -17,9 +17,10 @@ from service.accepted import storage_contexts, tls_context, why_refused
 from service.errors import StoreUnavailableError
 from service.intake import Intake, open_intake
 from service.pledge_answers import PledgeAnswers
-from service.receiving import MAXIMUM_PDU_BYTES, Limits, Server, admits, listen
+from service.receiving import Server, admits, listen
 from service.settings import Settings
 from service.store.session import Store, open_store, upgrade
+from service.upper_layer import MAXIMUM_PDU_BYTES, Limits
 from service.workitems import scp as worklist
 
 SUCCESS = 0x0000

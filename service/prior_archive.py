@@ -1,5 +1,6 @@
 """Priors over DIMSE: Study Root C-FIND for earlier studies and their series, then C-GET, or C-MOVE to ourselves (PS3.4 C.4)."""
 
+import ssl
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -10,7 +11,7 @@ from typing import Any
 from pydicom import Dataset
 from pynetdicom import AE, evt
 from pynetdicom.association import Association
-from pynetdicom.presentation import build_role
+from pynetdicom.presentation import build_context, build_role
 from pynetdicom.sop_class import (
     StudyRootQueryRetrieveInformationModelFind,
     StudyRootQueryRetrieveInformationModelGet,
@@ -18,14 +19,16 @@ from pynetdicom.sop_class import (
 )
 
 from rules.priors import Prior, Series
-from service.accepted import TRANSFER_SYNTAXES, storage_classes
+from service.accepted import TRANSFER_SYNTAXES, storage_classes, tls_context
 from service.archives import Archive
-from service.calling import Caller
-from service.inquiry import ArchiveError, find
+from service.inquiry import ArchiveError, associated, find
+from service.parcel import Trouble
 from service.prior_source import Kept, priors_in, series_in
 from service.settings import Settings
 from service.store.tables import Study
 
+_TAKEN = sorted(storage_classes(("MR",)))
+"""SOP Classes of what comes."""
 _PENDING, _SUCCESS = (0xFF00, 0xFF01), 0x0000
 
 
@@ -102,11 +105,13 @@ class DimseSource:
         ae.require_called_aet = True
         ae.require_calling_aet = [self.archive.ae_title]
         ae.acse_timeout = ae.dimse_timeout = ae.network_timeout = self.settings.archive_timeout_s
-        for uid in sorted(storage_classes(("MR",))):
+        for uid in _TAKEN:
             ae.add_supported_context(uid, list(TRANSFER_SYNTAXES))
         address = (self.settings.host, self.settings.prior_port)
         try:
-            server = ae.start_server(address, block=False, evt_handlers=_takers(kept))
+            server = ae.start_server(
+                address, block=False, evt_handlers=_takers(kept), ssl_context=self._secured()
+            )
         except OSError as error:
             raise ArchiveError(f"port {self.settings.prior_port} is taken") from error
         try:
@@ -114,29 +119,30 @@ class DimseSource:
         finally:
             server.shutdown()
 
+    def _secured(self) -> ssl.SSLContext | None:
+        """Mutual TLS as the node's, where the archive is asked over TLS: what it brings must not come in the clear."""
+        if self.archive.tls is None:
+            return None
+        try:
+            context = tls_context(self.settings)
+        except OSError as error:
+            raise ArchiveError(Trouble.TLS) from error
+        if context is None:
+            raise ArchiveError("C-MOVE from an archive over TLS needs CARTRIAGE_TLS_CERTIFICATE")
+        return context
+
     @contextmanager
     def _associated(self, model: str, kept: Kept | None = None) -> Iterator[Association]:
         """An association for one service; with `kept`, what comes on it goes there. Raises ArchiveError if there is none."""
-        caller = Caller(self.settings.ae_title, self.settings.archive_timeout_s)
-        caller.add_requested_context(model)
-        roles = []
-        for uid in sorted(storage_classes(("MR",))) if kept else ():
-            caller.add_requested_context(uid, list(TRANSFER_SYNTAXES))
-            roles.append(build_role(uid, scp_role=True))
-        association = caller.associate(
-            self.archive.host,
-            self.archive.port,
-            ae_title=self.archive.ae_title,
-            ext_neg=roles,
-            evt_handlers=_takers(kept) if kept else [],
-        )
-        if not association.is_established:
-            raise ArchiveError("rejected" if association.is_rejected else "unreachable")
-        try:
+        contexts, named = [build_context(model)], {}
+        if kept:
+            contexts += [build_context(uid, list(TRANSFER_SYNTAXES)) for uid in _TAKEN]
+            named = {
+                "ext_neg": [build_role(uid, scp_role=True) for uid in _TAKEN],
+                "evt_handlers": _takers(kept),
+            }
+        with associated(self.archive, self.settings, contexts, **named) as association:
             yield association
-        finally:
-            if association.is_established:
-                association.release()
 
 
 def _takers(kept: Kept) -> list[tuple[Any, ...]]:

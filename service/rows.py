@@ -16,7 +16,7 @@ from service.forwarding import Forwarding
 from service.headers import PIXEL_CLASSES
 from service.store.chain import LIMIT_THE_WAIT, chained
 from service.store.prepared import Cursor, Prepared, inserting, updating
-from service.store.session import Store
+from service.store.session import Store, Writer
 from service.store.tables import AuditEvent, AuditHead, Base, Delivery, Instance, Report
 from service.study_rows import StudyRow, StudyStatements
 
@@ -25,6 +25,7 @@ _INSTANCE, _AUDIT, _HEAD = (
 )
 _INSTANCE_COLUMNS = tuple(name for name in _INSTANCE.c.keys() if name != "id")  # noqa: SIM118 - no dict
 _BATCH = 200
+_REST_AFTER_S = 1.0
 _TRIES = 3
 """Two processes may bring the first object of a study, or the same object, at the same moment."""
 
@@ -37,12 +38,14 @@ class RowWriter:
     forward: Mapping[str, Sequence[str]] = field(default_factory=dict)
     """AE title of a sender to the destinations that its objects are passed on to."""
     _statements: "_Statements" = field(init=False)
+    _writer: Writer = field(init=False)
     _owed: "queue.SimpleQueue[Entry | None]" = field(default_factory=queue.SimpleQueue)
     _thread: threading.Thread | None = None
 
     def start(self) -> None:
         """Begin to write, in a thread of its own."""
         self._statements = _Statements(self.store.engine.dialect, self.forward)
+        self._writer = Writer(self.store.engine)
         self._thread = threading.Thread(target=self._run, name="rows", daemon=True)
         self._thread.start()
 
@@ -65,7 +68,7 @@ class RowWriter:
             withdraw(session, entry.header.sop_instance_uid, entry.stored.sha256)
 
     def _run(self) -> None:
-        while (first := self._owed.get()) is not None:
+        while (first := self._next()) is not None:
             batch = [first]
             while len(batch) < _BATCH and not self._owed.empty():
                 entry = self._owed.get()
@@ -74,6 +77,15 @@ class RowWriter:
                     break
                 batch.append(entry)
             self._write(batch)
+        self._writer.rest()
+
+    def _next(self) -> Entry | None:
+        """The next entry, or None at the end; the connection is given back while nothing comes."""
+        try:
+            return self._owed.get(timeout=_REST_AFTER_S)
+        except queue.Empty:
+            self._writer.rest()
+        return self._owed.get()
 
     def _write(self, batch: list[Entry]) -> None:
         try:
@@ -88,12 +100,12 @@ class RowWriter:
             for entry in batch:
                 entry.error = error
         for entry in batch:
-            entry.done.set()
+            entry.tell()
 
     def _commit(self, batch: list[Entry]) -> None:
         for attempt in range(1, _TRIES + 1):
             try:
-                with self.store.transaction() as cursor:
+                with self._writer.transaction() as cursor:
                     _enter(self._statements, cursor, batch)
             except CollisionError:
                 if attempt == _TRIES:

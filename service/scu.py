@@ -13,7 +13,7 @@ from service.destinations import AnyDestination, Destination, Subscriber, UpsDes
 from service.parcel import Outcome, Parcel, Trouble, failed
 from service.settings import Settings
 from service.statuses import SUCCESS, meaning_of
-from service.tls import client_context, is_handshake_refused
+from service.tls import is_handshake_refused
 
 _CONTEXTS_AT_MOST = 128
 """Of one association (PS3.8 9.3.2.2)."""
@@ -55,18 +55,11 @@ def associate(
     timeout_s = settings.delivery_timeout_s
     caller = Caller(settings.ae_title, timeout_s)
     try:
-        secured = (client_context(destination.tls), destination.host) if destination.tls else None
+        association = caller.call(
+            destination, contexts=list(contexts), ext_neg=list(roles), evt_handlers=list(handlers)
+        )
     except OSError:
         return None, Trouble.TLS
-    association = caller.associate(
-        destination.host,
-        destination.port,
-        contexts=list(contexts),
-        ae_title=destination.ae_title,
-        tls_args=secured,
-        ext_neg=list(roles),
-        evt_handlers=list(handlers),
-    )
     if association.is_established:
         return association, Trouble.UNREACHABLE
     if association.is_rejected:

@@ -18,7 +18,8 @@ from service.errors import ServiceError
 from service.gate import policy_in_force
 from service.log_lines import LogFollower
 from service.node import NODE_FILE
-from service.processes import BROKER, WEB, Process, embedded, environment_of, has_workers, log_of, planned
+from service.processes import BROKER, Process, embedded, environment_of, has_workers, log_of, planned
+from service.runners import WEB
 from service.settings import WEB_FILE, Settings
 from service.store.session import open_store, upgrade
 

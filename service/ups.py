@@ -3,12 +3,12 @@
 from collections.abc import Iterator, Sequence
 
 from pydicom import Dataset
-from pydicom.sr.coding import Code
 from pynetdicom.presentation import build_context
 from pynetdicom.sop_class import UnifiedProcedureStepPush
 
 from rules.notice import Notice
 from rules.urgency_codes import ENCODINGS, PRIVATE_SCHEME, UPS_UNCHANGED, code_of
+from service.codes import Code, coded
 from service.destinations import AnyDestination, UpsDestination
 from service.parcel import Outcome, Parcel, Trouble, failed
 from service.scu import associate
@@ -70,7 +70,7 @@ def workitem_of(notice: Notice) -> Dataset:
     item.WorklistLabel = "Cartriage"
     item.ScheduledProcedureStepStartDateTime = f"{notice.decided_at:%Y%m%d%H%M%S%z}"
     item.ScheduledProcessingParametersSequence = []
-    item.ScheduledWorkitemCodeSequence = [_coded(_INTERPRETATION)]
+    item.ScheduledWorkitemCodeSequence = [coded(_INTERPRETATION)]
     item.CommentsOnTheScheduledProcedureStep = notice.headline
     item.InputReadinessState = "READY"
     item.InputInformationSequence = [_reference(notice)]
@@ -87,8 +87,8 @@ def workitem_of(notice: Notice) -> Dataset:
 
 def _reasons(notice: Notice) -> list[Dataset]:
     encoding = ENCODINGS.get(notice.priority)
-    ours = _coded(Code(code_of(notice.priority)[0], PRIVATE_SCHEME, code_of(notice.priority)[1]))
-    return [ours, *([_coded(Code(encoding.acr_code, "RADLEX", encoding.acr_meaning))] if encoding else [])]
+    ours = coded(Code(code_of(notice.priority)[0], PRIVATE_SCHEME, code_of(notice.priority)[1]))
+    return [ours, *([coded(Code(encoding.acr_code, "RADLEX", encoding.acr_meaning))] if encoding else [])]
 
 
 def _reference(notice: Notice) -> Dataset:
@@ -117,14 +117,4 @@ def _instance(sop_class_uid: str, sop_instance_uid: str) -> Dataset:
     item = Dataset()
     item.ReferencedSOPClassUID = sop_class_uid
     item.ReferencedSOPInstanceUID = sop_instance_uid
-    return item
-
-
-def _coded(code: Code) -> Dataset:
-    item = Dataset()
-    item.CodeValue, item.CodingSchemeDesignator, item.CodeMeaning = (
-        code.value,
-        code.scheme_designator,
-        code.meaning,
-    )
     return item

@@ -10,7 +10,6 @@ from importlib.metadata import version
 from pydicom import Dataset, dcmread
 from pydicom.dataset import FileMetaDataset
 from pydicom.errors import InvalidDicomError
-from pydicom.sr.coding import Code
 from pydicom.uid import ComprehensiveSRStorage, ExplicitVRLittleEndian
 
 from rules.identity import derived_uid
@@ -19,6 +18,7 @@ from rules.urgency import Priority
 from rules.urgency_codes import PRIVATE_SCHEME, code_of
 from service.answers import Verdict
 from service.assessments.found import Assessed
+from service.codes import Code, coded
 from service.errors import ForeignPathError, ServiceError
 from service.store.files import FileStore
 
@@ -126,11 +126,11 @@ def _fill(report: Dataset, assessed: Assessed, original: Dataset) -> None:
     template = Dataset()
     template.MappingResource, template.TemplateIdentifier = "DCMR", "1500"
     report.ValueType, report.ContinuityOfContent = "CONTAINER", "SEPARATE"
-    report.ConceptNameCodeSequence = [_coded(TITLE)]
+    report.ConceptNameCodeSequence = [coded(TITLE)]
     report.ContentTemplateSequence = [template]
     name = Dataset()
     name.RelationshipType, name.ValueType = "HAS OBS CONTEXT", "PNAME"
-    name.ConceptNameCodeSequence = [_coded(OBSERVER_NAME)]
+    name.ConceptNameCodeSequence = [coded(OBSERVER_NAME)]
     name.PersonName = _person_name(assessed.full_name)
     report.ContentSequence = [
         _code("HAS CONCEPT MOD", LANGUAGE, ENGLISH),
@@ -156,7 +156,7 @@ def _evaluations(assessed: Assessed, original: Dataset) -> list[Dataset]:
     verdict = _code("CONTAINS", ASSESSMENT, VERDICTS[Verdict(assessed.given.verdict)])
     source = Dataset()
     source.RelationshipType, source.ValueType = "INFERRED FROM", "COMPOSITE"
-    source.ConceptNameCodeSequence = [_coded(ASSESSED)]
+    source.ConceptNameCodeSequence = [coded(ASSESSED)]
     source.ReferencedSOPSequence = [_reference(original)]
     verdict.ContentSequence = [source]
     told = [verdict]
@@ -166,7 +166,7 @@ def _evaluations(assessed: Assessed, original: Dataset) -> list[Dataset]:
     if assessed.given.text:
         comment = Dataset()
         comment.RelationshipType, comment.ValueType = "CONTAINS", "TEXT"
-        comment.ConceptNameCodeSequence = [_coded(COMMENT)]
+        comment.ConceptNameCodeSequence = [coded(COMMENT)]
         comment.TextValue = assessed.given.text
         told.append(comment)
     return told
@@ -175,7 +175,7 @@ def _evaluations(assessed: Assessed, original: Dataset) -> list[Dataset]:
 def _container(name: Code, content: list[Dataset]) -> Dataset:
     item = Dataset()
     item.RelationshipType, item.ValueType, item.ContinuityOfContent = "CONTAINS", "CONTAINER", "SEPARATE"
-    item.ConceptNameCodeSequence = [_coded(name)]
+    item.ConceptNameCodeSequence = [coded(name)]
     if content:
         item.ContentSequence = content
     return item
@@ -184,14 +184,7 @@ def _container(name: Code, content: list[Dataset]) -> Dataset:
 def _code(relationship: str, name: Code, value: Code) -> Dataset:
     item = Dataset()
     item.RelationshipType, item.ValueType = relationship, "CODE"
-    item.ConceptNameCodeSequence, item.ConceptCodeSequence = [_coded(name)], [_coded(value)]
-    return item
-
-
-def _coded(code: Code) -> Dataset:
-    item = Dataset()
-    item.CodeValue, item.CodingSchemeDesignator = code.value, code.scheme_designator
-    item.CodeMeaning = code.meaning
+    item.ConceptNameCodeSequence, item.ConceptCodeSequence = [coded(name)], [coded(value)]
     return item
 
 

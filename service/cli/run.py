@@ -8,7 +8,7 @@ from types import FrameType
 import click
 
 from service.logs import configure_logs
-from service.processes import RUNNERS
+from service.runners import RUNNERS
 from service.settings import Settings
 from service.store.session import open_store, upgrade
 

@@ -25,6 +25,7 @@ HASHED = (
 )
 """What the digest of an event covers: everything but itself and the row's own number."""
 
+_CANONICAL = json.JSONEncoder(sort_keys=True, separators=(",", ":"), ensure_ascii=True)
 _PENDING = "cartriage_audit_pending"
 _MARKS = "cartriage_audit_marks"
 LIMIT_THE_WAIT = "SET LOCAL lock_timeout = '20s'"
@@ -69,15 +70,14 @@ def hash_of(fields: Mapping[str, Any]) -> str:
     """SHA-256, hexadecimal, of an event's canonical JSON: ASCII, keys sorted, no spaces, moments in UTC to the microsecond."""
     covered = {name: fields[name] for name in HASHED}
     covered["at"] = moment_text(covered["at"])
-    canonical = json.dumps(covered, sort_keys=True, separators=(",", ":"), ensure_ascii=True)
-    return hashlib.sha256(canonical.encode("ascii")).hexdigest()
+    return hashlib.sha256(_CANONICAL.encode(covered).encode("ascii")).hexdigest()
 
 
 def moment_text(moment: datetime | str) -> str:
     """A moment as the chain writes it, as in `2026-05-04T12:00:00.000000Z`; an exported one is taken as it is."""
     if isinstance(moment, str):
         return moment
-    return moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
+    return moment.astimezone(UTC).replace(tzinfo=None).isoformat(timespec="microseconds") + "Z"
 
 
 @cache

@@ -23,6 +23,8 @@ _NEW_FILE = os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC
 _GROUP_DIGITS = 32
 _LEFT_OVER_AFTER_S = 3600.0
 """A temporary file older than this has lost its writer: no object takes an hour to write."""
+_HASTE_EVERY, _WORTH_HASTE = 8 << 20, 1 << 18
+"""Bytes: measured with slices of 131 kB, where it changed nothing, and of 524 kB, where the wait became a quarter shorter."""
 _JOURNALS = frozenset({"ext4", "xfs", "btrfs"})
 _FULL = (errno.ENOSPC, errno.EDQUOT)
 
@@ -48,12 +50,13 @@ class FileStore:
 
         Raises StorageFullError if there is no space left.
         """
-        temporary = self.root / _TEMPORARY / f"{os.getpid()}-{secrets.token_hex(8)}.part"
-        with _full_disk_named():
+        # Texts, not paths, here and below: pathlib costs more than the system calls.
+        temporary = f"{self.root}/{_TEMPORARY}/{os.getpid()}-{secrets.token_hex(8)}.part"
+        with _FULL_DISK_NAMED:
             try:
                 descriptor = os.open(temporary, _NEW_FILE, 0o640)
             except FileNotFoundError:
-                temporary.parent.mkdir(parents=True, exist_ok=True)
+                Path(temporary).parent.mkdir(parents=True, exist_ok=True)
                 descriptor = os.open(temporary, _NEW_FILE, 0o640)
             incoming = Incoming(self.root, temporary, descriptor, syncs_names=_syncs_names(self.root))
         incoming.write(head)
@@ -101,13 +104,14 @@ class Incoming:
     """A file that is being written; its bytes go to the disk as they come, so its size costs no memory."""
 
     root: Path
-    temporary: Path
+    temporary: str
     descriptor: int
     syncs_names: bool
     """Whether the file system makes a file's name durable with the file."""
     head_bytes: int = 0
     size_bytes: int = 0
     _digest: "hashlib._Hash" = field(default_factory=hashlib.sha256)
+    _hastened_bytes: int = 0
     _has_moved: bool = False
 
     def write(self, data: bytes | memoryview) -> None:
@@ -118,9 +122,19 @@ class Incoming:
         self._digest.update(data)
         self.size_bytes += len(data)
         view = memoryview(data)
-        with _full_disk_named():
+        with _FULL_DISK_NAMED:
             while view:
                 view = view[os.write(self.descriptor, view) :]
+        if self.size_bytes - self._hastened_bytes >= _HASTE_EVERY:
+            self.hasten()
+
+    def hasten(self) -> None:
+        """Let the disk begin to write what has come, so that `sync` has less to wait for; nothing for a small file."""
+        fresh = self.size_bytes - self._hastened_bytes
+        if fresh >= _WORTH_HASTE and hasattr(os, "posix_fadvise"):  # macOS has none
+            # Of pages that are not written yet Linux drops none, it only begins to write them.
+            os.posix_fadvise(self.descriptor, self._hastened_bytes, fresh, os.POSIX_FADV_DONTNEED)
+            self._hastened_bytes = self.size_bytes
 
     @contextmanager
     def content(self) -> Iterator[memoryview]:
@@ -147,12 +161,10 @@ class Incoming:
         sha256 = self._digest.hexdigest()
         key = hashlib.sha256(group.encode()).hexdigest()[:_GROUP_DIGITS]
         path = f"{INSTANCES}/{key[:2]}/{key}/{sha256}{suffix}"
-        target = self.root / path
-        with _full_disk_named():
-            _make_folder(target.parent, self.root)
-            if not is_whole(target, sha256, self.size_bytes):
-                self.temporary.replace(target)
-                self._has_moved = True
+        target = f"{self.root}/{path}"
+        with _FULL_DISK_NAMED:
+            if not (os.access(target, os.F_OK) and is_whole(Path(target), sha256, self.size_bytes)):
+                self._move(target)
         return StoredFile(path=path, sha256=sha256, size_bytes=self.size_bytes)
 
     def sync(self, stored: StoredFile) -> None:
@@ -160,15 +172,17 @@ class Incoming:
 
         Raises StorageFullError, or OSError if the disk fails.
         """
-        target = self.root / stored.path
-        with _full_disk_named():
+        target = f"{self.root}/{stored.path}"
+        with _FULL_DISK_NAMED:
             # First the name was given, then it is synced: on the usual file systems one commit of their journal holds both.
-            if os.path.samestat(target.stat(), os.fstat(self.descriptor)):
+            if self._has_moved:
                 os.fsync(self.descriptor)
-            else:
+            if not os.path.samestat(
+                os.stat(target), os.fstat(self.descriptor)
+            ):  # another's, with the same bytes
                 _sync(target)
             if not self.syncs_names:
-                _sync(target.parent)
+                _sync(os.path.dirname(target))
 
     def discard(self) -> None:
         """Let go of the file; one that was not kept disappears."""
@@ -176,7 +190,15 @@ class Incoming:
             os.close(self.descriptor)
             self.descriptor = -1
             if not self._has_moved:
-                self.temporary.unlink(missing_ok=True)
+                Path(self.temporary).unlink(missing_ok=True)
+
+    def _move(self, target: str) -> None:
+        try:
+            os.replace(self.temporary, target)
+        except FileNotFoundError:
+            _make_folder(Path(target).parent, self.root)
+            os.replace(self.temporary, target)
+        self._has_moved = True
 
 
 def is_whole(target: Path, sha256: str, size_bytes: int) -> bool:
@@ -190,14 +212,18 @@ def is_whole(target: Path, sha256: str, size_bytes: int) -> bool:
         return False
 
 
-@contextmanager
-def _full_disk_named() -> Iterator[None]:
-    try:
-        yield
-    except OSError as error:
-        if error.errno in _FULL:
+class _FullDiskNamed:
+    """Calls a full disk by its name. A class, as it is entered a dozen times for each object, and a generator costs more."""
+
+    def __enter__(self) -> None:
+        pass
+
+    def __exit__(self, _kind: object, error: BaseException | None, _traceback: object) -> None:
+        if isinstance(error, OSError) and error.errno in _FULL:
             raise StorageFullError from error
-        raise
+
+
+_FULL_DISK_NAMED = _FullDiskNamed()
 
 
 def _make_folder(folder: Path, root: Path) -> None:
@@ -225,7 +251,7 @@ def _syncs_names(root: Path) -> bool:
     return bool(there) and max(there)[1] in _JOURNALS
 
 
-def _sync(path: Path) -> None:
+def _sync(path: str | Path) -> None:
     descriptor = os.open(path, os.O_RDONLY)
     try:
         os.fsync(descriptor)

@@ -25,11 +25,12 @@ class Prepared:
         if not isinstance(compiled, SQLCompiler):
             raise TypeError(type(compiled).__name__)
         self._sql = str(compiled)
-        self._order = compiled.positiontup
-        self._writers = {
+        writers = {
             name: bind.type.dialect_impl(dialect).bind_processor(dialect)
             for bind, name in compiled.bind_names.items()
         }
+        self._is_by_name = compiled.positiontup is None
+        self._values = [(name, writers[name]) for name in compiled.positiontup or writers]
 
     def run(self, cursor: Cursor, values: Mapping[str, Any]) -> Cursor:
         """Execute it once."""
@@ -41,11 +42,10 @@ class Prepared:
         cursor.executemany(self._sql, [self._row(values) for values in rows])
 
     def _row(self, values: Mapping[str, Any]) -> Any:
-        written = {
-            name: values[name] if write is None else write(values[name])
-            for name, write in self._writers.items()
-        }
-        return written if self._order is None else tuple(written[name] for name in self._order)
+        written = [values[name] if write is None else write(values[name]) for name, write in self._values]
+        if self._is_by_name:
+            return {name: value for (name, _), value in zip(self._values, written, strict=True)}
+        return written
 
 
 def inserting(table: Table, columns: Sequence[str], dialect: Dialect) -> Prepared:

@@ -44,6 +44,12 @@ def test_the_service_starts_without_the_heavy_libraries():
     assert outcome.returncode == 0, outcome.stderr
 
 
+def test_the_node_loads_nothing_large_that_it_does_not_use():
+    code = "import sys, service.cli.run, service.node; print(*{'redis', 'pydicom.sr', 'celery'} & {*sys.modules})"
+    outcome = _run(sys.executable, "-c", code)
+    assert (outcome.returncode, outcome.stdout.strip()) == (0, ""), outcome.stderr
+
+
 def test_the_rules_load_nothing_but_the_standard_library_and_yaml():
     code = "import sys, rules.decide, rules.policy; print(*{name.split('.')[0] for name in sys.modules})"
     outcome = _run(sys.executable, "-c", code)

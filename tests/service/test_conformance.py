@@ -14,7 +14,7 @@ from service.dicomweb.app import make_app
 from service.headers import _IMPLEMENTATION_CLASS_UID
 from service.intake import open_intake
 from service.node import _entity
-from service.receiving import MAXIMUM_PDU_BYTES
+from service.upper_layer import MAXIMUM_PDU_BYTES
 from tests.workers.reports import studies
 from workers.reports import codes
 from workers.reports.labelling import MASK_SERIES_NUMBERS, OTHER_MASKS, SERIES_NUMBERS

@@ -11,6 +11,7 @@ from service.dimse import pdus_of, read_command, store_response
 from service.settings import Settings
 from service.store.session import Store
 from service.store.tables import AuditEvent, Instance
+from service.upper_layer import NEWS_S
 from tests.service.conftest import encoded, mr_slice
 from tests.service.wire import WAIT_S, answer, command, connected, pdu, pdv, status
 
@@ -182,3 +183,12 @@ def is_refused(peer: socket.socket, byte: bytes) -> bool:
         return False
     except OSError:
         return True
+
+
+def test_an_association_is_answered_at_once(listen, settings: Settings):
+    with listen(settings) as node:
+        began = time.monotonic()
+        for _ in range(20):
+            with connected(node.port):
+                pass
+        assert time.monotonic() - began < 20 * NEWS_S
