@@ -20,7 +20,7 @@ STEADY = [700.0 + number % 5 for number in range(BASELINE)]
 
 def charted(values: Sequence[float]) -> Chart:
     days = [(NOON + timedelta(days=number), value) for number, value in enumerate(values)]
-    chart = chart_of(WATCHED[0], days, NOON)
+    chart = chart_of(WATCHED[0], values[:BASELINE], days)
     assert chart is not None
     return chart
 
@@ -47,11 +47,10 @@ def test_nine_values_on_one_side_are_a_shift():
     assert charted([*STEADY, *[702.5] * 8, 702]).signal == ""
 
 
-def test_few_results_give_no_limits_and_old_ones_no_chart():
+def test_few_results_give_no_limits_and_none_of_the_period_no_chart():
     assert charted([700, 900]).limits is None
     assert charted([700, 900]).signal == ""
-    old = [(NOON - timedelta(days=40), 700.0)]
-    assert chart_of(WATCHED[0], old, NOON) is None
+    assert chart_of(WATCHED[0], [700.0], []) is None
 
 
 def test_each_result_is_kept_once_with_its_scanner(hospital: Hospital):  # noqa: F811
