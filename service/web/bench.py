@@ -108,7 +108,9 @@ def _reading(house: House) -> Iterator[_Reader]:
         once = create(session, "bench", "Bench", [Role.RADIOLOGIST], "bench", now)
         session.flush()
         change_password(session, "bench", once, _PASSWORD, now)
-    server = uvicorn.Server(uvicorn.Config(make_app(house), port=0, log_config=None, access_log=False))
+    config = uvicorn.Config(make_app(house), port=0, log_config=None, access_log=False)
+    config.timeout_keep_alive = 600  # while other databases are asked, nobody hangs up
+    server = uvicorn.Server(config)
     thread = threading.Thread(target=server.run, daemon=True)
     thread.start()
     limit = time.monotonic() + _START_LIMIT_S
