@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
+from psycopg.pq import TransactionStatus
 from sqlalchemy import func, select, text
 from sqlalchemy.exc import DBAPIError
 
@@ -218,3 +219,12 @@ def test_context_comes_by_hl7_and_fhir(
     with store.reading() as session:
         states = session.scalars(select(ContextMessage.state).order_by(ContextMessage.id)).all()
     assert list(states) == ["taken", "set_aside", "taken"]
+
+
+def test_a_glance_opens_no_transaction(store: Store):
+    """Each page of the list is two glances; a transaction would cost each of them two more round trips."""
+    for look, is_open in ((store.glance, False), (store.reading, True)):
+        with look() as session:
+            session.scalar(select(func.count()).select_from(Job))
+            driver = session.connection().connection.driver_connection
+            assert (driver.info.transaction_status != TransactionStatus.IDLE) is is_open
