@@ -51,6 +51,8 @@ _SENTENCES = {
     "report_proven": "{cargo} is at {destination}, by {proof}, {seconds:g} s after it was owed",
     "report_stored": "{sop_instance_uid} at {destination}",
     "report_stored_with_warning": "{sop_instance_uid} at {destination}: {outcome}",
+    "scanner_drift_over": "{scanner} {station}: {measurement} no longer",
+    "scanner_drifts": "{scanner} {station}: {measurement}, {why}",
     "series_settled": "{objects} objects of {series_instance_uid} ({basis})",
     "sign_in_refused": "{reason}",
     "study_admitted": "{reason}",
