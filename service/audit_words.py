@@ -78,6 +78,8 @@ _NOT_SHOWN = frozenset(
     {"context_digest", "input_digest", "job_id", "policy", "result_digest", "sha256", "versions"}
 )
 _LONGEST = 160
+_MOST_OF_A_LIST = 3
+"""A longer list is counted; the whole of it stands in the export."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,11 +127,15 @@ def _counted(events: list[AuditEvent]) -> str:
 
 def _details(detail: dict[str, Any]) -> str:
     shown = {
-        key: value for key, value in detail.items() if key not in _NOT_SHOWN and value not in ("", None, [])
+        key: value
+        for key, value in detail.items()
+        if key not in _NOT_SHOWN and value not in ("", None, [], {})
     }
     return ", ".join(f"{key.replace('_', ' ')} {_short(value)}" for key, value in shown.items())
 
 
 def _short(value: object) -> str:
-    text = str(value)
+    if isinstance(value, list) and len(value) > _MOST_OF_A_LIST:
+        return str(len(value))
+    text = ", ".join(map(str, value)) if isinstance(value, list) else str(value)
     return text if len(text) <= _LONGEST else f"{text[:_LONGEST]}..."

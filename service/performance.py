@@ -2,6 +2,7 @@
 
 import json
 import math
+import re
 from collections import Counter
 from dataclasses import dataclass
 from datetime import datetime
@@ -21,6 +22,7 @@ _Z95 = 1.959964
 P1_BUDGET = 0.10
 """Above this share of P1 among decided studies somebody should look at the policy (knowledge base section 3, [P])."""
 _REASONS = 12
+_COUNT = re.compile(r"\b\d+ of \d+ ")
 _PRIORITY = func.coalesce(Job.priority, "")
 """Each result has one; written so, the index of priorities, which leads to every row, is not taken instead of the one of results."""
 
@@ -208,10 +210,12 @@ def _arrivals(session: Session, since: datetime) -> Select[tuple[str, float]]:
 
 
 def family(reason: str) -> str:
-    """A reason without its regions, so that alike ones are counted together.
+    """A reason without its regions and counts, so that alike ones are counted together.
 
     >>> family("FLAIR hyperintensity of left frontal: not covered by the slices")
     'FLAIR hyperintensity: not covered by the slices'
+    >>> family("ADC: motion ghosts in 21 of 32 slices")
+    'ADC: motion ghosts in slices'
     """
     what, mark, why = reason.partition(": ")
-    return f"{what.partition(' of ')[0]}: {why}" if mark else reason
+    return f"{what.partition(' of ')[0]}: {_COUNT.sub('', why)}" if mark else reason
