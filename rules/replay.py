@@ -1,12 +1,15 @@
-"""A decision made again beside the one that was stored: what differs, rule by rule and field by field."""
+"""A result made again beside the one that was stored: what differs, rule by rule, finding by finding and field by field."""
 
 import json
-from collections.abc import Iterator, Mapping
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, fields
 from typing import Any
 
 from rules.codec import to_plain
 from rules.decision import Decision, Floor, Pattern
+from rules.findings import Finding, Lesion
+from rules.messages import StudyTriaged
 
 NOTHING = "nothing"
 """What stands for a rule or floor that only one of the decisions has."""
@@ -34,24 +37,50 @@ def differences(stored: Decision, replayed: Decision) -> tuple[Difference, ...]:
     )
 
 
+def measured_differences(stored: StudyTriaged, again: StudyTriaged) -> tuple[Difference, ...]:
+    """Everything in which two analyses of the same images differ: findings, lesions and the use of each series; none if they are equal.
+
+    The decisions that rest on them are compared by `differences`; versions, times and reports are not compared.
+    """
+    return (
+        *_parts(_findings(stored.findings), _findings(again.findings)),
+        *_parts(_lesions(stored.lesions), _lesions(again.lesions)),
+        *_parts(*({f"series {one.series_instance_uid}": one for one in of.series} for of in (stored, again))),
+        *_fields("analysis", stored, again, iter(("unreadable", "failure"))),
+    )
+
+
+def _findings(found: Iterable[Finding]) -> dict[str, Finding]:
+    return _numbered((f"{one.quantity} of {one.side} {one.region}", one) for one in found)
+
+
+def _lesions(found: Iterable[Lesion]) -> dict[str, Lesion]:
+    return _numbered((f"lesion of {one.check}", one) for one in found)
+
+
+def _numbered(named: Iterable[tuple[str, Any]]) -> dict[str, Any]:
+    """By name, and by number among those of the same name."""
+    found: dict[str, Any] = {}
+    counts: Counter[str] = Counter()
+    for name, one in named:
+        counts[name] += 1
+        found[name + (f" no. {counts[name]}" if counts[name] > 1 else "")] = one
+    return found
+
+
 def _rules(decision: Decision) -> dict[str, Pattern]:
     return {pattern.rule: pattern for pattern in decision.patterns}
 
 
 def _floors(decision: Decision) -> dict[str, Floor]:
-    """By code, and by number among those of the same code."""
-    found: dict[str, Floor] = {}
-    for floor in decision.floors:
-        same = sum(name.partition(" no. ")[0] == f"floor {floor.code}" for name in found)
-        found[f"floor {floor.code}" + (f" no. {same + 1}" if same else "")] = floor
-    return found
+    return _numbered((f"floor {floor.code}", floor) for floor in decision.floors)
 
 
 def _parts(stored: Mapping[str, Any], replayed: Mapping[str, Any]) -> Iterator[Difference]:
     for name in dict.fromkeys([*stored, *replayed]):
         one, other = stored.get(name), replayed.get(name)
         where = f"{name} {known.name}" if isinstance(known := one or other, Pattern) else name
-        if one is None or other is None:
+        if one is None or other is None or type(one) is not type(other):
             yield Difference(where, "itself", _words(one), _words(other))
         else:
             yield from _fields(where, one, other, (field.name for field in fields(one)))

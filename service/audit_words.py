@@ -51,6 +51,8 @@ _SENTENCES = {
     "report_proven": "{cargo} is at {destination}, by {proof}, {seconds:g} s after it was owed",
     "report_stored": "{sop_instance_uid} at {destination}",
     "report_stored_with_warning": "{sop_instance_uid} at {destination}: {outcome}",
+    "scanner_drift_over": "{scanner} {station}: {measurement} no longer",
+    "scanner_drifts": "{scanner} {station}: {measurement}, {why}",
     "series_settled": "{objects} objects of {series_instance_uid} ({basis})",
     "sign_in_refused": "{reason}",
     "study_admitted": "{reason}",
@@ -76,6 +78,8 @@ _NOT_SHOWN = frozenset(
     {"context_digest", "input_digest", "job_id", "policy", "result_digest", "sha256", "versions"}
 )
 _LONGEST = 160
+_MOST_OF_A_LIST = 3
+"""A longer list is counted; the whole of it stands in the export."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,11 +127,15 @@ def _counted(events: list[AuditEvent]) -> str:
 
 def _details(detail: dict[str, Any]) -> str:
     shown = {
-        key: value for key, value in detail.items() if key not in _NOT_SHOWN and value not in ("", None, [])
+        key: value
+        for key, value in detail.items()
+        if key not in _NOT_SHOWN and value not in ("", None, [], {})
     }
     return ", ".join(f"{key.replace('_', ' ')} {_short(value)}" for key, value in shown.items())
 
 
 def _short(value: object) -> str:
-    text = str(value)
+    if isinstance(value, list) and len(value) > _MOST_OF_A_LIST:
+        return str(len(value))
+    text = ", ".join(map(str, value)) if isinstance(value, list) else str(value)
     return text if len(text) <= _LONGEST else f"{text[:_LONGEST]}..."

@@ -8,6 +8,7 @@ import structlog
 from rules.policy import Policy
 from service import audit
 from service.audit_anchor import AnchorError, take_anchor, write_to_file
+from service.drift_alarm import DriftAlarm
 from service.errors import StoreUnavailableError
 from service.escalation import ACTOR, escalate_due
 from service.gate import policy_in_force
@@ -36,8 +37,8 @@ def run_desk(settings: Settings, stop: threading.Event) -> None:
     upgrade(store)
     _keep(store, policy, settings)
     _tell(store, "application_started")
-    wait_s, anchor_at = _TICK_S, datetime.now(UTC)
-    files, scanners_at = FileStore(settings.files), anchor_at
+    wait_s, anchor_at, owes_look = _TICK_S, datetime.now(UTC), True
+    files, scanners_at, drifts = FileStore(settings.files), anchor_at, DriftAlarm()
     while not stop.wait(wait_s):
         now = datetime.now(UTC)
         try:
@@ -46,6 +47,10 @@ def run_desk(settings: Settings, stop: threading.Event) -> None:
             if now >= scanners_at:
                 noted = note_scanners(store, files)
                 scanners_at = now + (timedelta() if noted else _SCANNERS_EVERY)
+                owes_look = owes_look or bool(noted)
+                if owes_look and not noted:
+                    drifts.look(store, now)
+                    owes_look = False
             if settings.audit_anchors and now >= anchor_at:
                 anchor_at = now + _ANCHOR_EVERY
                 _anchor(store, settings, now)

@@ -1,12 +1,14 @@
 """Whether measurements drift: robust control charts of each scanner, and how often it allowed no conclusion."""
 
+import json
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from statistics import median
+from typing import Any, TypeAlias
 
-from sqlalchemy import select
+from sqlalchemy import ColumnElement, Row, Select, Text, and_, cast, func, or_, select
 from sqlalchemy.orm import Session
 
 from service.performance import Share
@@ -23,8 +25,14 @@ _MAD_TO_SIGMA = 1.4826
 _SIGMAS = 3.0
 _RUN = 9
 """So many in a row on one side of the centre are a shift (Nelson 1984, rule 2, doi 10.1080/00224065.1984.11978921)."""
-_MOST = 5000
+_EARLY = 200
+"""Results in which a scanner's first ones are looked for: not each has every measurement."""
+SHOWN = 120
+"""The latest results of a scanner; a chart shows no more."""
 _REASONS = 3
+_Scanner: TypeAlias = tuple[str, str, str]
+"""Manufacturer, model, station."""
+_KEY = (ScannerResult.manufacturer, ScannerResult.model, ScannerResult.station)
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,7 +48,7 @@ class Chart:
 
     watched: Watched
     points: tuple[Point, ...]
-    """Of the period, oldest first."""
+    """Of the period, oldest first, the latest SHOWN."""
     centre: float
     limits: tuple[float, float] | None
     """Centre less and plus three robust standard deviations of the first results; None while there are too few."""
@@ -64,47 +72,102 @@ class ScannerDrift:
 
 
 def drift(session: Session, since: datetime) -> tuple[ScannerDrift, ...]:
-    """Every scanner with a result since a moment; only the latest result of a study counts."""
-    found = session.scalars(
-        select(ScannerResult)
-        .join(WorklistEntry, WorklistEntry.job_id == ScannerResult.job_id)
-        .order_by(ScannerResult.done_at.desc())
-        .limit(_MOST)
-    ).all()
-    scanners: dict[tuple[str, str, str], list[ScannerResult]] = {}
-    for row in reversed(found):
-        scanners.setdefault((row.manufacturer, row.model, row.station), []).append(row)
-    told = (_scanner(key, rows, since) for key, rows in scanners.items() if rows[-1].done_at >= since)
+    """Every scanner with a result since a moment, what wants a look first; only the latest result of a study counts."""
+    early: dict[_Scanner, list[Row[Any]]] = {}
+    late: dict[_Scanner, list[Row[Any]]] = {}
+    for row in session.execute(_ends(since)):
+        if row.is_early:
+            early.setdefault(tuple(row[:3]), []).append(row)
+        if row.is_late:
+            late.setdefault(tuple(row[:3]), []).append(row)
+    told = (
+        ScannerDrift(
+            name=" ".join(part for part in key[:2] if part) or "scanner unknown",
+            station=key[2],
+            not_assessed=share,
+            reasons=tuple(reasons.most_common(_REASONS)),
+            charts=tuple(_charts(early.get(key, ()), late.get(key, ()))),
+        )
+        for key, (share, reasons) in _unassessed(session, since).items()
+    )
     return tuple(sorted(told, key=lambda one: (not one.has_signal, -one.not_assessed.whole, one.name)))
 
 
-def _scanner(key: tuple[str, str, str], rows: Sequence[ScannerResult], since: datetime) -> ScannerDrift:
-    manufacturer, model, station = key
-    recent = [row for row in rows if row.done_at >= since]
-    reasons = Counter(reason for row in recent for reason in row.reasons)
-    charts = (chart_of(watched, _values(rows, watched.key), since) for watched in WATCHED)
-    return ScannerDrift(
-        name=" ".join(part for part in (manufacturer, model) if part) or "scanner unknown",
-        station=station,
-        not_assessed=Share(sum(not row.is_assessed for row in recent), len(recent)),
-        reasons=tuple(reasons.most_common(_REASONS)),
-        charts=tuple(chart for chart in charts if chart is not None),
+def _latest() -> ColumnElement[bool]:
+    """Whether a result is the latest of its study."""
+    return and_(
+        WorklistEntry.study_instance_uid == ScannerResult.study_instance_uid,
+        WorklistEntry.job_id == ScannerResult.job_id,
     )
 
 
-def _values(rows: Sequence[ScannerResult], key: str) -> list[tuple[datetime, float]]:
+def _ends(since: datetime) -> Select[Any]:
+    """The first and the last results of each scanner, oldest first."""
+    forward, back = (
+        func.row_number().over(partition_by=_KEY, order_by=order)
+        for order in (ScannerResult.done_at, ScannerResult.done_at.desc())
+    )
+    placed = (
+        select(ScannerResult.job_id, forward.label("forward"), back.label("back"))
+        .join(WorklistEntry, _latest())
+        .subquery()
+    )
+    is_early, is_late = placed.c.forward <= _EARLY, placed.c.back <= SHOWN
+    is_late = and_(is_late, ScannerResult.done_at >= since)
+    return (
+        select(
+            *_KEY,
+            ScannerResult.done_at,
+            ScannerResult.measured,
+            is_early.label("is_early"),
+            is_late.label("is_late"),
+        )
+        .join(placed, placed.c.job_id == ScannerResult.job_id)
+        .where(or_(is_early, is_late))
+        .order_by(ScannerResult.done_at)
+    )
+
+
+def _unassessed(session: Session, since: datetime) -> dict[_Scanner, tuple[Share, Counter[str]]]:
+    """Of each scanner in the period: results that allowed no conclusion, and why, counted by the database."""
+    reasons = cast(ScannerResult.reasons, Text)
+    groups = (*_KEY, reasons, ScannerResult.is_assessed)
+    counted = (
+        select(*groups, func.count())
+        .join(WorklistEntry, _latest())
+        .where(ScannerResult.done_at >= since)
+        .group_by(*groups)
+    )
+    found: dict[_Scanner, tuple[Share, Counter[str]]] = {}
+    for manufacturer, model, station, held, is_assessed, count in session.execute(counted):
+        key = (manufacturer, model, station)
+        share, why = found.get(key, (Share(0, 0), Counter()))
+        why.update(dict.fromkeys(json.loads(held), count))
+        found[key] = (Share(share.part + (0 if is_assessed else count), share.whole + count), why)
+    return found
+
+
+def _charts(early: Sequence[Row[Any]], late: Sequence[Row[Any]]) -> Iterable[Chart]:
+    for watched in WATCHED:
+        first = [value for _, value in _values(early, watched.key)][:BASELINE]
+        chart = chart_of(watched, first, _values(late, watched.key))
+        if chart is not None:
+            yield chart
+
+
+def _values(rows: Sequence[Row[Any]], key: str) -> list[tuple[datetime, float]]:
     return [(row.done_at, float(row.measured[key])) for row in rows if key in row.measured]
 
 
-def chart_of(watched: Watched, values: Sequence[tuple[datetime, float]], since: datetime) -> Chart | None:
+def chart_of(
+    watched: Watched, first: Sequence[float], recent: Sequence[tuple[datetime, float]]
+) -> Chart | None:
     """The control chart of one measurement; None without a value in the period.
 
-    values : oldest first, from the first one of the scanner
+    first : the scanner's first values, which give centre and limits; recent : of the period, oldest first
     """
-    recent = [(at, value) for at, value in values if at >= since]
-    if not recent:
+    if not recent or not first:
         return None
-    first = [value for _, value in values[:BASELINE]]
     centre = median(first)
     half = _SIGMAS * _MAD_TO_SIGMA * median(abs(value - centre) for value in first)
     limits = (centre - half, centre + half) if len(first) >= ENOUGH else None

@@ -11,6 +11,7 @@ from sqlalchemy.orm import Session
 from service import audit
 from service.audit_feed.trouble import troubles
 from service.context_feed.quarantine import set_aside
+from service.drift_alarm import Signal
 from service.errors import ServiceError
 from service.settings import Settings
 from service.store.desk_tables import AuditFeedTrouble
@@ -36,6 +37,7 @@ _TROUBLES = (
     "job_failed",
     "result_unreadable",
     "result_unknown",
+    "scanner_drifts",
     "sign_in_failed",
 )
 """Events that a person who runs the service should see."""
@@ -80,14 +82,21 @@ class Operations:
     received_24h: int
     decided_24h: int
     troubles: Sequence[AuditEvent]
+    drifts: Sequence[Signal]
+    """Measurements of scanners that drift, as far as the desk has kept them."""
 
     @property
     def is_disk_short(self) -> bool:
         return self.free_bytes < 2 * self.watermark_bytes
 
 
-def operations(session: Session, settings: Settings, now: datetime) -> Operations:
-    """How the service stands at `now`."""
+def operations(
+    session: Session, settings: Settings, now: datetime, drifts: Sequence[Signal] = ()
+) -> Operations:
+    """How the service stands at `now`.
+
+    drifts : what the control charts say, which takes longest to find
+    """
     settings.data.mkdir(parents=True, exist_ok=True)
     disk = shutil.disk_usage(settings.data)
     day_ago = now - timedelta(days=1)
@@ -112,6 +121,7 @@ def operations(session: Session, settings: Settings, now: datetime) -> Operation
         ),
         decided_24h=_count(session, select(func.count()).select_from(Job).where(Job.done_at >= day_ago)),
         troubles=session.scalars(trouble.order_by(AuditEvent.sequence.desc()).limit(_MOST)).all(),
+        drifts=drifts,
     )
 
 

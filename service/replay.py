@@ -36,6 +36,30 @@ class Outcome(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
+class Analysed:
+    """What the workers find now in the images of a stored result."""
+
+    differences: tuple[Difference, ...]
+    """Of findings, lesions, series and decision; none if all are identical."""
+    findings: int
+    """How many were compared."""
+    versions: Mapping[str, str]
+    """Of the software that analysed again."""
+    changed: tuple[str, ...]
+    """Software that is another one than then, as in `numpy 1.26.4, now 2.1.0`."""
+
+
+@dataclass(frozen=True, slots=True)
+class ImagesAgain:
+    """How an analysis of the stored images ended, if one was asked for (service/images_again.py)."""
+
+    outcome: Outcome
+    why_not: str = ""
+    """If they could not be analysed, one clause."""
+    analysed: Analysed | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Replayed:
     """One stored result beside what the rules make of its inputs now."""
 
@@ -63,6 +87,8 @@ class Replayed:
     """Version that replayed."""
     purged: str = ""
     """What of its inputs is gone by its age, if anything is."""
+    images: ImagesAgain | None = None
+    """None unless the images were to be analysed again."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,7 +17,7 @@ from rules.decision import Decision
 from rules.facts import Case, Earlier, LastResult
 from rules.findings import Finding, Measured, Why
 from rules.identity import digest_of
-from rules.messages import ResultState, SeriesUse, StudyReady, StudyTriaged
+from rules.messages import ReportFile, ResultState, SeriesUse, StudyReady, StudyTriaged
 from rules.policy import Policy
 from workers.analysis import Analysis, analyse, silent
 from workers.cache import Cache
@@ -42,8 +42,8 @@ class Places:
 
     root: Path
     """The file store: instance paths are relative to it, and so are report paths."""
-    reports: Path
-    """Folder below `root` for the reports of this job."""
+    reports: Path | None
+    """Folder below `root` for the reports of this job; None writes none."""
     models: Path | None = None
     """Folder of plug-in models."""
     has_contours: bool = False
@@ -96,16 +96,18 @@ def triage(
     with stages.timed("decide"):
         decision = decide(policy, case_of(ready, headers, result))
     uses = _uses(series, result)
+    content = replace(
+        _content(
+            ready,
+            _identity(ready, places, failed=failure is not None),
+            decision,
+            _Measured(result.findings, uses, headers, unread),
+        ),
+        target_minutes=policy.target_minutes.get(decision.priority),
+        has_contours=places.has_contours,
+    )
     with stages.timed("report"):
-        identity = _identity(ready, places, failed=failure is not None)
-        content = replace(
-            _content(ready, identity, decision, _Measured(result.findings, uses, headers, unread)),
-            target_minutes=policy.target_minutes.get(decision.priority),
-            key_slices=() if failure else key_slices(images, result),
-            has_contours=places.has_contours,
-            masks=tuple(lesion_masks(images, result)) if places.has_segmentation and not failure else (),
-        )
-        reports = write_reports(content, places.reports / ("unanalysed" if failure else ""), places.root)
+        reports = _reports(content, places, None if failure else (images, result))
     return StudyTriaged(
         job_id=ready.job_id,
         study_instance_uid=ready.study_instance_uid,
@@ -121,6 +123,19 @@ def triage(
         failure=failure[1] if failure else "",
         state=ready.state,
     )
+
+
+def _reports(
+    content: ReportContent, places: Places, found: tuple[Images, Analysis] | None
+) -> tuple[ReportFile, ...]:
+    """The reports, with pictures and masks if the images were analysed."""
+    if places.reports is None:
+        return ()
+    folder = places.reports if found else places.reports / "unanalysed"
+    if found:
+        masks = tuple(lesion_masks(*found)) if places.has_segmentation else ()
+        content = replace(content, key_slices=key_slices(*found), masks=masks)
+    return write_reports(content, folder, places.root)
 
 
 def _identity(ready: StudyReady, places: Places, *, failed: bool) -> str:

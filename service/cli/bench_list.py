@@ -1,6 +1,9 @@
-"""`cartriage bench-list`: how fast the reading list is with very many studies."""
+"""`cartriage bench-list`: how fast the pages are with very many studies."""
 
+import os
 import tempfile
+from collections.abc import Sequence
+from contextlib import ExitStack
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -11,27 +14,41 @@ from rich.table import Table
 
 from service.cli.options import opened
 from service.settings import Settings
-from service.web.bench import fill, measure
+from service.web.bench import measure
 from service.web.house import House
 from service.web.limits import Limiter
+from service.web.made_up import fill
 
 
 @click.command(name="bench-list")
 @click.option("--studies", default=100_000, show_default=True, type=click.IntRange(100))
 @click.option("--rounds", default=60, show_default=True, type=click.IntRange(5))
 @click.option(
-    "--database-url", default="", help="An EMPTY database to fill; without one, SQLite in a temporary folder."
+    "--database-url",
+    "urls",
+    multiple=True,
+    help="An EMPTY database to fill and to measure in turn with SQLite; may be given again.",
 )
-def bench_list(studies: int, rounds: int, database_url: str) -> None:
-    """Fill a database with made-up studies and time the pages of the reading list over HTTP on this machine."""
-    table = Table("Page", "Median", "95 %", "CPU", box=box.SIMPLE_HEAD, pad_edge=False)
-    with tempfile.TemporaryDirectory(prefix="cartriage-bench-") as folder:
-        settings = Settings(data=Path(folder), database_url=database_url)
-        with opened(settings) as store:
+def bench_list(studies: int, rounds: int, urls: Sequence[str]) -> None:
+    """Fill databases with made-up studies and time reading list and page of performance over HTTP on this machine.
+
+    SQLite in a temporary folder is always measured; what --database-url names is asked in turn with it, under the same load.
+    """
+    table = Table("Page", "Database", "Median", "95 %", "CPU", box=box.SIMPLE_HEAD, pad_edge=False)
+    with tempfile.TemporaryDirectory(prefix="cartriage-bench-") as folder, ExitStack() as stack:
+        houses: dict[str, House] = {}
+        for url in ("", *urls):
+            settings = Settings(data=Path(folder), database_url=url)
+            store = stack.enter_context(opened(settings))
             fill(store, studies, datetime.now(UTC))
+            name = store.engine.dialect.name
             house = House(store, settings, requests=Limiter(limit=1_000_000, window_s=60))
-            for one in measure(house, rounds):
-                table.add_row(
-                    one.name, f"{one.median_ms:.1f} ms", f"{one.p95_ms:.1f} ms", f"{one.cpu_ms:.1f} ms"
-                )
-    Console(highlight=False).print(table)
+            houses[name if name not in houses else f"{name} {len(houses)}"] = house
+        before = os.getloadavg()[0]
+        for one in measure(houses, rounds):
+            times = (f"{value:.1f} ms" for value in (one.median_ms, one.p95_ms, one.cpu_ms))
+            table.add_row(one.name, one.database, *times)
+        console = Console(highlight=False)
+        console.print(table)
+        load = f"{before:.1f} before and {os.getloadavg()[0]:.1f} after it"
+        console.print(f"{studies} studies, {os.cpu_count()} cores; load of the machine over a minute {load}.")

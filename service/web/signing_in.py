@@ -70,7 +70,7 @@ def person_of(house: House, token: str, now: datetime) -> Person | None:
     if not token:
         return None
     digest = digest_of(token)
-    with house.store.reading() as session:
+    with house.store.glance() as session:
         found = session.execute(
             select(SignIn, Account)
             .join(Account, Account.name == SignIn.account_name)

@@ -13,10 +13,10 @@ from rules.anatomy import Region, Side
 from rules.codec import MessageError, from_plain
 from rules.context import PatientContext
 from rules.decision import Decision, Status
-from rules.findings import Finding, Measured, Quantity
+from rules.findings import Finding, Measured, Quantity, Unit
 from rules.messages import StudyTriaged
 from rules.policy import Policy
-from rules.words import family_words, quantity_words, value_words
+from rules.words import family_words, quantity_words, subject_words, value_words
 from service.audit import trail
 from service.audit_words import lines
 from service.replay import purged_words
@@ -162,15 +162,26 @@ def _accounts(policy: Policy, decision: Decision) -> tuple[Account, ...]:
 
 
 def _key_slices(triaged: StudyTriaged) -> tuple[KeySlice, ...]:
-    """The images that measured findings name, each once, in the order of the findings."""
+    """Where most of the largest lesions is, then the images that measured findings name; each once."""
     roles = {use.series_instance_uid: use.role.value for use in triaged.series}
+    lesions = (
+        (
+            uid,
+            one.series_instance_uid,
+            f"lesion, {value_words(one.volume_ml, Unit.MILLILITRE)}, {subject_words(one.region, one.side)}",
+        )
+        for one in triaged.lesions
+        for uid in one.sop_instance_uids[:1]
+    )
+    measured = (
+        (uid, one.evidence.series_instance_uid, quantity_words(one.quantity))
+        for one in triaged.findings
+        if isinstance(one, Measured) and one.value
+        for uid in one.evidence.sop_instance_uids
+    )
     found: dict[str, KeySlice] = {}
-    for finding in triaged.findings:
-        if not isinstance(finding, Measured) or not finding.value:
-            continue
-        for uid in finding.evidence.sop_instance_uids:
-            role = roles.get(finding.evidence.series_instance_uid, "")
-            found.setdefault(uid, KeySlice(uid, role, quantity_words(finding.quantity)))
+    for uid, series, because in (*lesions, *measured):
+        found.setdefault(uid, KeySlice(uid, roles.get(series, ""), because))
     return tuple(found.values())[:_KEY_SLICES]
 
 

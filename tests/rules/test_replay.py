@@ -2,13 +2,16 @@
 
 from dataclasses import replace
 
+from rules.anatomy import Region, Side
 from rules.codec import from_plain, to_plain
 from rules.context import PatientContext
 from rules.decide import decide
 from rules.decision import Decision, Floor, Status
 from rules.facts import Case
+from rules.findings import Evidence, Lesion, Measured, NotAssessed, Quantity, Unit, Why
+from rules.messages import StudyTriaged
 from rules.policy import Policy
-from rules.replay import NOTHING, Difference, differences
+from rules.replay import NOTHING, Difference, differences, measured_differences
 from rules.urgency import Priority
 from tests.rules.making import POLICY
 from tests.rules.stories import NOW, STUDY_DATE
@@ -75,3 +78,18 @@ def test_what_is_missing_on_one_side_only_differs():
 
 def test_a_policy_goes_through_plain_data_unchanged():
     assert from_plain(Policy, to_plain(POLICY)) == POLICY
+
+
+def test_findings_and_lesions_are_compared_one_by_one():
+    evidence = Evidence("a 1", "1.2")
+    pons = Measured(Quantity.FLAIR_VOLUME, Region.PONS, Side.LEFT, 1.5, Unit.MILLILITRE, evidence)
+    gone = NotAssessed(Quantity.FLAIR_VOLUME, Region.PONS, Side.LEFT, Why.QUALITY, "motion")
+    lesion = Lesion("flair", Region.PONS, Side.LEFT, 1.0, (0.0, 0.0, 0.0), 9.0, "1.2")
+    one = StudyTriaged("a", "1.2", 1, decided(), (pons,), (), (), (), {}, (lesion, lesion))
+    assert measured_differences(one, replace(one, versions={"numpy": "2"}, stages=())) == ()
+    (value,) = measured_differences(one, replace(one, findings=(replace(pons, value=1.6),)))
+    assert value == Difference("flair_volume of left pons", "value", "1.5", "1.6")
+    (whole,) = measured_differences(one, replace(one, findings=(gone,)))
+    assert (whole.where, whole.field) == ("flair_volume of left pons", "itself")
+    (fewer,) = measured_differences(one, replace(one, lesions=(lesion,)))
+    assert (fewer.where, fewer.replayed) == ("lesion of flair no. 2", NOTHING)

@@ -1,26 +1,31 @@
 """Drift of a scanner: what is kept of each result, the limits, and what counts as a signal."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import timedelta
 
 import pytest
 from pydicom import dcmread, dcmwrite
+from sqlalchemy import select
 
 from rules.findings import Quantity
+from service.accounts import Role
 from service.drift import BASELINE, Chart, chart_of, drift
+from service.drift_alarm import DriftAlarm
 from service.scanners import WATCHED, note_scanners
 from service.store.files import FileStore
 from service.store.scanner_tables import ScannerResult
-from service.store.tables import Instance
+from service.store.session import Store
+from service.store.tables import AuditEvent, Instance
+from service.web.made_up import fill
 from tests.service.conftest import NOON, mr_slice, received
-from tests.service.web.conftest import HEALTHY, PRES, Hospital, hospital  # noqa: F401 - a fixture
+from tests.service.web.conftest import HEALTHY, PRES, Browser, Hospital, browse, hospital  # noqa: F401 - fixtures
 
 STEADY = [700.0 + number % 5 for number in range(BASELINE)]
 
 
 def charted(values: Sequence[float]) -> Chart:
     days = [(NOON + timedelta(days=number), value) for number, value in enumerate(values)]
-    chart = chart_of(WATCHED[0], days, NOON)
+    chart = chart_of(WATCHED[0], values[:BASELINE], days)
     assert chart is not None
     return chart
 
@@ -47,11 +52,10 @@ def test_nine_values_on_one_side_are_a_shift():
     assert charted([*STEADY, *[702.5] * 8, 702]).signal == ""
 
 
-def test_few_results_give_no_limits_and_old_ones_no_chart():
+def test_few_results_give_no_limits_and_none_of_the_period_no_chart():
     assert charted([700, 900]).limits is None
     assert charted([700, 900]).signal == ""
-    old = [(NOON - timedelta(days=40), 700.0)]
-    assert chart_of(WATCHED[0], old, NOON) is None
+    assert chart_of(WATCHED[0], [700.0], []) is None
 
 
 def test_each_result_is_kept_once_with_its_scanner(hospital: Hospital):  # noqa: F811
@@ -84,3 +88,28 @@ def test_a_file_that_cannot_be_read_leaves_the_scanner_unknown(hospital: Hospita
     assert note_scanners(hospital.store, FileStore(hospital.settings.files)) == 1
     with hospital.store.reading() as session:
         assert [one.name for one in drift(session, hospital.now - timedelta(days=1))] == ["scanner unknown"]
+
+
+def test_a_drift_is_told_once_when_it_begins_and_once_when_it_ends(
+    hospital: Hospital,  # noqa: F811
+    browse: Callable[..., Browser],  # noqa: F811
+):
+    fill(hospital.store, len(STEADY) + 1, hospital.now)
+    _measure(hospital.store, [*STEADY, 999.0])
+    alarm = DriftAlarm()
+    assert [alarm.look(hospital.store, hospital.now) for _ in range(2)] == [1, 0]
+    page = browse(Role.ADMINISTRATOR).page("/operations")
+    assert page.count("the last value lies outside the limits") == 2, "as it stands, and among the troubles"
+    _measure(hospital.store, [*STEADY, 702.0])
+    assert alarm.look(hospital.store, hospital.now) == 1
+    with hospital.store.reading() as session:
+        told = session.scalars(select(AuditEvent.event).where(AuditEvent.event.like("scanner%"))).all()
+    assert list(told) == ["scanner_drifts", "scanner_drift_over"]
+
+
+def _measure(store: Store, values: Sequence[float]) -> None:
+    """All results are of one scanner, and measured these values, oldest first."""
+    with store.session() as session:
+        rows = session.scalars(select(ScannerResult).order_by(ScannerResult.done_at)).all()
+        for row, value in zip(rows, values, strict=True):
+            row.model, row.measured = "Model 1", {"adc_median": value}

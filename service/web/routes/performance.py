@@ -1,12 +1,12 @@
 """How the service does."""
 
 from datetime import datetime, timedelta
-from typing import Annotated
+from typing import Annotated, Any
 
 from fastapi import APIRouter, Query, Request
 from fastapi.responses import Response
 
-from service.drift import BASELINE, drift
+from service.drift import BASELINE, SHOWN, drift
 from service.performance import P1_BUDGET, performance
 from service.queue_effect import measured, predicted
 from service.web.chart import drawn
@@ -31,18 +31,23 @@ def figures(
     readers: Readers = READERS,
     minutes: Minutes = MINUTES,
 ) -> Response:
-    """The figures of the last days."""
-    since = since_days(days)
-    with house_of(request).store.reading() as session:
-        values = {
-            "found": performance(session, since),
-            "scanners": drift(session, since),
-            "predicted": predicted(session, since, readers=readers, minutes=minutes),
-            "measured": measured(session, since),
-        }
+    """The figures of the last days, and the moment they are from."""
+    house = house_of(request)
+
+    def find() -> dict[str, Any]:
+        since = since_days(days)
+        with house.store.reading() as session:
+            return {
+                "found": performance(session, since),
+                "scanners": drift(session, since),
+                "predicted": predicted(session, since, readers=readers, minutes=minutes),
+                "measured": measured(session, since),
+            }
+
+    values, at = house.figures.get((days, readers, minutes), find, now)
     asked = {"days": days, "readers": readers, "minutes": minutes}
-    limits = {"p1_budget": P1_BUDGET, "baseline": BASELINE}
-    return page(request, "performance", person, drawn=drawn, **values, **asked, **limits)
+    limits = {"p1_budget": P1_BUDGET, "baseline": BASELINE, "shown": SHOWN}
+    return page(request, "performance", person, drawn=drawn, at=at, **values, **asked, **limits)
 
 
 def since_days(days: int) -> datetime:

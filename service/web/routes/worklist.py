@@ -6,6 +6,7 @@ from urllib.parse import urlencode
 
 from fastapi import APIRouter, Form, Query, Request
 from fastapi.responses import RedirectResponse, Response
+from sqlalchemy.orm import Session
 
 from rules.urgency import Priority
 from service.listing import Show, Wanted, listed
@@ -28,10 +29,15 @@ def worklist(
 ) -> Response:
     """The whole page, or with the header `X-Part` only its rows."""
     wanted = Wanted(show, priority, text, cursor=cursor)
-    values = _values(house_of(request), person, wanted)
-    if request.headers.get("x-part"):
+    house = house_of(request)
+    is_part = bool(request.headers.get("x-part"))
+    with house.store.glance() as session:
+        values = _values(session, house, wanted)
+        views = [] if is_part else _views(session, person, replace(wanted, cursor=""))
+    uids = [entry.study_instance_uid for entry in values["entries"]]
+    note_rows(house, person, uids, show=show, priority=priority, searched=bool(text))
+    if is_part:
         return page(request, "rows", person, **values)
-    views = _views(house_of(request), person, replace(wanted, cursor=""))
     return page(request, "worklist", person, views=views, longest_name=MAX_NAME, **values)
 
 
@@ -62,9 +68,8 @@ def let_go(request: Request, person: Reader, number: int) -> Response:
     return RedirectResponse("/", 303)
 
 
-def _views(house: House, person: Person, wanted: Wanted) -> list[dict[str, Any]]:
-    with house.store.reading() as session:
-        saved = [(view, wanted_of(view)) for view in views_of(session, person.name)]
+def _views(session: Session, person: Person, wanted: Wanted) -> list[dict[str, Any]]:
+    saved = [(view, wanted_of(view)) for view in views_of(session, person.name)]
     here = _link(wanted)
     return [
         {"id": view.id, "name": view.name, "link": _link(shown), "is_here": _link(shown) == here}
@@ -72,16 +77,12 @@ def _views(house: House, person: Person, wanted: Wanted) -> list[dict[str, Any]]
     ]
 
 
-def _values(house: House, person: Person, wanted: Wanted) -> dict[str, Any]:
-    with house.store.reading() as session:
-        found = listed(session, wanted)
-        stand = house.standing(session)
-    uids = [entry.study_instance_uid for entry in found.entries]
-    note_rows(house, person, uids, show=wanted.show, priority=wanted.priority, searched=bool(wanted.text))
+def _values(session: Session, house: House, wanted: Wanted) -> dict[str, Any]:
+    found = listed(session, wanted)
     return {
         "wanted": wanted,
         "entries": found.entries,
-        "standing": stand,
+        "standing": house.standing(session),
         "next_page": _link(wanted, found.next_cursor) if found.next_cursor else "",
         "link": lambda **changes: _link(wanted, **changes),
         "shows": tuple(Show),

@@ -1,5 +1,6 @@
 """The production database: the service's own code on a real PostgreSQL server."""
 
+import json
 import os
 import pwd
 import shutil
@@ -12,9 +13,11 @@ from pathlib import Path
 import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
+from psycopg.pq import TransactionStatus
 from sqlalchemy import func, select, text
 from sqlalchemy.exc import DBAPIError
 
+from rules.context_map import load_context_map
 from rules.policy import load
 from rules.urgency import Priority
 from service.assembly import settle
@@ -23,15 +26,20 @@ from service.audit_check import verify
 from service.audit_purge import purge_events
 from service.cohort import add
 from service.cohort_file import entry_of
+from service.context_feed.quarantine import receive
+from service.context_feed.taking import Arrived, Registry, name_of
 from service.courier import Taken, take
 from service.intake import Intake, open_intake
 from service.settings import Destination, Settings
 from service.store.desk_tables import WorklistState
+from service.store.feed_tables import ContextMessage
 from service.store.session import Store, open_store, upgrade
 from service.store.tables import AuditEvent, Base, Delivery, Instance, Job, Report
 from service.worklist import worklist
 from tests.peers import need
 from tests.service.conftest import NOON, mr_slice, received
+from tests.service.context_feed.conftest import Laboratory, hl7, laboratory, open_laboratory  # noqa: F401 - fixtures
+from tests.service.context_feed.resources import bundle, held, infusion, observation
 from tests.service.sending import result, write_report
 
 QUIET = NOON + timedelta(seconds=31)
@@ -189,3 +197,34 @@ def test_old_events_go_below_a_checkpoint_only(store: Store, settings: Settings,
         assert (made.sequence, verify(session).events, verify(session).faults) == (3, 4, ())
     with pytest.raises(DBAPIError, match="append-only"), store.engine.begin() as connection:
         connection.execute(text("DELETE FROM audit_event WHERE sequence = 4"))
+
+
+def test_context_comes_by_hl7_and_fhir(
+    laboratory: Laboratory,  # noqa: F811
+    store: Store,
+    settings: Settings,
+):
+    """Taken once, set aside if its unit is unknown, and put together with what the other feed says."""
+    laboratory.flag()
+    for _ in range(2):
+        assert laboratory.platelets(18, control_id="7") == ("AA", "")
+    assert laboratory.say("NM|777-3^^LN||18|Gpt/l|||||F")[0] == "AE"
+    told = observation("icans_grade", {"valueInteger": 3})
+    where = Registry(store, settings, load_context_map())
+    content = json.dumps(bundle(told, infusion())).encode()
+    receive(where, Arrived("fhir", "EHR", "Bundle", content, name_of("fhir", "EHR", "1")), NOON)
+    context = held(store)
+    assert (context.platelets.value, context.icans_grade.value) == (18, 3)
+    assert str(context.infusion_date) == "2026-04-28"
+    with store.reading() as session:
+        states = session.scalars(select(ContextMessage.state).order_by(ContextMessage.id)).all()
+    assert list(states) == ["taken", "set_aside", "taken"]
+
+
+def test_a_glance_opens_no_transaction(store: Store):
+    """Each page of the list is two glances; a transaction would cost each of them two more round trips."""
+    for look, is_open in ((store.glance, False), (store.reading, True)):
+        with look() as session:
+            session.scalar(select(func.count()).select_from(Job))
+            driver = session.connection().connection.driver_connection
+            assert (driver.info.transaction_status != TransactionStatus.IDLE) is is_open

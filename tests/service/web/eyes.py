@@ -1,10 +1,21 @@
-"""What axe-core sees on a page."""
+"""A browser with eyes: how it signs in, what it sees, and what axe-core sees on a page."""
 
 from pathlib import Path
 
-from playwright.sync_api import Page
+from playwright.sync_api import Page, expect
 
 AXE = (Path(__file__).parent / "axe-core" / "axe.min.js").read_text(encoding="utf-8")
+SIZES = ({"width": 1366, "height": 768}, {"width": 390, "height": 844})
+"""A desk and a hand."""
+
+
+def sign_in(page: Page, name: str, password: str) -> None:
+    """Sign in without a mouse, and come to the list."""
+    page.goto("/")
+    page.get_by_label("Name").fill(name)
+    page.get_by_label("Password").fill(password)
+    page.keyboard.press("Enter")
+    expect(page.get_by_role("heading", name="Reading worklist")).to_be_visible()
 
 
 def faults(page: Page) -> list[str]:

@@ -1,9 +1,11 @@
 """The pages in a real Chromium: a critical study arrives live, is opened, acknowledged, contradicted and found in the trail."""
 
 from collections.abc import Iterator
+from io import BytesIO
 from typing import Any
 
 import pytest
+from PIL import Image
 from playwright.sync_api import Browser, Page, expect, sync_playwright
 
 from service.accounts import Role
@@ -14,12 +16,11 @@ from service.context_feed.taking import Arrived, Registry, map_in_force, name_of
 from service.listing import Wanted
 from service.tokens import issue
 from service.views import save
+from tests.bench import pictures
 from tests.peers import need
 from tests.service.conftest import mr_slice, received
 from tests.service.web.conftest import DEEP, HEALTHY, PASSWORD, PRES, Hospital
-from tests.service.web.eyes import faults
-
-SIZES = ({"width": 1366, "height": 768}, {"width": 390, "height": 844})
+from tests.service.web.eyes import SIZES, faults, sign_in
 
 
 @pytest.fixture(scope="module")
@@ -39,11 +40,7 @@ def page(chromium: Browser, hospital: Hospital) -> Iterator[Page]:
     made, complaints = context.new_page(), []
     made.on("console", lambda message: complaints.append(message.text) if message.type == "error" else None)
     made.on("pageerror", lambda error: complaints.append(str(error)))
-    made.goto("/")
-    made.get_by_label("Name").fill("meyer")
-    made.get_by_label("Password").fill(PASSWORD)
-    made.keyboard.press("Enter")
-    expect(made.get_by_role("heading", name="Reading worklist")).to_be_visible()
+    sign_in(made, "meyer", PASSWORD)
     yield made
     context.close()
     assert complaints == []
@@ -163,3 +160,17 @@ def test_the_sign_in_is_accessible_too(chromium: Browser, hospital: Hospital):
     page.goto("/")
     assert faults(page) == []
     context.close()
+
+
+def test_a_page_is_pictured_in_both_lights_and_sizes(
+    chromium: Browser, hospital: Hospital, monkeypatch: pytest.MonkeyPatch
+):
+    hospital.study("DEEP", DEEP)
+    hospital.person("meyer", *Role)
+    monkeypatch.setattr(pictures, "PAGES", {"worklist": "/"})
+    made = dict(pictures.taken(chromium, f"http://127.0.0.1:{hospital.port}", {}, PASSWORD))
+    sizes = {name: Image.open(BytesIO(picture)).size for name, picture in made.items()}
+    assert len(sizes) == 8
+    assert sizes["worklist-desk-light"] == (1366, 768)
+    assert sizes["worklist-hand-dark"][0] == 390
+    assert made["worklist-desk-light"] != made["worklist-desk-dark"]
