@@ -25,6 +25,7 @@ CONTENTS = {
     "masks": studies.masked_content,
     # PixelMed takes half a minute for a report of six volumes of interest.
     "two masks": lambda: studies.masked_content(studies.FINDINGS[:1]),
+    "partly masked": studies.partly_masked_content,
     "corrected": studies.corrected_content,
     "provisional": studies.provisional_content,
     "P1": lambda: studies.content(studies.decision(Priority.P1)),
@@ -99,10 +100,14 @@ def test_dsr2html_shows_priority_pattern_and_purpose(tmp_path):
     assert "Not for diagnosis" in html
 
 
-def test_dsrdump_reads_the_tree_without_complaint(tmp_path):
-    dsrdump = need("dsrdump")
-    dump = run(dsrdump, str(written(studies.unassessed_content(), tmp_path)["SR"]))
+@pytest.mark.parametrize("name", ["not assessed", "masks", "partly masked"])
+def test_dsrdump_reads_the_tree_without_complaint(name, tmp_path):
+    dump = run(need("dsrdump"), str(written(CONTENTS[name](), tmp_path)["SR"]))
     assert set(re.findall(r"^[EFW]: .*", dump, re.MULTILINE)) <= {UTF_8_UNCHECKED}
+
+
+def test_dsrdump_shows_the_flags_and_our_priority(tmp_path):
+    dump = run(need("dsrdump"), str(written(studies.unassessed_content(), tmp_path)["SR"]))
     assert "PRELIMINARY" in dump
     assert "UNVERIFIED" in dump
     assert 'Priority")=(P3,99CARTRIAGE,"P3 expedited")' in dump
@@ -132,6 +137,17 @@ def test_pixelmed_finds_no_error(name, kind, template, tmp_path):
     assert "Error" not in report
 
 
+def test_pixelmed_takes_every_group_for_a_volume_where_one_is_and_finds_no_other_error(tmp_path):
+    """TID 1500 lets TID 1411 and 1501 stand side by side (rows 7 to 9); this validator asks for one of them per container."""
+    report = pixelmed("DicomSRValidator", written(CONTENTS["partly masked"](), tmp_path)["SR"])
+    errors = [line for line in report.splitlines() if line.startswith("Error")]
+    asked = [
+        re.search(r"\[Row (\d+)\] [A-Z0-9]+ \(\d+,DCM,[^)]*\): within 1\.9\.8: ", line) for line in errors
+    ]
+    assert [one and one[1] for one in asked] == ["5", "7", "10"], "the outline that the other group has"
+    assert all(line.endswith("Missing conditional content item") for line in errors)
+
+
 def test_pixelmed_finds_no_error_in_a_seg_but_the_one_that_is_its_own(tmp_path):
     report = pixelmed("DicomInstanceValidator", written(CONTENTS["two masks"](), tmp_path)["SEG-T1C"])
     assert "Found Segmentation IOD" in report
@@ -150,7 +166,7 @@ ALLOWED_WARNINGS = {
 """Warnings of dciodvfy that may stand, each with its reason."""
 
 
-@pytest.mark.parametrize("name", ["P2", "corrected", "not assessed", "key slices", "masks"])
+@pytest.mark.parametrize("name", ["P2", "corrected", "not assessed", "key slices", "partly masked", "masks"])
 def test_every_warning_of_dciodvfy_has_a_reason(name, tmp_path):
     dciodvfy = need("dciodvfy")
     for path in written(CONTENTS[name](), tmp_path).values():

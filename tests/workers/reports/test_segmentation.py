@@ -80,12 +80,17 @@ def test_the_tracking_uids_are_those_of_a_report_without_masks():
     assert not plain.get_volumetric_roi_measurement_groups()
 
 
-def test_a_place_without_a_segment_keeps_its_numbers_and_no_group_points_to_a_mask():
-    content = studies.masked_content()
-    partly = replace(content, masks=tuple(one for one in content.masks if one.role is Role.FLAIR))
-    report = groups_of(structured_report(partly))
-    assert len(report.get_image_measurement_groups()) == len(group_places(content.findings))
-    assert [role for role, _ in segmentations(partly)] == ["FLAIR"]
+def test_a_place_without_a_segment_is_told_beside_those_that_have_one():
+    content = studies.partly_masked_content()
+    report = groups_of(structured_report(content))
+    with_segment, without = (
+        report.get_volumetric_roi_measurement_groups(),
+        report.get_image_measurement_groups(),
+    )
+    assert [group.finding_type.meaning for group in with_segment] == ["T2 Hyperintensity"]
+    assert [group.finding_type.meaning for group in without] == ["Enhancing Lesion"]
+    assert [m.value for group in (*with_segment, *without) for m in group.get_measurements()] == [38412, 1200]
+    assert [role for role, _ in segmentations(content)] == ["FLAIR"]
 
 
 @pytest.mark.parametrize("change", ["repeated", "missing"])
