@@ -37,6 +37,7 @@ _TROUBLES = (
     "result_unreadable",
     "result_unknown",
     "sign_in_failed",
+    "workitem_news_given_up",
 )
 """Events that a person who runs the service should see."""
 
