@@ -23,7 +23,10 @@ def lesion_masks(images: Images, analysis: Analysis) -> Iterator[LesionMask]:
         scan = images.scan(result.role)
         mask = result.seen & _place(scan.anatomy, region, side)
         if mask.any():
-            yield LesionMask(check, region, side, result.role, mask, scan.volume.sop_instance_uids)
+            volume = scan.volume
+            yield LesionMask(
+                check, region, side, result.role, mask, volume.sop_instance_uids, volume.frame_numbers
+            )
 
 
 def _place(anatomy: Anatomy, region: Region, side: Side) -> NDArray[np.bool_]:

@@ -52,6 +52,8 @@ class LesionMask:
     """(k, j, i): slices, rows, columns, as they were acquired."""
     sop_instance_uids: tuple[str, ...]
     """One for each slice."""
+    frame_numbers: tuple[int, ...] = ()
+    """Of each slice in its instance, from 1; empty stands for instances of one slice."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -13,7 +13,7 @@ from pydicom.uid import ExplicitVRLittleEndian
 
 from rules.urgency import Priority
 from tests.peers import need, need_jars
-from tests.workers.reports import studies
+from tests.workers.reports import enhanced, studies
 from workers.reports.content import ReportContent
 from workers.reports.writing import write_reports
 
@@ -26,6 +26,7 @@ CONTENTS = {
     # PixelMed takes half a minute for a report of six volumes of interest.
     "two masks": lambda: studies.masked_content(studies.FINDINGS[:1]),
     "partly masked": studies.partly_masked_content,
+    "multi-frame": enhanced.masked_content,
     "corrected": studies.corrected_content,
     "provisional": studies.provisional_content,
     "P1": lambda: studies.content(studies.decision(Priority.P1)),
@@ -78,9 +79,10 @@ def saved(header: Dataset, path: Path) -> Path:
     return path
 
 
-def test_dcentvfy_finds_the_reports_at_one_with_each_other_and_with_the_study(tmp_path):
+@pytest.mark.parametrize("name", ["everything", "multi-frame"])
+def test_dcentvfy_finds_the_reports_at_one_with_each_other_and_with_the_study(name, tmp_path):
     dcentvfy = need("dcentvfy")
-    content = everything()
+    content = everything() if name == "everything" else CONTENTS[name]()
     study = [saved(header, tmp_path / f"{number}.dcm") for number, header in enumerate(content.headers)]
     report = run(dcentvfy, *map(str, [*written(content, tmp_path).values(), *study]))
     # It takes the Accession Number inside Referenced Request Sequence for one of the series.
@@ -166,7 +168,7 @@ ALLOWED_WARNINGS = {
 """Warnings of dciodvfy that may stand, each with its reason."""
 
 
-@pytest.mark.parametrize("name", ["P2", "corrected", "not assessed", "key slices", "partly masked", "masks"])
+@pytest.mark.parametrize("name", ["P2", "corrected", "not assessed", "key slices", "multi-frame", "masks"])
 def test_every_warning_of_dciodvfy_has_a_reason(name, tmp_path):
     dciodvfy = need("dciodvfy")
     for path in written(CONTENTS[name](), tmp_path).values():
