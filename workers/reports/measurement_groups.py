@@ -30,8 +30,8 @@ from workers.reports.segments import Place, Segment, tracking
 
 GROUPS_AT_MOST = 8
 """The most involved regions, each check in turn; every number stays in the result's JSON. PixelMed runs out of memory on long reports."""
-_DIGITS = 6
-"""Significant digits of a number in the SR; beyond any accuracy of the checks."""
+_DIGITS = 4
+"""Significant digits of a number in the SR; beyond any accuracy of the checks, and as many as a reader takes in."""
 _NO_CHECK = "study"
 """Stands for the check in the tracking UID of the group that says that nothing was measured."""
 
@@ -151,4 +151,8 @@ def _measurements(measured: list[Measured]) -> list[Measurement]:
 def _measurement(measured: Measured) -> Measurement:
     unit, factor = codes.UNITS[measured.unit]
     value = float(f"{measured.value * factor:.{_DIGITS}g}")
-    return Measurement(codes.QUANTITIES[measured.quantity], value, unit)
+    made = Measurement(codes.QUANTITIES[measured.quantity], value, unit)
+    if value.is_integer():
+        # Viewers show the digits as they stand, and nobody counts 6.0 foci.
+        made[0].MeasuredValueSequence[0].NumericValue = str(int(value))
+    return made
