@@ -26,6 +26,7 @@ from workers.errors import CannotAssess
 from workers.images import Images, Placed
 from workers.imaging.cuts import measuring_by
 from workers.imaging.series import Series, Unreadable, read_study
+from workers.key_frames import key_frames
 from workers.key_slices import key_slices
 from workers.lesion_masks import lesion_masks
 from workers.reports.content import ReportContent
@@ -98,10 +99,12 @@ def triage(
     uses = _uses(series, result)
     with stages.timed("report"):
         identity = _identity(ready, places, failed=failure is not None)
+        content = _content(ready, identity, decision, _Measured(result.findings, uses, headers, unread))
         content = replace(
-            _content(ready, identity, decision, _Measured(result.findings, uses, headers, unread)),
+            content,
             target_minutes=policy.target_minutes.get(decision.priority),
             key_slices=() if failure else key_slices(images, result),
+            key_frames=key_frames(images, result, headers, content.key_sop_instance_uids),
             has_contours=places.has_contours,
             masks=tuple(lesion_masks(images, result)) if places.has_segmentation and not failure else (),
         )

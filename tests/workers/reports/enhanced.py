@@ -14,6 +14,7 @@ INSTANCE = f"{studies.FLAIR}.100"
 SLICES = 24
 FRAME_NUMBERS = tuple(range(2 * SLICES, 0, -2))
 """Of the slices from the bottom up; the frames between are of the other contrast."""
+KEY_FRAMES = (44, 42)
 
 
 def position(frame_number: int) -> list[float]:
@@ -51,7 +52,11 @@ def masked_content() -> ReportContent:
         for one in whole.masks
     )
     return replace(
-        whole, headers=(header(), *kept), masks=tuple(masks), key_sop_instance_uids=(f"{studies.T1}.2",)
+        whole,
+        headers=(header(), *kept),
+        masks=tuple(masks),
+        key_sop_instance_uids=(INSTANCE, f"{studies.T1}.2"),
+        key_frames={INSTANCE: KEY_FRAMES},
     )
 
 
