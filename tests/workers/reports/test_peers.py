@@ -123,6 +123,22 @@ def pixelmed(validator: str, path: Path) -> str:
     return run(need("java"), *options, "-cp", class_path, f"com.pixelmed.validate.{validator}", str(path))
 
 
+PIXELMED_KNOWN = (
+    # Evaluations within a group are of its template since CP 2176, which is younger than this validator.
+    'CODE (RID39467,RADLEX,"T2 Hyperintensity"): Content Item not in template',
+    # Of a group of TID 1501 that is held against TID 1411; see the test of groups side by side.
+    'IMAGE (121112,DCM,"Source of Measurement"): Content Item not in template',
+    # It does not know UTF-8 in images.
+    "Unrecognized defined term :ISO_IR 192:",
+)
+"""Ends of the warnings of PixelMed's validators that may stand, each with its reason."""
+
+
+def complaints(report: str, *kinds: str) -> list[str]:
+    """The lines of one of PixelMed's validators by which it names an error or warns."""
+    return [line for line in report.splitlines() if line.startswith(kinds or ("Error", "Warning"))]
+
+
 @pytest.mark.parametrize(
     ("name", "kind", "template"),
     [
@@ -132,17 +148,18 @@ def pixelmed(validator: str, path: Path) -> str:
         ("P2", "KOS", "TID_2010"),
     ],
 )
-def test_pixelmed_finds_no_error(name, kind, template, tmp_path):
+def test_pixelmed_finds_no_error_and_warns_of_nothing_without_a_reason(name, kind, template, tmp_path):
     report = pixelmed("DicomSRValidator", written(CONTENTS[name](), tmp_path)[kind])
     assert f"Found Root Template {template}" in report
     assert "IOD validation complete" in report
-    assert "Error" not in report
+    assert [line for line in complaints(report) if not line.endswith(PIXELMED_KNOWN)] == []
 
 
 def test_pixelmed_takes_every_group_for_a_volume_where_one_is_and_finds_no_other_error(tmp_path):
     """TID 1500 lets TID 1411 and 1501 stand side by side (rows 7 to 9); this validator asks for one of them per container."""
     report = pixelmed("DicomSRValidator", written(CONTENTS["partly masked"](), tmp_path)["SR"])
-    errors = [line for line in report.splitlines() if line.startswith("Error")]
+    errors = complaints(report, "Error")
+    assert all(line.endswith(PIXELMED_KNOWN) for line in complaints(report, "Warning"))
     asked = [
         re.search(r"\[Row (\d+)\] [A-Z0-9]+ \(\d+,DCM,[^)]*\): within 1\.9\.8: ", line) for line in errors
     ]
@@ -154,7 +171,8 @@ def test_pixelmed_finds_no_error_in_a_seg_but_the_one_that_is_its_own(tmp_path):
     report = pixelmed("DicomInstanceValidator", written(CONTENTS["two masks"](), tmp_path)["SEG-T1C"])
     assert "Found Segmentation IOD" in report
     assert "IOD validation complete" in report
-    errors = [line for line in report.splitlines() if line.startswith("Error")]
+    errors = complaints(report, "Error")
+    assert all(line.endswith(PIXELMED_KNOWN) for line in complaints(report, "Warning"))
     # It is asked for of paired body parts only (PS3.3 C.7.3.1), and the brain is none.
     assert errors == ["Error: GeneralSeriesModule/Laterality/: : Missing conditional attribute"]
 
