@@ -73,6 +73,7 @@ def test_news_that_was_given_up_is_an_alarm_that_stays_in_the_list(cartriage, gi
     with store.reading() as session:
         shown = operations.operations(session, settings, NOON + timedelta(hours=26))
     assert {one.event for one in shown.troubles} == {"workitem_news_given_up"}
+    assert [(news.id, item.triage_priority) for news, item in shown.untaken] == [(2, "P1"), (1, "P4")]
 
 
 def test_it_is_told_after_all_when_a_person_says_so_and_has_its_day_again(cartriage, given_up, store):
