@@ -63,6 +63,7 @@ _SENTENCES = {
     "workitem_created": "{priority} in our worklist",
     "workitem_news_dropped": "news of {priority} to {receiver} given up by {user}: {reason}",
     "workitem_news_given_up": "ALARM: {receiver} was not told of {priority} for a day: {outcome}",
+    "workitem_news_late": "ALARM: {receiver} was not told of {priority} in time: {outcome}",
     "workitem_news_retried": "news of {priority} to {receiver} tried again by {user}",
     "workitem_raised": "raised to {priority} in our worklist",
 }

@@ -39,6 +39,7 @@ _TROUBLES = (
     "result_unknown",
     "sign_in_failed",
     "workitem_news_given_up",
+    "workitem_news_late",
 )
 """Events that a person who runs the service should see."""
 

@@ -129,5 +129,5 @@ def _of_news(found: Untold) -> Line:
         try_at=news.try_at,
         stored_at=None,
         proven_at=news.told_at,
-        alarmed_at=None,
+        alarmed_at=news.alarmed_at,
     )

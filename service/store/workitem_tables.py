@@ -63,3 +63,6 @@ class WorkitemNews(Base):
     created_at: Mapped[datetime]
     """When it happened, or a person asked to tell it again."""
     told_at: Mapped[datetime | None]
+    alarmed_at: Mapped[datetime | None] = mapped_column(
+        comment="urgent, unread and untold beyond its target since"
+    )

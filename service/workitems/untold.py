@@ -39,7 +39,8 @@ def news_numbered(session: Session, number: int) -> Untold | None:
 def tell_again(session: Session, found: Iterable[Untold], user: str, now: datetime) -> None:
     """Owe news anew, for as long as if it had just happened."""
     for news, item in found:
-        news.state, news.try_at, news.created_at, news.told_at = "owed", now, now, None
+        news.state, news.try_at, news.created_at = "owed", now, now
+        news.told_at = news.alarmed_at = None
         note(session, "workitem_news_retried", news, item, now, user=user)
 
 

@@ -13,9 +13,9 @@ from service.audit import trail
 from service.audit_words import told
 from service.cli import main
 from service.outbox import Outbox
-from service.store.workitem_tables import WorkitemNews
+from service.store.workitem_tables import Workitem, WorkitemNews
 from service.workitems.events import ALL, watch
-from service.workitems.telling import give_up_old, tell_due
+from service.workitems.telling import give_up_old, serve_subscriber, tell_due
 from tests.service.sending import NOON, STUDY
 from tests.service.workitems.worklist import decide, watching
 
@@ -74,6 +74,32 @@ def test_news_that_was_given_up_is_an_alarm_that_stays_in_the_list(cartriage, gi
         shown = operations.operations(session, settings, NOON + timedelta(hours=26))
     assert {one.event for one in shown.troubles} == {"workitem_news_given_up"}
     assert [(news.id, item.triage_priority) for news, item in shown.untaken] == [(2, "P1"), (1, "P4")]
+
+
+def test_an_urgent_study_that_a_subscriber_is_not_told_of_in_time_alarms_once(cartriage, store, settings):
+    offering = settings.model_copy(update={"worklist": True, "proof_target_s": 300.0})
+    outbox = Outbox(store, offering)
+    with store.session() as session:
+        watch(session, ALL, "READERS", NOON)
+    decide(store, offering, Priority.P3, 1, OTHER)
+    decide(store, offering, Priority.P2, 2)
+    with watching() as watcher:
+        gone = watcher.subscriber.model_copy(update={"port": 1})
+        assert serve_subscriber(outbox, gone, NOON + timedelta(seconds=299)) == 2
+        assert not events(store)
+        for minutes in (6, 7):
+            serve_subscriber(outbox, gone, NOON + timedelta(minutes=minutes))
+        assert [told(one) for one in events(store)] == [
+            "ALARM: READERS was not told of P2 in time: no association with the destination"
+        ]
+        assert not events(store, OTHER)
+        (late,) = (line for line in cartriage("list").output.splitlines() if "LATE" in line)
+        assert late.split()[:2] == ["N2", "P2"]
+        decide(store, offering, Priority.P1, 3, f"{STUDY}.3")
+        with store.session() as session:
+            session.query(Workitem).update({"state": "IN PROGRESS"})
+        serve_subscriber(outbox, gone, NOON + timedelta(hours=1))
+        assert not events(store, f"{STUDY}.3"), "somebody reads it"
 
 
 def test_it_is_told_after_all_when_a_person_says_so_and_has_its_day_again(cartriage, given_up, store):
