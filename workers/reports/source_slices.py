@@ -4,6 +4,7 @@ highdicom takes one multi-frame object with a shared geometry, or images that la
 gets a classic image for each slice, and what points to those is then led to the frames that they stand for.
 """
 
+import math
 from collections.abc import Mapping, Sequence
 from copy import deepcopy
 from dataclasses import dataclass
@@ -67,13 +68,20 @@ def source_slices(headers: Mapping[str, Dataset], mask: LesionMask) -> tuple[Sou
 
 
 def as_single_images(slices: Sequence[SourceSlice]) -> list[Dataset]:
-    """A header of a classic image for each slice, in their order; the orientation is that of the first."""
+    """A header of a classic image for each slice, in their order; the orientation is that of the first.
+
+    A thickness that no header names is the distance of the slices: a mask without one is none (PS3.3 C.7.6.16.2.1).
+    """
     images = [_single(one, place) for place, one in enumerate(slices)]
     for keyword in _EQUIPMENT:
         if keyword in slices[0].header:
             images[0].add(deepcopy(slices[0].header[keyword]))
-    for image in images[1:]:
+    apart = math.dist(images[0].ImagePositionPatient, images[-1].ImagePositionPatient) / max(
+        len(images) - 1, 1
+    )
+    for image in images:
         image.ImageOrientationPatient = images[0].ImageOrientationPatient
+        image.SliceThickness = image.SliceThickness or round(apart, 3)
     return images
 
 

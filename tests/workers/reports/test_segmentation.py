@@ -126,7 +126,10 @@ def test_headers_that_lack_what_no_mask_needs_have_segs_all_the_same():
     )
     headers = tuple(studies.sloppy(one, *missing) for one in content.headers)
     headers[3].ImageOrientationPatient = [0.99999, 0.0045, 0, -0.0045, 0.99999, 0]
-    assert dict(segmentations(replace(content, headers=headers))).keys() == {"FLAIR", "T1C"}
+    made = dict(segmentations(replace(content, headers=headers)))
+    assert made.keys() == {"FLAIR", "T1C"}
+    (measures,) = made["FLAIR"].SharedFunctionalGroupsSequence[0].PixelMeasuresSequence
+    assert measures.SliceThickness == pytest.approx(4.4), "as far apart as they are"
     astray = tuple(studies.sloppy(one, "FrameOfReferenceUID") for one in headers)
     assert not list(segmentations(replace(content, headers=astray)))
 
