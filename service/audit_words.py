@@ -63,7 +63,10 @@ _SENTENCES = {
     "study_settled": "snapshot {snapshot}: {instances} objects in {series} series; nothing new for {quiet_time_s:g} s",
     "workitem_changed": "{priority} in our worklist is {state}",
     "workitem_created": "{priority} in our worklist",
-    "workitem_news_given_up": "{receiver} was not told for a day: {outcome}",
+    "workitem_news_dropped": "news of {priority} to {receiver} given up by {user}: {reason}",
+    "workitem_news_given_up": "ALARM: {receiver} was not told of {priority} for a day: {outcome}",
+    "workitem_news_late": "ALARM: {receiver} was not told of {priority} in time: {outcome}",
+    "workitem_news_retried": "news of {priority} to {receiver} tried again by {user}",
     "workitem_raised": "raised to {priority} in our worklist",
 }
 """Event to its line; an event without one shows its details."""

@@ -21,7 +21,7 @@ from service.routing import check_routing
 from service.settings import Settings
 from service.store.session import open_store
 from service.store.tables import Delivery
-from service.workitems.telling import give_up_old, tell_due
+from service.workitems.telling import give_up_old, serve_subscriber
 
 __all__ = ["Outbox", "deliver_due", "run_delivery", "serve"]
 
@@ -85,7 +85,7 @@ def run_delivery(settings: Settings, stop: threading.Event) -> None:
     subscribers = settings.worklist_subscribers if settings.worklist else ()
     tasks = [
         *(partial(serve, outbox, destination) for destination in settings.destinations),
-        *(partial(tell_due, outbox, subscriber) for subscriber in subscribers),
+        *(partial(serve_subscriber, outbox, subscriber) for subscriber in subscribers),
         *([partial(give_up_old, outbox)] if settings.worklist else []),
     ]
     if not tasks:

@@ -17,6 +17,7 @@ from service.settings import Settings
 from service.store.desk_tables import AuditFeedTrouble
 from service.store.feed_tables import ContextMessage
 from service.store.tables import AuditEvent, Delivery, DestinationHealth, Job, Study
+from service.workitems.untold import Untold, untold
 
 _MOST = 100
 _TROUBLES = (
@@ -39,6 +40,8 @@ _TROUBLES = (
     "result_unknown",
     "scanner_drifts",
     "sign_in_failed",
+    "workitem_news_given_up",
+    "workitem_news_late",
 )
 """Events that a person who runs the service should see."""
 
@@ -72,6 +75,8 @@ class Operations:
     targets: tuple[Target, ...]
     stuck: Sequence[Delivery]
     """Owed deliveries that were tried in vain."""
+    untaken: Sequence[Untold]
+    """News of our worklist that a subscriber did not take, or that was given up."""
     set_aside: Sequence[ContextMessage]
     """Messages of the context feeds that wait for a person."""
     untold: Sequence[AuditFeedTrouble]
@@ -111,6 +116,7 @@ def operations(
         failed=session.scalars(failed).all(),
         targets=tuple(_targets(session, settings)),
         stuck=_stuck(session),
+        untaken=[one for one in untold(session, _MOST) if one[0].tries or one[0].state == "given_up"],
         set_aside=set_aside(session, _MOST),
         untold=troubles(session, _MOST),
         free_bytes=disk.free,

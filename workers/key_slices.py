@@ -39,7 +39,7 @@ def key_slices(images: Images, analysis: Analysis) -> tuple[KeySlice, ...]:
 def _kept(images: Images, name: str, analysis: Analysis) -> tuple[KeySlice, ...]:
     """The slices of one check, out of the cache where its result came from there: its series need not be read and laid again."""
     result, identity = analysis.results[name], analysis.identities.get(name)
-    if identity is None or result.mask is None:
+    if identity is None or result.seen is None:
         return tuple(_of_check(images, name, result))
     digest = digest_of([identity, drawing_digest()])
     return images.stages.recall(f"slices {name}", digest, lambda: tuple(_of_check(images, name, result)))
@@ -51,11 +51,11 @@ def _amount(result: CheckResult) -> float:
 
 def _of_check(images: Images, name: str, result: CheckResult) -> Iterator[KeySlice]:
     # Fluid spaces and cord have masks in every study; only what says how much there is of it is a finding to show.
-    if result.role is None or result.mask is None or not (_amount(result) > 0 and result.mask.any()):
+    if result.role is None or result.seen is None or not (_amount(result) > 0 and result.seen.any()):
         return
     scan = images.scan(result.role)
     plane = plane_of(scan.volume.affine)
-    marked = np.asarray(plane.shown(result.mask), dtype=bool)
+    marked = np.asarray(plane.shown(result.seen), dtype=bool)
     signal = plane.shown(scan.volume.array)
     rows, columns = _window(plane, scan)
     limits = _limits(scan)

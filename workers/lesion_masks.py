@@ -18,12 +18,15 @@ def lesion_masks(images: Images, analysis: Analysis) -> Iterator[LesionMask]:
     """The masks of the places that the structured report tells of, each on the grid that it was measured on."""
     for check, region, side in group_places(analysis.findings):
         result = analysis.results.get(check, CheckResult(()))
-        if result.mask is None or result.role is None:
+        if result.seen is None or result.role is None:
             continue
         scan = images.scan(result.role)
-        mask = result.mask & _place(scan.anatomy, region, side)
+        mask = result.seen & _place(scan.anatomy, region, side)
         if mask.any():
-            yield LesionMask(check, region, side, result.role, mask, scan.volume.sop_instance_uids)
+            volume = scan.volume
+            yield LesionMask(
+                check, region, side, result.role, mask, volume.sop_instance_uids, volume.frame_numbers
+            )
 
 
 def _place(anatomy: Anatomy, region: Region, side: Side) -> NDArray[np.bool_]:

@@ -26,6 +26,7 @@ from workers.errors import CannotAssess
 from workers.images import Images, Placed
 from workers.imaging.cuts import measuring_by
 from workers.imaging.series import Series, Unreadable, read_study
+from workers.key_frames import key_frames
 from workers.key_slices import key_slices
 from workers.lesion_masks import lesion_masks
 from workers.reports.content import ReportContent
@@ -107,7 +108,7 @@ def triage(
         has_contours=places.has_contours,
     )
     with stages.timed("report"):
-        reports = _reports(content, places, None if failure else (images, result))
+        reports = _reports(content, places, headers, None if failure else (images, result))
     return StudyTriaged(
         job_id=ready.job_id,
         study_instance_uid=ready.study_instance_uid,
@@ -126,7 +127,7 @@ def triage(
 
 
 def _reports(
-    content: ReportContent, places: Places, found: tuple[Images, Analysis] | None
+    content: ReportContent, places: Places, headers: Sequence[Dataset], found: tuple[Images, Analysis] | None
 ) -> tuple[ReportFile, ...]:
     """The reports, with pictures and masks if the images were analysed."""
     if places.reports is None:
@@ -134,7 +135,8 @@ def _reports(
     folder = places.reports if found else places.reports / "unanalysed"
     if found:
         masks = tuple(lesion_masks(*found)) if places.has_segmentation else ()
-        content = replace(content, key_slices=key_slices(*found), masks=masks)
+        frames = key_frames(*found, headers, content.key_sop_instance_uids)
+        content = replace(content, key_slices=key_slices(*found), key_frames=frames, masks=masks)
     return write_reports(content, folder, places.root)
 
 

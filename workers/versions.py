@@ -10,8 +10,8 @@ from workers.reports.content import Device
 
 _MEASURING = ("imaging", "checks", "models")
 """Packages whose code and data the measurements depend on."""
-_DRAWING = ("figures", "key_slices.py", "reports")
-"""Code that the pictures of the key slices depend on, beside the measuring code."""
+_DRAWING = ("figures", "key_frames.py", "key_slices.py", "reports")
+"""Code that choice and pictures of the key slices depend on, beside the measuring code."""
 _LIBRARIES = ("numpy", "scipy", "SimpleITK", "onnxruntime", "highdicom", "pydicom")
 
 

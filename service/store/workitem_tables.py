@@ -48,7 +48,7 @@ class WorkitemNews(Base):
     __tablename__ = "workitem_news"
     __table_args__ = (
         Index("ix_workitem_news_receiver_state_try_at", "receiver", "state", "try_at"),
-        CheckConstraint("state IN ('owed', 'told', 'given_up')", name="state"),
+        CheckConstraint("state IN ('owed', 'told', 'given_up', 'dropped')", name="state"),
     )
 
     id: Mapped[int] = mapped_column(primary_key=True)
@@ -61,4 +61,8 @@ class WorkitemNews(Base):
     try_at: Mapped[datetime]
     last_error: Mapped[str] = mapped_column(Text, default="")
     created_at: Mapped[datetime]
+    """When it happened, or a person asked to tell it again."""
     told_at: Mapped[datetime | None]
+    alarmed_at: Mapped[datetime | None] = mapped_column(
+        comment="urgent, unread and untold beyond its target since"
+    )

@@ -11,18 +11,19 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from rules.urgency import Priority
-from service import audit
 from service.destinations import Subscriber
-from service.health import back_off
-from service.outbox import ACTOR, Outbox
+from service.health import URGENT, back_off
+from service.outbox import Outbox
 from service.parcel import Trouble
 from service.scu import associate
 from service.statuses import meaning_of
 from service.store.workitem_tables import Workitem, WorkitemNews
+from service.workitems.states import SCHEDULED
+from service.workitems.untold import note
 
 _BATCH = 50
 _LIFE = timedelta(hours=24)
-"""Older news is given up: who subscribes anew is told how everything stands."""
+"""Older news is given up, and a person decides: tell it again, or drop it. Who subscribes anew is told how everything stands."""
 
 _log = structlog.get_logger()
 
@@ -58,8 +59,40 @@ def tell_due(outbox: Outbox, subscriber: Subscriber, now: datetime) -> int:
     return len(news)
 
 
+def serve_subscriber(outbox: Outbox, subscriber: Subscriber, now: datetime) -> int:
+    """One round for a subscriber: tell it what is due, alarm; returns how much there was to do."""
+    return tell_due(outbox, subscriber, now) + raise_alarms(outbox, subscriber.ae_title, now)
+
+
+def raise_alarms(outbox: Outbox, receiver: str, now: datetime) -> int:
+    """Alarm for each urgent and unread study that a subscriber was not told of within the target of proofs, once; returns how many."""
+    limit = now - timedelta(seconds=outbox.settings.proof_target_s)
+    late = (
+        select(WorkitemNews.id)
+        .join(Workitem, WorkitemNews.workitem == Workitem.sop_instance_uid)
+        .where(
+            WorkitemNews.receiver == receiver,
+            WorkitemNews.state == "owed",
+            WorkitemNews.created_at <= limit,
+            WorkitemNews.alarmed_at.is_(None),
+            Workitem.triage_priority.in_(URGENT),
+            Workitem.state == SCHEDULED,
+        )
+    )
+    with outbox.store.reading() as session:
+        ids = session.scalars(late.order_by(WorkitemNews.id)).all()
+    for number in ids:
+        with outbox.store.session() as session:
+            one = session.get_one(WorkitemNews, number)
+            one.alarmed_at = now
+            item = session.get_one(Workitem, one.workitem)
+            note(session, "workitem_news_late", one, item, now, outcome=one.last_error)
+        _log.error("workitem_news_late", receiver=receiver, news_id=number)
+    return len(ids)
+
+
 def give_up_old(outbox: Outbox, now: datetime) -> int:
-    """Give up what nobody took within a day; returns how much."""
+    """Give up what nobody took within a day, with an alarm; returns how much. It stays in the outbox until a person ends it."""
     old = select(WorkitemNews).where(WorkitemNews.state == "owed", WorkitemNews.created_at <= now - _LIFE)
     with outbox.store.reading() as session:
         ids = [one.id for one in session.scalars(old)]
@@ -68,16 +101,8 @@ def give_up_old(outbox: Outbox, now: datetime) -> int:
             for number in ids:
                 one = session.get_one(WorkitemNews, number)
                 one.state = "given_up"
-                study = session.get_one(Workitem, one.workitem).study_instance_uid
-                audit.record(
-                    session,
-                    "workitem_news_given_up",
-                    study,
-                    ACTOR,
-                    now,
-                    receiver=one.receiver,
-                    outcome=one.last_error,
-                )
+                item = session.get_one(Workitem, one.workitem)
+                note(session, "workitem_news_given_up", one, item, now, outcome=one.last_error)
         _log.error("workitem_news_given_up", count=len(ids))
     return len(ids)
 

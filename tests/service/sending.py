@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, date, datetime
 from pathlib import Path
 
-from pydicom import Dataset, dcmwrite
+from pydicom import Dataset, dcmread, dcmwrite
 from pydicom.dataset import FileMetaDataset
 from pydicom.uid import ExplicitVRLittleEndian, SecondaryCaptureImageStorage
 from pynetdicom import AE, evt
@@ -22,7 +22,7 @@ from rules.messages import Basis, Completeness, ReportFile, ReportKind, StudyRea
 from rules.urgency import Priority
 from service.settings import Destination
 from service.store.session import Store
-from service.store.tables import Job, Study
+from service.store.tables import Delivery, Job, Study
 
 NOON = datetime(2026, 5, 4, 12, 0, tzinfo=UTC)
 STUDY = "1.2.826.0.1.3680043.8.498.1"
@@ -92,6 +92,17 @@ def write_report(root: Path, uid: str, kind: ReportKind = ReportKind.SC) -> Repo
         path=f"reports/{uid}.dcm",
         sha256=hashlib.sha256(path.read_bytes()).hexdigest(),
     )
+
+
+def grow(root: Path, store: Store, uid: str) -> None:
+    """Make a report of the outbox large enough to be cut in its middle."""
+    path = root / "reports" / f"{uid}.dcm"
+    ds = dcmread(path)
+    ds.ImageComments = "x" * 9000
+    ds.save_as(path)
+    with store.session() as session:
+        digest = hashlib.sha256(path.read_bytes()).hexdigest()
+        session.query(Delivery).filter(Delivery.sop_instance_uid == uid).update({"sha256": digest})
 
 
 def result(

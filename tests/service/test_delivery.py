@@ -1,13 +1,9 @@
-import contextlib
-import hashlib
 import socket
 import threading
-from contextlib import contextmanager
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
-from pydicom import dcmread
 from pydicom.uid import MultiFrameTrueColorSecondaryCaptureImageStorage
 from structlog.testing import capture_logs
 
@@ -19,7 +15,8 @@ from service.delivery import Outbox, deliver_due, run_delivery, serve
 from service.health import back_off
 from service.settings import Destination
 from service.store.tables import Delivery
-from tests.service.sending import NOON, STUDY, archive, owe_job, result, write_report
+from tests.service.sending import NOON, STUDY, archive, grow, owe_job, result, write_report
+from tests.service.wrong_peers import cutting_relay
 
 
 def later():
@@ -119,65 +116,13 @@ def test_a_pacs_that_closes_in_mid_transfer_gets_everything_in_the_end(owe, outb
         relayed = pacs.destination.model_copy(update={"port": port})
         uids = [owe(relayed) for _ in range(3)]
         for uid in uids:
-            grow(outbox.settings.files / "reports" / f"{uid}.dcm", store, uid)
+            grow(outbox.settings.files, store, uid)
         deliver_due(outbox, relayed, NOON)
         assert {rows(store)[uid].state for uid in uids} != {"proven"}
         for _ in range(3):
             deliver_due(outbox, relayed, later())
     assert {rows(store)[uid].state for uid in uids} == {"proven"}
     assert set(pacs.stored) == set(uids)
-
-
-def pump(source, sink, limit):
-    passed = 0
-    with contextlib.suppress(OSError):
-        while (part := source.recv(4096)) and passed < limit:
-            sink.sendall(part)
-            passed += len(part)
-    for end in (source, sink):
-        with contextlib.suppress(OSError):
-            end.shutdown(socket.SHUT_RDWR)
-
-
-@contextmanager
-def cutting_relay(port, after):
-    """Hand bytes on to a port; the first connection is cut after so many of them."""
-    listener = socket.create_server(("127.0.0.1", 0))
-    is_first = iter([True])
-    ends, pumps = [], []
-
-    def accept():
-        with contextlib.suppress(OSError):
-            while True:
-                caller, _ = listener.accept()
-                called = socket.create_connection(("127.0.0.1", port))
-                ends.extend((caller, called))
-                limit = after if next(is_first, False) else 10**9
-                for pair in ((caller, called), (called, caller)):
-                    pumps.append(threading.Thread(target=pump, args=(*pair, limit), daemon=True))
-                    pumps[-1].start()
-
-    thread = threading.Thread(target=accept, daemon=True)
-    thread.start()
-    try:
-        yield listener.getsockname()[1]
-    finally:
-        listener.shutdown(socket.SHUT_RDWR)
-        listener.close()
-        for one in (thread, *pumps):
-            one.join(5)
-        for end in ends:
-            end.close()
-
-
-def grow(path, store, uid):
-    """Make the report large enough to be cut in its middle."""
-    ds = dcmread(path)
-    ds.ImageComments = "x" * 9000
-    ds.save_as(path)
-    with store.session() as session:
-        digest = hashlib.sha256(path.read_bytes()).hexdigest()
-        session.query(Delivery).filter(Delivery.sop_instance_uid == uid).update({"sha256": digest})
 
 
 def test_a_warning_counts_as_stored_and_is_told(owe, outbox, store):

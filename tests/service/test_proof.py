@@ -1,7 +1,6 @@
 """Proof of delivery: from a real Orthanc over Storage Commitment, C-FIND and DICOMweb, and from peers that misbehave."""
 
 import ssl
-import subprocess
 import threading
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
@@ -21,8 +20,9 @@ from service.destinations import FolderDestination, StowDestination, Tls
 from service.proof import prove_due
 from service.settings import Destination
 from service.store.tables import Commitment, Delivery
-from tests.peers import need, need_file
+from tests.peers import need_file
 from tests.service.sending import NOON, STUDY, archive, owe_job, result, write_report
+from tests.service.wrong_peers import certificate
 from tests.walk.orthanc import Orthanc, free_port, running_orthanc
 
 _DICOMWEB = "/usr/share/orthanc/plugins/libOrthancDicomWeb.so"
@@ -232,17 +232,6 @@ def test_a_peer_without_commitment_leaves_the_object_visibly_unproven(outbox, ow
     assert row(store, uid).state == "stored"
     assert row(store, uid).last_error == "stored, but no proof in time: destination takes no such object"
     assert "proof_not_given" in events(store)
-
-
-def certificate(folder, name):
-    """A self-signed certificate of 127.0.0.1."""
-    subprocess.run(
-        [need("openssl"), "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2", "-subj", f"/CN={name}",
-         "-addext", "subjectAltName=IP:127.0.0.1", "-keyout", str(folder / f"{name}.key"),
-         "-out", str(folder / f"{name}.pem")],
-        check=True, capture_output=True, timeout=60,
-    )  # fmt: skip
-    return folder / f"{name}.pem", folder / f"{name}.key"
 
 
 def test_over_tls_only_a_peer_whose_certificate_we_trust_gets_anything(outbox, owe, store, tmp_path):

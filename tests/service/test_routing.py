@@ -1,15 +1,19 @@
+from dataclasses import replace
+
 import pytest
 from click.testing import CliRunner
 
-from rules.messages import ReportKind
+from rules.decision import Pattern, Status
+from rules.messages import ReportKind, ResultState
 from rules.own import series_uid_of
+from rules.routing import Event, Occasion
 from rules.urgency import Priority
 from service.assembly import settle_study
 from service.audit import trail
 from service.cli import main
 from service.courier import take
 from service.destinations import FolderDestination
-from service.routing import RoutingError, check_routing
+from service.routing import RoutingError, check_routing, occasion_of_result
 from service.settings import Destination
 from service.store.tables import Delivery, Instance
 from tests.service.conftest import NOON, STUDY, mr_slice, received
@@ -54,6 +58,31 @@ def test_originals_are_owed_when_their_study_settles_and_more_urgently_when_it_i
     take(store, result(owe_job(store), (report,), priority=Priority.P1), routed, NOON)
     raised = {(*one[:3], "P1") for one in copies}
     assert owed(store) == {*raised, ("copy", "SC", "1.2.3.1", "P1"), ("pacs", "SC", "1.2.3.1", "P1")}
+
+
+@pytest.mark.parametrize(
+    ("state", "is_assessed", "event"),
+    [
+        (ResultState.PROVISIONAL, False, Event.PROVISIONAL),
+        (ResultState.CONFIRMED, True, Event.CONFIRMED),
+        (ResultState.CORRECTED, True, Event.CORRECTED),
+        (ResultState.CORRECTED, False, Event.NOT_ASSESSED),
+    ],
+)
+def test_routes_are_asked_with_all_that_is_known_of_a_result(store, intake, state, is_assessed, event):
+    intake.take(received(mr_slice(1, IssuerOfPatientID="HOSPITAL-A")), NOON)
+    intake.take(received(mr_slice(2), calling_ae_title="MR2"), NOON)
+    found = result(owe_job(store), (), priority=Priority.P2)
+    present, doubtful = (
+        Pattern(rule, rule, status, Priority.P2, "", ())
+        for rule, status in (("R03", Status.PRESENT), ("R05", Status.OPEN))
+    )
+    decision = replace(found.decision, is_assessed=is_assessed, patterns=(present, doubtful))
+    with store.reading() as session:
+        asked = occasion_of_result(session, replace(found, decision=decision, state=state), NOON)
+    assert asked == Occasion(
+        event, NOON, Priority.P2, frozenset({"R03"}), frozenset({"SCANNER", "MR2"}), "HOSPITAL-A"
+    )
 
 
 def test_our_own_object_from_elsewhere_is_kept_out_of_every_snapshot(store, intake, routed):

@@ -65,6 +65,14 @@ def test_every_mask_holds_the_volume_that_was_measured_there(scan):
         assert one.sop_instance_uids == scan.volume.sop_instance_uids
 
 
+def test_what_could_be_measured_in_some_regions_only_is_outlined_there(scan):
+    left = scan.anatomy.region(Region.THALAMUS, Side.LEFT)
+    whole = measured(scan, FLAIR, Quantity.FLAIR_VOLUME, ((Region.THALAMUS, Side.LEFT),), left)
+    partly = CheckResult(whole.findings, None, whole.role, part=left)
+    (one,) = lesion_masks(SimpleNamespace(scan=lambda _: scan), Analysis({FLAIR: partly}, {}))
+    assert (one.mask == left).all()
+
+
 def test_the_whole_keeps_what_lies_outside_every_region(scan):
     mask = np.zeros_like(scan.anatomy.brain)
     mask[0, 0, 0] = True

@@ -58,6 +58,7 @@ def cropped(scan: Scan, box: Box) -> Scan:
         array=np.ascontiguousarray(volume.array[box]),
         affine=affine,
         sop_instance_uids=volume.sop_instance_uids[box[0]],
+        frame_numbers=volume.frame_numbers[box[0]],
     )
     arrays = {one.name: getattr(anatomy, one.name) for one in fields(anatomy)}
     cut: dict[str, Any] = {

@@ -93,7 +93,7 @@ def measure(inputs: Inputs, models: Installed | None = None) -> CheckResult:
     scan, box = around_brain(whole)
     seen = _look(scan, models or Installed())
     if has_bright_fluid(whole, t2):
-        return _apart_from_fluid(seen)
+        return _apart_from_fluid(seen, put_back(_deep(seen), box, whole.volume.array.shape))
     findings: list[Finding] = []
     for region in REPORTED:
         findings += _of_region(seen, region)
@@ -111,12 +111,17 @@ def silence(why: Why, detail: str) -> tuple[Finding, ...]:
     return tuple(silent)
 
 
-def _apart_from_fluid(seen: Seen) -> CheckResult:
-    """What can be said where bright fluid is not near; no mask, for it could not be compared with another."""
+def _apart_from_fluid(seen: Seen, part: NDArray[np.bool_]) -> CheckResult:
+    """What can be said where bright fluid is not near; a part of a mask, for it could not be compared with another."""
     found = [one for region in REPORTED if region in APART for one in _of_region(seen, region)]
     silent = [one for one in silence(Why.QUALITY, WORDS) if one.region not in APART]
     kept = tuple(one for one in _lesions(seen) if one.region in APART)
-    return CheckResult((*found, *silent), None, Role.FLAIR, kept)
+    return CheckResult((*found, *silent), None, Role.FLAIR, kept, part)
+
+
+def _deep(seen: Seen) -> NDArray[np.bool_]:
+    """The hyperintensity in the regions that bright fluid is not near."""
+    return seen.found.mask & np.logical_or.reduce([seen.scan.anatomy.region(one) for one in APART])
 
 
 def _by_t2(whole: Scan, lack: CannotAssess) -> CheckResult:

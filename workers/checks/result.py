@@ -21,3 +21,10 @@ class CheckResult:
     role: Role | None = None
     lesions: tuple[Lesion, ...] = ()
     """Largest first."""
+    part: NDArray[np.bool_] | None = None
+    """As `mask`, where only some regions could be measured: to be shown and outlined, never compared with another series or study."""
+
+    @property
+    def seen(self) -> NDArray[np.bool_] | None:
+        """Where it found something, of all or some regions."""
+        return self.part if self.mask is None else self.mask

@@ -41,6 +41,7 @@ def read_volume(series: Series) -> Volume:
         series_instance_uid=series.series_instance_uid,
         frame_of_reference_uid=stack.frames[0].frame_of_reference_uid,
         sop_instance_uids=tuple(frame.sop_instance_uid for frame in stack.frames),
+        frame_numbers=tuple(frame.number + 1 for frame in stack.frames),
         is_after_contrast=is_after_contrast,
         b_value=stack.frames[0].b_value if series.role in {Role.DWI, Role.B0} else None,
     )

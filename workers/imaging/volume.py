@@ -23,6 +23,8 @@ class Volume:
     frame_of_reference_uid: str
     sop_instance_uids: tuple[str, ...]
     """One for each slice, in the order of `array`; a multi-frame instance repeats."""
+    frame_numbers: tuple[int, ...] = ()
+    """Of each slice in its instance, from 1; empty stands for instances of one slice."""
     is_after_contrast: bool = False
     """Whether the headers say that contrast agent was given before."""
     b_value: float | None = None

@@ -1,6 +1,7 @@
 """What every report is made from: one decision, its findings, and the headers of the study it belongs to."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from datetime import datetime
 
 import numpy as np
@@ -52,6 +53,8 @@ class LesionMask:
     """(k, j, i): slices, rows, columns, as they were acquired."""
     sop_instance_uids: tuple[str, ...]
     """One for each slice."""
+    frame_numbers: tuple[int, ...] = ()
+    """Of each slice in its instance, from 1; empty stands for instances of one slice."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -79,6 +82,8 @@ class ReportContent:
     predecessor: ReportFile | None = None
     """The structured report that this result supersedes."""
     key_slices: tuple[KeySlice, ...] = ()
+    key_frames: Mapping[str, tuple[int, ...]] = field(default_factory=dict)
+    """Frame numbers, from 1, by the SOP Instance UID of each multi-frame key image."""
     masks: tuple[LesionMask, ...] = ()
     """For SEGs, one for each series that something was measured on; empty unless the site asked for them."""
     has_contours: bool = False

@@ -42,7 +42,7 @@ def masks_as_evidence(content: ReportContent) -> list[Dataset]:
     for series in segmented_series(content):
         mask = Dataset()
         mask.SOPClassUID, mask.SOPInstanceUID = SegmentationStorage, series.sop_instance_uid
-        mask.StudyInstanceUID = series.sources[0].StudyInstanceUID
+        mask.StudyInstanceUID = series.sources[0].header.StudyInstanceUID
         mask.SeriesInstanceUID = series.series_instance_uid
         found.append(mask)
     return found

@@ -1,6 +1,7 @@
 """The images a report points to: the Image Library of TID 1500 (TID 1600) and the key images."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import TypeAlias
 
 from highdicom.sr import (
     CodeContentItem,
@@ -16,6 +17,8 @@ from pydicom.uid import UID
 from workers.reports import codes
 from workers.reports.content import ReportContent
 
+Frames: TypeAlias = Mapping[str, tuple[int, ...]]
+"""Frame numbers by SOP Instance UID, of multi-frame key images."""
 KEY_IMAGES_AT_MOST = 9
 """More would be a copy of the study."""
 
@@ -32,7 +35,7 @@ def key_headers(content: ReportContent, anchor: Dataset) -> tuple[Dataset, ...]:
     return keys[:KEY_IMAGES_AT_MOST] or tuple(header for header in images if header.get("Rows"))[:1]
 
 
-def image_library(headers: Sequence[Dataset]) -> ContainerContentItem:
+def image_library(headers: Sequence[Dataset], frames: Frames) -> ContainerContentItem:
     """TID 1600 with one group for each modality and frame of reference, and only what the headers have."""
     library = ContainerContentItem(
         name=codes.IMAGE_LIBRARY, relationship_type=RelationshipTypeValues.CONTAINS
@@ -42,11 +45,15 @@ def image_library(headers: Sequence[Dataset]) -> ContainerContentItem:
         frame_of_reference = UID(str(header.get("FrameOfReferenceUID") or ""))
         key = (str(header.get("Modality") or ""), frame_of_reference if frame_of_reference.is_valid else "")
         groups.setdefault(key, []).append(header)
-    library.ContentSequence = ContentSequence([_group(*key, images) for key, images in groups.items()])
+    library.ContentSequence = ContentSequence(
+        [_group(*key, images, frames) for key, images in groups.items()]
+    )
     return library
 
 
-def _group(modality: str, frame_of_reference: str, headers: list[Dataset]) -> ContainerContentItem:
+def _group(
+    modality: str, frame_of_reference: str, headers: list[Dataset], frames: Frames
+) -> ContainerContentItem:
     context = RelationshipTypeValues.HAS_ACQ_CONTEXT
     group = ContainerContentItem(
         name=codes.IMAGE_LIBRARY_GROUP, relationship_type=RelationshipTypeValues.CONTAINS
@@ -55,14 +62,15 @@ def _group(modality: str, frame_of_reference: str, headers: list[Dataset]) -> Co
     group.ContentSequence = ContentSequence([CodeContentItem(codes.MODALITY, coded, context)])
     if frame_of_reference:
         group.ContentSequence.append(UIDRefContentItem(codes.FRAME_OF_REFERENCE, frame_of_reference, context))
-    group.ContentSequence.extend(_image(header) for header in headers)
+    group.ContentSequence.extend(_image(header, frames) for header in headers)
     return group
 
 
-def _image(header: Dataset) -> ImageContentItem:
+def _image(header: Dataset, frames: Frames) -> ImageContentItem:
     return ImageContentItem(
         name=codes.SOURCE,
         referenced_sop_class_uid=header.SOPClassUID,
         referenced_sop_instance_uid=header.SOPInstanceUID,
+        referenced_frame_numbers=list(frames.get(header.SOPInstanceUID, ())) or None,
         relationship_type=RelationshipTypeValues.CONTAINS,
     )

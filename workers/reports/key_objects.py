@@ -46,6 +46,7 @@ def key_objects(content: ReportContent) -> Dataset | None:
         contributing_equipment=[processing_equipment(device)],
     )
     _name_no_purpose(document, keys)
+    _name_frames(document, content)
     correct_evidence(document, content.headers)
     inherit_study(document, header)
     if requests := referenced_requests(header):
@@ -80,3 +81,10 @@ def _name_no_purpose(document: Dataset, keys: tuple[Dataset, ...]) -> None:
                 del item.ConceptNameCodeSequence
             reference = item.ReferencedSOPSequence[0]
             reference.ReferencedSOPClassUID = classes[reference.ReferencedSOPInstanceUID]
+
+
+def _name_frames(document: Dataset, content: ReportContent) -> None:
+    for item in document.ContentSequence:
+        for reference in item.get("ReferencedSOPSequence") or ():
+            if frames := content.key_frames.get(reference.ReferencedSOPInstanceUID):
+                reference.ReferencedFrameNumber = list(frames)

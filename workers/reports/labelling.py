@@ -19,7 +19,14 @@ SERIES_NUMBERS = {
     ReportKind.KOS: 9004,
 }
 """High, so that the reports stand behind the acquired series in every viewer."""
-MASK_SERIES_NUMBERS = {Role.FLAIR: 9001, Role.DWI: 9011, Role.SWI: 9012, Role.B0: 9013, Role.T1C: 9014}
+MASK_SERIES_NUMBERS = {
+    Role.FLAIR: 9001,
+    Role.DWI: 9011,
+    Role.SWI: 9012,
+    Role.B0: 9013,
+    Role.T1C: 9014,
+    Role.T2: 9015,
+}
 """Of SEGs, by what their source series shows."""
 OTHER_MASKS = 9019
 """SEGs of a check of another package, on a series that none of ours measures on."""

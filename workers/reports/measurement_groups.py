@@ -1,7 +1,7 @@
 """Measurement groups of the SR: one for each region and side that matters.
 
-With a segment behind each they are volumes of interest (TID 1411), else measurements of a place (TID 1501). One container holds
-groups of one template only: the PixelMed validator picks the template per container.
+A place with a segment is a volume of interest (TID 1411), any other a measurement of a place (TID 1501). TID 1500 lets one container
+hold both.
 """
 
 import math
@@ -30,8 +30,8 @@ from workers.reports.segments import Place, Segment, tracking
 
 GROUPS_AT_MOST = 8
 """The most involved regions, each check in turn; every number stays in the result's JSON. PixelMed runs out of memory on long reports."""
-_DIGITS = 6
-"""Significant digits of a number in the SR; beyond any accuracy of the checks."""
+_DIGITS = 4
+"""Significant digits of a number in the SR; beyond any accuracy of the checks, and as many as a reader takes in."""
 _NO_CHECK = "study"
 """Stands for the check in the tracking UID of the group that says that nothing was measured."""
 
@@ -47,18 +47,19 @@ def measurement_groups(
     """Groups for the whole brain and the most involved regions, at least one.
 
     headers : by SOP Instance UID; source images that are not among them are left out
-    segments : of the places that have one; only if all have, the groups point to them: with another template for the rest, no
-        number is left out and none stands in a group that its template forbids
+    segments : of the places that have one; their groups point to it
 
     Where nothing was measured the one group says `undetermined`: there is never a number without a measurement.
     """
     places = _measured_places(findings)
     if not places:
         return [_undetermined(study_instance_uid)]
-    chosen = _most_involved(places)
-    if all(place in segments for place in chosen):
-        return [_volume(place, places[place], study_instance_uid, segments[place]) for place in chosen]
-    return [_group(place, places[place], study_instance_uid, headers) for place in chosen]
+    return [
+        _volume(place, places[place], study_instance_uid, segments[place])
+        if place in segments
+        else _group(place, places[place], study_instance_uid, headers)
+        for place in _most_involved(places)
+    ]
 
 
 def group_places(findings: Sequence[Finding]) -> list[Place]:
@@ -150,4 +151,8 @@ def _measurements(measured: list[Measured]) -> list[Measurement]:
 def _measurement(measured: Measured) -> Measurement:
     unit, factor = codes.UNITS[measured.unit]
     value = float(f"{measured.value * factor:.{_DIGITS}g}")
-    return Measurement(codes.QUANTITIES[measured.quantity], value, unit)
+    made = Measurement(codes.QUANTITIES[measured.quantity], value, unit)
+    if value.is_integer():
+        # Viewers show the digits as they stand, and nobody counts 6.0 foci.
+        made[0].MeasuredValueSequence[0].NumericValue = str(int(value))
+    return made

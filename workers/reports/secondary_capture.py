@@ -11,7 +11,7 @@ from rules.messages import ReportKind
 from workers.reports import codes
 from workers.reports.banner import NOT_FOR_DIAGNOSIS, render_banner
 from workers.reports.content import ReportContent
-from workers.reports.image_library import key_headers
+from workers.reports.image_library import Frames, key_headers
 from workers.reports.labelling import (
     SERIES_DESCRIPTIONS,
     SERIES_NUMBERS,
@@ -91,15 +91,17 @@ def _describe(image: Dataset, content: ReportContent, header: Dataset) -> None:
     image.BodyPartExamined = _BODY_PART
     image.ImageComments = f"{content.decision.headline} - {NOT_FOR_DIAGNOSIS}"
     image.DerivationDescription = "Rendered from the triage decision; no pixels of the source images"
-    image.SourceImageSequence = [_source(key) for key in key_headers(content, header)]
+    image.SourceImageSequence = [_source(key, content.key_frames) for key in key_headers(content, header)]
     if not image.SourceImageSequence:
         del image.SourceImageSequence
 
 
-def _source(header: Dataset) -> Dataset:
+def _source(header: Dataset, frames: Frames) -> Dataset:
     item = Dataset()
     item.ReferencedSOPClassUID = header.SOPClassUID
     item.ReferencedSOPInstanceUID = header.SOPInstanceUID
+    if header.SOPInstanceUID in frames:
+        item.ReferencedFrameNumber = list(frames[header.SOPInstanceUID])
     item.PurposeOfReferenceCodeSequence = [_coded(codes.SOURCE_IMAGE)]
     return item
 

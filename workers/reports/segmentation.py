@@ -5,7 +5,6 @@ same check, region and side, which points to it.
 """
 
 from collections.abc import Iterator
-from copy import deepcopy
 
 import numpy as np
 from highdicom import AlgorithmIdentificationSequence
@@ -28,21 +27,20 @@ from workers.reports.labelling import (
     stamp_times,
 )
 from workers.reports.segments import SegmentedSeries, segmented_series, tracking
+from workers.reports.source_slices import as_single_images, point_to_frames
 from workers.reports.study_attributes import anchor_header, inherit_study, local_time
 
 
 def segmentations(content: ReportContent) -> Iterator[tuple[str, Dataset]]:
-    """The SEGs of one decision, each with what its source series shows; none if there is no mask on single-frame images."""
+    """The SEGs of one decision, each with what its source series shows; none if there is no mask."""
     for series in segmented_series(content):
         yield series.role.value, _segmentation(content, series)
 
 
 def _segmentation(content: ReportContent, series: SegmentedSeries) -> Dataset:
     header, device = anchor_header(content), content.device
-    # highdicom takes the elements of the first one for its own; what is written into them must not change the study's header.
-    sources = [deepcopy(series.sources[0]), *series.sources[1:]]
     image = Segmentation(
-        source_images=sources,
+        source_images=as_single_images(series.sources),
         pixel_array=np.stack([one.mask for one in series.masks], axis=-1).astype(np.uint8),
         segmentation_type=SegmentationTypeValues.BINARY,
         segment_descriptions=[
@@ -60,6 +58,7 @@ def _segmentation(content: ReportContent, series: SegmentedSeries) -> Dataset:
         omit_empty_frames=True,
         contributing_equipment=[processing_equipment(device)],
     )
+    point_to_frames(image, series.sources)
     _derive_dimensions(image)
     inherit_study(image, header)
     stamp_times(image, local_time(content, header))

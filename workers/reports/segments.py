@@ -2,13 +2,12 @@
 
 from dataclasses import dataclass
 
-from pydicom import Dataset
-
 from rules.anatomy import Region, Role, Side
 from rules.identity import derived_uid
 from rules.messages import ReportKind
 from workers.reports.content import LesionMask, ReportContent
 from workers.reports.labelling import instance_uid, series_uid
+from workers.reports.source_slices import SourceSlice, source_slices
 
 Place = tuple[str, Region, Side]
 """A check without its version, a region and a side."""
@@ -23,8 +22,8 @@ class SegmentedSeries:
     series_instance_uid: str
     masks: tuple[LesionMask, ...]
     """In the order of their segments; all on the same slices."""
-    sources: tuple[Dataset, ...]
-    """The headers of those slices, in their order."""
+    sources: tuple[SourceSlice, ...]
+    """Those slices, in their order."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,7 +36,7 @@ class Segment:
 
 
 def segmented_series(content: ReportContent) -> tuple[SegmentedSeries, ...]:
-    """The SEGs of a decision, one for each series of single-frame images that has a mask."""
+    """The SEGs of a decision, one for each series that has a mask."""
     by_role: dict[Role, list[LesionMask]] = {}
     for one in content.masks:
         if one.mask.any():
@@ -50,7 +49,7 @@ def segments(content: ReportContent) -> dict[Place, Segment]:
     """The segment of each place that has one."""
     return {
         (mask.check, mask.region, mask.side): Segment(
-            one.sop_instance_uid, number, str(one.sources[0].SeriesInstanceUID)
+            one.sop_instance_uid, number, str(one.sources[0].header.SeriesInstanceUID)
         )
         for one in segmented_series(content)
         for number, mask in enumerate(one.masks, start=1)
@@ -70,10 +69,10 @@ def tracking(place: Place, study_instance_uid: str) -> tuple[str, str]:
 
 
 def _planned(content: ReportContent, role: Role, masks: tuple[LesionMask, ...]) -> SegmentedSeries | None:
-    sources = _sources(content, masks[0])
+    sources = source_slices({header.SOPInstanceUID: header for header in content.headers}, masks[0])
     if sources is None:
         return None
-    study = str(sources[0].StudyInstanceUID)
+    study = str(sources[0].header.StudyInstanceUID)
     return SegmentedSeries(
         role,
         instance_uid(content, ReportKind.SEG, role),
@@ -81,12 +80,3 @@ def _planned(content: ReportContent, role: Role, masks: tuple[LesionMask, ...]) 
         masks,
         sources,
     )
-
-
-def _sources(content: ReportContent, mask: LesionMask) -> tuple[Dataset, ...] | None:
-    """The headers of the mask's slices; None for multi-frame images, which repeat, or if one is missing."""
-    by_uid = {header.SOPInstanceUID: header for header in content.headers}
-    found = [by_uid[uid] for uid in mask.sop_instance_uids if uid in by_uid]
-    if len({header.SOPInstanceUID for header in found}) != len(mask.sop_instance_uids):
-        return None
-    return tuple(found)

@@ -102,7 +102,7 @@ def _tree(content: ReportContent, header: Dataset) -> Dataset:
     root = report[0]
     *context, measurements = root.ContentSequence
     measurements.ContentSequence = ContentSequence([*_algorithm(content), *measurements.ContentSequence])
-    library = image_library(key_headers(content, header))
+    library = image_library(key_headers(content, header), content.key_frames)
     root.ContentSequence = ContentSequence(
         [*context, library, measurements, qualitative_evaluations(content)]
     )

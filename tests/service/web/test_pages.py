@@ -15,6 +15,7 @@ from service.audit_check import verify
 from service.gate import policy_in_force
 from service.signing import key_of, public_text, signer_of
 from service.store.tables import AuditEvent, Delivery, Job, Report
+from service.store.workitem_tables import Workitem, WorkitemNews
 from tests.service.conftest import mr_slice, received
 from tests.service.web.conftest import DEEP, HEALTHY, PRES, Browser, Hospital
 
@@ -205,6 +206,31 @@ def test_operators_see_what_failed_and_try_again(hospital: Hospital, browse: Cal
     with hospital.store.reading() as session:
         assert session.scalars(select(Job.state)).one() == "owed"
         assert session.scalars(select(Delivery.try_at)).one() < datetime.now(UTC)
+
+
+def test_news_that_a_watching_worklist_did_not_take_is_shown_until_a_person_ends_it(
+    hospital: Hospital, browse: Callable[..., Browser]
+):
+    uid, now = hospital.study("P1", PRES), hospital.now
+    with hospital.store.session() as session:
+        job = session.scalars(select(Job.job_id)).one()
+        item = {
+            "study_instance_uid": uid,
+            "number": 1,
+            "job_id": job,
+            "triage_priority": "P2",
+            "attributes": {},
+        }
+        session.add(
+            Workitem(sop_instance_uid="1.2.9", state="SCHEDULED", created_at=now, changed_at=now, **item)
+        )
+        session.flush()
+        event = {"workitem": "1.2.9", "receiver": "READERS", "event_type": 1, "information": {}}
+        trouble = {"state": "given_up", "tries": 40, "last_error": "no association with the destination"}
+        session.add(WorkitemNews(try_at=now, created_at=now, **event, **trouble))
+    page = browse(Role.ADMINISTRATOR).page("/operations")
+    assert "READERS was not told of P2: no association with the destination, 40 tries, given up" in page
+    assert "cartriage outbox retry N1" in page
 
 
 def test_an_auditor_searches_checks_and_takes_a_signed_report(

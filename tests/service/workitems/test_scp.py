@@ -19,7 +19,7 @@ from service.settings import Settings
 from service.store.tables import Announced, AuditEvent
 from service.store.workitem_tables import WorkitemNews
 from service.workitems.events import ALL, watch
-from service.workitems.telling import give_up_old, tell_due
+from service.workitems.telling import tell_due
 from tests.service.sending import NOON, STUDY
 from tests.service.workitems.worklist import PERFORMED, decide, reader, watching
 
@@ -148,7 +148,7 @@ def test_a_watching_worklist_is_told_of_what_is_there_what_comes_and_what_change
             assert tell_due(outbox, watcher.subscriber, NOON + timedelta(days=1000)) == 0
 
 
-def test_news_waits_for_a_worklist_that_is_down_and_is_given_up_after_a_day(store, offering):
+def test_news_waits_for_a_worklist_that_is_down(store, offering):
     with watching() as watcher:
         known = offering.model_copy(
             update={"worklist_subscribers": (watcher.subscriber,), "delivery_backoff_s": 0.001}
@@ -165,13 +165,8 @@ def test_news_waits_for_a_worklist_that_is_down_and_is_given_up_after_a_day(stor
         watcher.status = 0
         assert tell_due(outbox, watcher.subscriber, NOON + timedelta(days=1000)) == 1
         assert len(watcher.told) == 1
-        decide(store, known, Priority.P2, 2, OTHER)
-        assert give_up_old(outbox, NOON + timedelta(hours=25)) == 1
     with store.reading() as session:
-        assert [one.state for one in session.scalars(select(WorkitemNews).order_by(WorkitemNews.id))] == [
-            "told",
-            "given_up",
-        ]
+        assert [one.state for one in session.scalars(select(WorkitemNews))] == ["told"]
 
 
 def test_without_the_setting_there_is_no_worklist(store, settings, listen):

@@ -86,6 +86,9 @@ def test_cortex_beside_bright_fluid_is_not_assessed_and_a_deep_lesion_is_told():
     assert isinstance(volumes[Region.THALAMUS, Side.LEFT], Measured)
     assert volumes[Region.THALAMUS, Side.LEFT].value > 2
     assert {one.region for one in result.lesions} <= APART
+    there = result.seen & anatomy.region(Region.THALAMUS, Side.LEFT)
+    assert there.sum() * volume.voxel_ml == pytest.approx(volumes[Region.THALAMUS, Side.LEFT].value)
+    assert not (result.seen & anatomy.region(Region.OCCIPITAL)).any()
 
 
 def test_what_was_not_measured_is_not_compared_either():

@@ -139,6 +139,8 @@ def test_an_enhanced_multi_frame_object_reads_like_its_slices(order, tmp_path):
     assert np.array_equal(volume.array, classic.array)
     assert volume.affine == pytest.approx(classic.affine)
     assert volume.sop_instance_uids == ("1.2.3.1.1",) * 10
+    assert volume.frame_numbers == tuple([*order].index(k) + 1 for k in range(10))
+    assert classic.frame_numbers == (1,) * 10
 
 
 def test_enhanced_frames_are_scaled_one_by_one(tmp_path):

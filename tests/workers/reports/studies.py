@@ -245,6 +245,12 @@ def masked_content(of_flair: tuple[Finding, ...] = FINDINGS) -> ReportContent:
     return replace(content(findings=findings), masks=tuple(masks))
 
 
+def partly_masked_content() -> ReportContent:
+    """Two places, of which only the one on the FLAIR has a mask."""
+    whole = masked_content(FINDINGS[:1])
+    return replace(whole, masks=tuple(one for one in whole.masks if one.role is Role.FLAIR))
+
+
 def corrected_content() -> ReportContent:
     """A result that supersedes an earlier one."""
     earlier = ReportFile(

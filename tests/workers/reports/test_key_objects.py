@@ -3,9 +3,11 @@ from dataclasses import replace
 from pydicom import dcmread
 
 from rules.messages import ReportKind
-from tests.workers.reports import studies
+from tests.workers.reports import enhanced, studies
 from workers.reports.key_objects import key_objects
 from workers.reports.labelling import series_uid
+from workers.reports.secondary_capture import secondary_capture
+from workers.reports.structured_report import structured_report
 from workers.reports.writing import write_reports
 
 
@@ -25,6 +27,16 @@ def test_it_names_the_key_images_in_their_order_and_says_the_headline():
     assert document.ConceptNameCodeSequence[0].CodeValue == "113000"
     assert document.SeriesInstanceUID == series_uid(studies.STUDY, ReportKind.KOS)
     assert (document.IssuerOfPatientID, document.TimezoneOffsetFromUTC) == ("HOSPITAL-A", "+0100")
+
+
+def test_of_a_multi_frame_object_every_report_names_the_key_frames_and_not_the_whole():
+    content = enhanced.masked_content()
+    library = structured_report(content).ContentSequence[7].ContentSequence[0]
+    for items in (key_objects(content).ContentSequence, library.ContentSequence):
+        references = [one.ReferencedSOPSequence[0] for one in items if one.ValueType == "IMAGE"]
+        assert [one.get("ReferencedFrameNumber") for one in references] == [[*enhanced.KEY_FRAMES], None]
+    sources = secondary_capture(content).SourceImageSequence
+    assert [one.get("ReferencedFrameNumber") for one in sources] == [[*enhanced.KEY_FRAMES], None]
 
 
 def test_a_study_without_images_has_no_key_object():

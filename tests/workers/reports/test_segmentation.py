@@ -3,12 +3,13 @@ from io import BytesIO
 
 import numpy as np
 import pytest
-from highdicom.seg import Segmentation
+from highdicom.seg import Segmentation, segread
 from highdicom.sr import srread
+from pydicom.uid import EnhancedMRImageStorage
 
 from rules.anatomy import Role
 from rules.own import is_own
-from tests.workers.reports import studies
+from tests.workers.reports import enhanced, studies
 from workers.reports.measurement_groups import group_places
 from workers.reports.segmentation import segmentations
 from workers.reports.structured_report import structured_report
@@ -80,12 +81,57 @@ def test_the_tracking_uids_are_those_of_a_report_without_masks():
     assert not plain.get_volumetric_roi_measurement_groups()
 
 
-def test_a_place_without_a_segment_keeps_its_numbers_and_no_group_points_to_a_mask():
-    content = studies.masked_content()
-    partly = replace(content, masks=tuple(one for one in content.masks if one.role is Role.FLAIR))
-    report = groups_of(structured_report(partly))
-    assert len(report.get_image_measurement_groups()) == len(group_places(content.findings))
-    assert [role for role, _ in segmentations(partly)] == ["FLAIR"]
+def test_a_place_without_a_segment_is_told_beside_those_that_have_one():
+    content = studies.partly_masked_content()
+    report = groups_of(structured_report(content))
+    with_segment, without = (
+        report.get_volumetric_roi_measurement_groups(),
+        report.get_image_measurement_groups(),
+    )
+    assert [group.finding_type.meaning for group in with_segment] == ["T2 Hyperintensity"]
+    assert [group.finding_type.meaning for group in without] == ["Enhancing Lesion"]
+    assert [m.value for group in (*with_segment, *without) for m in group.get_measurements()] == [38410, 1200]
+    assert [role for role, _ in segmentations(content)] == ["FLAIR"]
+
+
+def test_a_seg_of_a_multi_frame_object_names_the_frames_that_were_measured_on(tmp_path):
+    content = enhanced.masked_content()
+    image = dict(segmentations(content))["FLAIR"]
+    image.save_as(tmp_path / "seg.dcm", enforce_file_format=True)
+    read = segread(tmp_path / "seg.dcm")
+    (mask,) = (one for one in content.masks if one.role is Role.FLAIR)
+    pixels = read.get_pixels_by_source_frame(
+        enhanced.INSTANCE, mask.frame_numbers, assert_missing_frames_are_empty=True
+    )
+    assert np.array_equal(pixels[..., 0].astype(bool), mask.mask)
+    for frame in read.PerFrameFunctionalGroupsSequence:
+        (source,) = frame.DerivationImageSequence[0].SourceImageSequence
+        place = [float(mm) for mm in frame.PlanePositionSequence[0].ImagePositionPatient]
+        assert place == pytest.approx(enhanced.position(source.ReferencedFrameNumber))
+    (series,) = read.ReferencedSeriesSequence
+    (instance,) = series.ReferencedInstanceSequence
+    assert (instance.ReferencedSOPClassUID, instance.ReferencedSOPInstanceUID) == (
+        EnhancedMRImageStorage,
+        enhanced.INSTANCE,
+    )
+    groups = groups_of(structured_report(content))
+    assert len(groups.get_volumetric_roi_measurement_groups()) == 2
+
+
+def test_headers_that_lack_what_no_mask_needs_have_segs_all_the_same():
+    content = studies.masked_content(studies.FINDINGS[:1])
+    missing = (
+        *("AccessionNumber", "StudyID", "StudyDate", "StudyTime", "PatientName", "PatientID", "PatientSex"),
+        *("PatientBirthDate", "Modality", "SliceThickness", "Manufacturer", "SpecificCharacterSet"),
+    )
+    headers = tuple(studies.sloppy(one, *missing) for one in content.headers)
+    headers[3].ImageOrientationPatient = [0.99999, 0.0045, 0, -0.0045, 0.99999, 0]
+    made = dict(segmentations(replace(content, headers=headers)))
+    assert made.keys() == {"FLAIR", "T1C"}
+    (measures,) = made["FLAIR"].SharedFunctionalGroupsSequence[0].PixelMeasuresSequence
+    assert measures.SliceThickness == pytest.approx(4.4), "as far apart as they are"
+    astray = tuple(studies.sloppy(one, "FrameOfReferenceUID") for one in headers)
+    assert not list(segmentations(replace(content, headers=astray)))
 
 
 @pytest.mark.parametrize("change", ["repeated", "missing"])

@@ -29,6 +29,7 @@ CASES = {
     "not_assessed": studies.unassessed_content,
     "masks": studies.masked_content,
 }
+VIEWED = {**CASES, "partly masked": studies.partly_masked_content}
 
 
 def saved(report: Dataset) -> BytesIO:
@@ -100,7 +101,7 @@ def test_highdicom_reads_the_report_back():
         for m in group.get_measurements()
         if m.name.meaning == "Volume"
     }
-    assert ("Brain", 38412.0) in volumes
+    assert ("Brain", 38410) in volumes
     assert {group.tracking_uid for group in groups}
 
 
@@ -149,10 +150,10 @@ def test_the_quality_of_the_study_is_coded(content, quality):
     assert coded(only(structured_report(content), "Imaging Study Quality")) == quality
 
 
-@pytest.mark.parametrize("name", CASES)
+@pytest.mark.parametrize("name", VIEWED)
 def test_what_ohif_takes_without_asking_is_there(name):
     """Its SR extension reads these unguarded: root 126000, library groups, one tracking UID and a label for each group."""
-    report = structured_report(CASES[name]())
+    report = structured_report(VIEWED[name]())
     assert report.ConceptNameCodeSequence[0].CodeValue == "126000"
     assert report.ContentTemplateSequence[0].TemplateIdentifier == "1500"
     by_code = {item.ConceptNameCodeSequence[0].CodeValue: item for item in report.ContentSequence}
@@ -175,10 +176,10 @@ def test_every_sentence_stands_in_its_order():
     assert tuple(conclusions[: len(content.decision.sentences)]) == content.decision.sentences
 
 
-@pytest.mark.parametrize("name", CASES)
+@pytest.mark.parametrize("name", VIEWED)
 def test_every_measurement_group_can_be_tracked_and_images_are_listed(name):
     """OHIF takes both without asking (Tracking Unique Identifier 112040, Image Library 111028)."""
-    report = structured_report(CASES[name]())
+    report = structured_report(VIEWED[name]())
     groups = items(report, "Measurement Group")
     assert groups
     assert all(len(items(group, "Tracking Unique Identifier")) == 1 for group in groups)
