@@ -68,9 +68,10 @@ def _obtainable(roles: set[Role]) -> set[Role]:
 
 
 def at_hand(found: tuple[Check, ...], roles: set[Role]) -> list[Check]:
-    """The checks whose series are all there: the others would be measured anew when the rest comes."""
+    """The checks whose series are all there, but for optional ones: the others would be measured anew when the rest comes."""
     kept: list[Check] = []
     for check in found:
-        if set(check.roles) <= roles and set(check.after) <= {one.name for one in kept}:
+        needed = set(check.roles) - set(check.optional)
+        if needed <= roles and set(check.after) <= {one.name for one in kept}:
             kept.append(check)
     return kept

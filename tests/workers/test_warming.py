@@ -83,7 +83,8 @@ def test_what_each_series_is_is_told_before_anything_is_computed(settings, ready
 def test_a_flair_is_measured_ahead_once(settings, ready):
     asked = ready(Role.FLAIR)
     warm(asked, settings, load(), lambda _: None, never)
-    assert stages(settings) == {"anatomy", "align FLAIR", "flair_hyperintensity", "change"}
+    lacks = {"align T2", "align ADC"}
+    assert stages(settings) == {"anatomy", "align FLAIR", "flair_hyperintensity", "change"} | lacks
     assert warm(asked, settings, load(), lambda _: None, never).cache.hits == stages(settings)
 
 
@@ -100,6 +101,8 @@ def test_a_check_waits_for_all_its_series_and_for_the_checks_it_reads():
     last = check("c", measure, after=("b",))
     assert at_hand((flair, both, last), {Role.FLAIR}) == [flair]
     assert at_hand((flair, both, last), {Role.FLAIR, Role.T2}) == [flair, both, last]
+    patient = replace(both, optional=(Role.T2,))
+    assert at_hand((flair, patient), {Role.FLAIR}) == [flair, patient]
 
 
 def test_another_policy_than_the_service_decides_by_warms_nothing(settings, ready):

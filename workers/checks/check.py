@@ -62,6 +62,8 @@ class Check:
     """Checks whose results it reads."""
     uses_earlier: bool = False
     """Whether it compares with an earlier study."""
+    optional: tuple[Role, ...] = ()
+    """Those of `roles` that many studies lack: nobody waits for them, and if they come the check runs again."""
 
     @property
     def label(self) -> str:

@@ -33,8 +33,9 @@ from workers.models.store import SHIPPED, Installed, installed, shipped
 NAME = "flair_hyperintensity"
 VERSION = "7"
 
-ROLES = (Role.FLAIR, Role.T2, Role.ADC)
+WITNESSES = (Role.T2, Role.ADC)
 """The T2 tells whether the FLAIR nulls fluid, and stands in for it where there is none; the ADC, whether white matter is a norm."""
+ROLES = (Role.FLAIR, *WITNESSES)
 
 EDGE_SHARE, SHARE, LEAST_ML = 0.8, 0.3, 0.4
 """Half width of a volume's 95 % interval: over the volume of a layer of voxels on the surface, over the volume, and at least. It
@@ -78,7 +79,7 @@ def check_with(models: Path | None) -> Check:
     """The check with the plug-in models of a folder, if it has any for it; raises ModelRefused."""
     plugged = installed(models)
     version = f"{VERSION} {plugged.label}".strip()
-    return Check(NAME, version, ROLES, partial(measure, models=plugged), silence)
+    return Check(NAME, version, ROLES, partial(measure, models=plugged), silence, optional=WITNESSES)
 
 
 def measure(inputs: Inputs, models: Installed | None = None) -> CheckResult:
@@ -279,4 +280,4 @@ def _lesions(seen: Seen) -> tuple[Lesion, ...]:
     return lesions(NAME, seen.scan, seen.areas, of_area)
 
 
-CHECK = Check(NAME, VERSION, ROLES, measure, silence)
+CHECK = Check(NAME, VERSION, ROLES, measure, silence, optional=WITNESSES)

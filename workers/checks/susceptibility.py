@@ -198,4 +198,4 @@ def _lesions(scan: Scan, bleeds: Bleeds) -> tuple[Lesion, ...]:
     return tuple(sorted(both, key=lambda one: -one.volume_ml))
 
 
-CHECK = Check(NAME, VERSION, (Role.SWI, Role.B0, Role.PHASE), measure, silence)
+CHECK = Check(NAME, VERSION, (Role.SWI, Role.B0, Role.PHASE), measure, silence, optional=(Role.PHASE,))
