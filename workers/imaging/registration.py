@@ -5,7 +5,7 @@ favour motions by whole voxels. Where both share a frame of reference the header
 own movements; elsewhere a coarse search goes first.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from itertools import product
 
@@ -123,11 +123,7 @@ def align(reference: Strewn, moving: Volume) -> Motion:
     rest = np.zeros(6)
     match, x, fine = 0.0, rest, pair(2, rest)
     if moving.frame_of_reference_uid == reference.frame_of_reference_uid:
-        before = fine.information(rest)
-        after, x = _refined(fine, _refined(pair(1, rest), rest)[1])
-        if after < before + MIN_GAIN:
-            after, x = before, rest
-        match = matched(after, x)
+        match, x = _near_rest(pair(1, rest), fine, matched)
     is_enough = match >= MIN_SAME_FRAME  # 0 without a shared frame
     if not is_enough:
         starts = _best(pair(0, rest), _search(pair(0, rest)))[:FINALISTS]
@@ -140,6 +136,21 @@ def align(reference: Strewn, moving: Volume) -> Motion:
             raise CannotAssess(Why.ANATOMY, detail)
     _require_inside(fine, x)
     return Motion(*_motion(x, centre), information=match)
+
+
+def _near_rest(
+    coarse: _Pair, fine: _Pair, matched: Callable[[float, FloatArray], float]
+) -> tuple[float, FloatArray]:
+    """The motion of a patient who lay as the headers say, but for small movements, and what the brain says of it."""
+    rest = np.zeros(6)
+    before = fine.information(rest)
+    after, x = _refined(fine, _refined(coarse, rest)[1])
+    if after < before + MIN_GAIN:
+        return matched(before, rest), rest
+    match = matched(after, x)
+    if match < MIN_SAME_FRAME <= (still := matched(before, rest)):
+        return still, rest  # its outline drew a faint brain a little aside; the scanner's word is enough
+    return match, x
 
 
 def _best(pair: _Pair, starts: Sequence[FloatArray]) -> list[FloatArray]:

@@ -7,6 +7,7 @@ from scipy import ndimage
 from rules.anatomy import Role
 from rules.findings import Why
 from tests.workers.imaging.heads import flat_anatomy, refusal
+from workers.imaging import registration
 from workers.imaging.affine import rotation
 from workers.imaging.motion import Motion, at_rest
 from workers.imaging.registration import align, strewn
@@ -113,3 +114,13 @@ def test_a_faint_series_with_ghosts_is_aligned_by_the_outline_of_the_brain(refer
     degrees, mm = errors(align(strewn(reference), replace(volume, array=300 * faint, role=Role.SWI)), true)
     assert degrees < 1.0
     assert mm < 1.5
+
+
+def test_a_faint_series_that_its_outline_draws_aside_lies_as_the_scanner_says(reference, monkeypatch):
+    swi = replace(t1_after(at_rest()), role=Role.SWI)
+    aside = np.array([0, 0, 0, 0.4, 0, 0])  # 4 mm
+    monkeypatch.setattr(registration, "_refined", lambda *_: (9.0, aside))
+    drawn = align(strewn(reference), swi)
+    assert drawn.shift[0] == pytest.approx(4.0)
+    monkeypatch.setattr(registration, "MIN_SAME_FRAME", drawn.information + 0.01)
+    assert (align(strewn(reference), swi).shift == 0).all()
