@@ -2,13 +2,13 @@
 
 import json
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from statistics import median
 from typing import Any, TypeAlias
 
-from sqlalchemy import ColumnElement, Row, Select, Text, and_, cast, func, or_, select
+from sqlalchemy import Row, Select, Text, and_, cast, func, select
 from sqlalchemy.orm import Session
 
 from service.performance import Share
@@ -73,59 +73,47 @@ class ScannerDrift:
 
 def drift(session: Session, since: datetime) -> tuple[ScannerDrift, ...]:
     """Every scanner with a result since a moment, what wants a look first; only the latest result of a study counts."""
-    early: dict[_Scanner, list[Row[Any]]] = {}
-    late: dict[_Scanner, list[Row[Any]]] = {}
-    for row in session.execute(_ends(since)):
-        if row.is_early:
-            early.setdefault(tuple(row[:3]), []).append(row)
-        if row.is_late:
-            late.setdefault(tuple(row[:3]), []).append(row)
     told = (
         ScannerDrift(
             name=" ".join(part for part in key[:2] if part) or "scanner unknown",
             station=key[2],
             not_assessed=share,
             reasons=tuple(reasons.most_common(_REASONS)),
-            charts=tuple(_charts(early.get(key, ()), late.get(key, ()))),
+            charts=tuple(_charts(session, key, since)),
         )
         for key, (share, reasons) in _unassessed(session, since).items()
     )
     return tuple(sorted(told, key=lambda one: (not one.has_signal, -one.not_assessed.whole, one.name)))
 
 
-def _latest() -> ColumnElement[bool]:
-    """Whether a result is the latest of its study."""
-    return and_(
-        WorklistEntry.study_instance_uid == ScannerResult.study_instance_uid,
-        WorklistEntry.job_id == ScannerResult.job_id,
-    )
+def _charts(session: Session, scanner: _Scanner, since: datetime) -> Iterator[Chart]:
+    """Of the first and the last results of a scanner, which an index finds however many there are."""
+    # Cut off before they are joined: an estimate that is wrong must not make the database read all of them.
+    early = _latest_of(session, _all_of(scanner).order_by(ScannerResult.done_at).limit(_EARLY))
+    newest = _all_of(scanner).where(ScannerResult.done_at >= since).order_by(ScannerResult.done_at.desc())
+    late = _latest_of(session, newest.limit(2 * SHOWN))[-SHOWN:]
+    for watched in WATCHED:
+        first = [value for _, value in _values(early, watched.key)][:BASELINE]
+        chart = chart_of(watched, first, _values(late, watched.key))
+        if chart is not None:
+            yield chart
 
 
-def _ends(since: datetime) -> Select[Any]:
-    """The first and the last results of each scanner, oldest first."""
-    forward, back = (
-        func.row_number().over(partition_by=_KEY, order_by=order)
-        for order in (ScannerResult.done_at, ScannerResult.done_at.desc())
+def _all_of(scanner: _Scanner) -> Select[Any]:
+    mine = (column == value for column, value in zip(_KEY, scanner, strict=True))
+    return select(
+        ScannerResult.job_id, ScannerResult.study_instance_uid, ScannerResult.done_at, ScannerResult.measured
+    ).where(*mine)
+
+
+def _latest_of(session: Session, found: Select[Any]) -> Sequence[Row[Any]]:
+    """Of some results those that are the latest of their study, oldest first."""
+    some = found.subquery()
+    is_latest = and_(
+        WorklistEntry.study_instance_uid == some.c.study_instance_uid, WorklistEntry.job_id == some.c.job_id
     )
-    placed = (
-        select(ScannerResult.job_id, forward.label("forward"), back.label("back"))
-        .join(WorklistEntry, _latest())
-        .subquery()
-    )
-    is_early, is_late = placed.c.forward <= _EARLY, placed.c.back <= SHOWN
-    is_late = and_(is_late, ScannerResult.done_at >= since)
-    return (
-        select(
-            *_KEY,
-            ScannerResult.done_at,
-            ScannerResult.measured,
-            is_early.label("is_early"),
-            is_late.label("is_late"),
-        )
-        .join(placed, placed.c.job_id == ScannerResult.job_id)
-        .where(or_(is_early, is_late))
-        .order_by(ScannerResult.done_at)
-    )
+    rows = select(some.c.done_at, some.c.measured).join(WorklistEntry, is_latest).order_by(some.c.done_at)
+    return list(session.execute(rows))
 
 
 def _unassessed(session: Session, since: datetime) -> dict[_Scanner, tuple[Share, Counter[str]]]:
@@ -134,7 +122,13 @@ def _unassessed(session: Session, since: datetime) -> dict[_Scanner, tuple[Share
     groups = (*_KEY, reasons, ScannerResult.is_assessed)
     counted = (
         select(*groups, func.count())
-        .join(WorklistEntry, _latest())
+        .join(
+            WorklistEntry,
+            and_(
+                WorklistEntry.study_instance_uid == ScannerResult.study_instance_uid,
+                WorklistEntry.job_id == ScannerResult.job_id,
+            ),
+        )
         .where(ScannerResult.done_at >= since)
         .group_by(*groups)
     )
@@ -145,14 +139,6 @@ def _unassessed(session: Session, since: datetime) -> dict[_Scanner, tuple[Share
         why.update(dict.fromkeys(json.loads(held), count))
         found[key] = (Share(share.part + (0 if is_assessed else count), share.whole + count), why)
     return found
-
-
-def _charts(early: Sequence[Row[Any]], late: Sequence[Row[Any]]) -> Iterable[Chart]:
-    for watched in WATCHED:
-        first = [value for _, value in _values(early, watched.key)][:BASELINE]
-        chart = chart_of(watched, first, _values(late, watched.key))
-        if chart is not None:
-            yield chart
 
 
 def _values(rows: Sequence[Row[Any]], key: str) -> list[tuple[datetime, float]]:

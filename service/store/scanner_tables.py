@@ -3,7 +3,7 @@
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ForeignKey, String
+from sqlalchemy import ForeignKey, Index, String
 from sqlalchemy.orm import Mapped, mapped_column
 
 from service.store.tables import DIGEST, UID, Base
@@ -13,6 +13,7 @@ class ScannerResult(Base):
     """One result: the scanner of its study, and the measurements that should not depend on disease."""
 
     __tablename__ = "scanner_result"
+    __table_args__ = (Index("ix_scanner_result_scanner", "manufacturer", "model", "station", "done_at"),)
 
     job_id: Mapped[str] = mapped_column(DIGEST, ForeignKey("job.job_id"), primary_key=True)
     study_instance_uid: Mapped[str] = mapped_column(UID, index=True)

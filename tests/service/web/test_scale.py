@@ -7,8 +7,10 @@ import pytest
 from sqlalchemy import event
 
 from rules.urgency import Priority
+from service.drift import SHOWN, drift
 from service.listing import Show, Wanted, listed, standing
 from service.performance import performance
+from service.scanners import WATCHED
 from service.settings import Settings
 from service.store.session import Store, open_store, upgrade
 from service.web.bench import measure
@@ -98,3 +100,22 @@ def test_the_times_of_results_are_found_without_their_rows(many: Store):
     )
     assert all(20 <= span.median_s <= span.p90_s <= 90 for span in found.to_result)
     assert [span.median_s for span in found.to_destination] == pytest.approx([1.0] * 4, abs=0.01)
+
+
+def test_the_ends_of_a_scanner_are_found_without_all_that_lies_between(many: Store):
+    plans: list[str] = []
+
+    def explain(connection, cursor, statement, parameters, context, executemany):
+        rows = connection.connection.execute(f"EXPLAIN QUERY PLAN {statement}", parameters)
+        plans.append(" | ".join(str(row[3]) for row in rows))
+
+    event.listen(many.engine, "before_cursor_execute", explain)
+    with many.reading() as session:
+        found = drift(session, NOW - timedelta(days=20))
+    event.remove(many.engine, "before_cursor_execute", explain)
+    assert (
+        sum("ix_scanner_result_scanner (manufacturer=? AND model=? AND station=?" in plan for plan in plans)
+        == 2 * 5
+    )
+    assert [len(chart.points) for one in found for chart in one.charts] == [SHOWN] * 5 * len(WATCHED)
+    assert sum(one.not_assessed.whole for one in found) == 2000
