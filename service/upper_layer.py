@@ -95,6 +95,8 @@ class UpperLayer(DULServiceProvider):
         try:
             super().run_reactor()
         finally:
+            # Who connects and leaves asks for nothing: pynetdicom would keep a thread waiting for it until the time-out.
+            self.to_user_queue.put(None)
             self._inbox.drop()
             connection.close()  # pynetdicom forgets it where the peer was gone first
             self._bell.close()
