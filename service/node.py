@@ -9,6 +9,8 @@ from pathlib import Path
 from typing import Any
 
 import structlog
+from pydicom.config import IGNORE
+from pydicom.config import settings as pydicom_settings
 from pynetdicom import AE, _config, evt
 from pynetdicom.sop_class import Verification
 
@@ -70,6 +72,8 @@ def _serve(intake: Intake, settings: Settings, stop: threading.Event) -> None:
 def _entity(settings: Settings) -> Any:
     # Its debug handlers print whole datasets; they stay unbound whatever the log level.
     _config.LOG_HANDLER_LEVEL = "none"
+    # It would look at each of a thousand UIDs of an association request with regular expressions, to warn; pynetdicom and we do it again.
+    pydicom_settings.reading_validation_mode = IGNORE
     ae = AE(ae_title=settings.ae_title)
     ae.maximum_associations = sys.maxsize  # ours is kept by `admits`
     ae.maximum_pdu_size = MAXIMUM_PDU_BYTES

@@ -6,11 +6,13 @@ import select
 import socket
 import time
 from dataclasses import dataclass
+from functools import lru_cache
 from struct import Struct
 from typing import Any
 
 from pynetdicom.association import Association
 from pynetdicom.dul import _PDU_TYPES, DULServiceProvider
+from pynetdicom.pdu import A_ASSOCIATE_RQ
 
 from service.dimse import LAST_DATA, P_DATA
 from service.errors import MalformedError
@@ -27,8 +29,11 @@ _OTHER_PDU_BYTES = 1 << 20
 _ESTABLISHED = "Sta6"
 _ENDED = frozenset({"Sta1", "Sta13"})
 """States of the state machine (PS3.8 9.2.2): data may be transferred; idle, or waiting for the connection to close."""
-_CLOSED, _INVALID = "Evt17", "Evt19"
-"""Events of the state machine: the connection is gone; an unrecognised or invalid PDU (PS3.8 9.2.1)."""
+_CLOSED, _INVALID, _REQUESTED = "Evt17", "Evt19", "Evt6"
+"""Events of the state machine: the connection is gone; an unrecognised or invalid PDU; an A-ASSOCIATE-RQ (PS3.8 9.2.1)."""
+_ASSOCIATE_RQ = 0x01
+_REMEMBERED, _REMEMBERED_BYTES = 8, 1 << 14
+"""Association requests that are remembered decoded, and how long one may be."""
 _PDU_HEADER = Struct(">BBI")
 _PDV_HEADER = Struct(">IBB")
 _NOTHING = memoryview(b"")
@@ -90,6 +95,8 @@ class UpperLayer(DULServiceProvider):
         try:
             super().run_reactor()
         finally:
+            # Who connects and leaves asks for nothing: pynetdicom would keep a thread waiting for it until the time-out.
+            self.to_user_queue.put(None)
             self._inbox.drop()
             connection.close()  # pynetdicom forgets it where the peer was gone first
             self._bell.close()
@@ -158,7 +165,10 @@ class UpperLayer(DULServiceProvider):
             raise MalformedError("PDU")
         encoded = bytearray(_PDU_HEADER.pack(kind, 0, length)) + reader.whole(length)
         try:
-            pdu, event = self._decode_pdu(encoded)
+            if kind == _ASSOCIATE_RQ and length <= _REMEMBERED_BYTES:
+                pdu, event = _request(bytes(encoded)), _REQUESTED
+            else:
+                pdu, event = self._decode_pdu(encoded)
         except Exception as error:  # whatever pynetdicom stumbles over
             raise MalformedError("PDU") from error
         self._recv_pdu.put(pdu)
@@ -184,3 +194,14 @@ class UpperLayer(DULServiceProvider):
             piece = reader.part(length)
             length -= len(piece)
             self._inbox.take(context_id, control & ~LAST_DATA if length else control, piece)
+
+
+@lru_cache(_REMEMBERED)
+def _request(encoded: bytes) -> A_ASSOCIATE_RQ:
+    """An association request. A scanner sends the same one for each series, and pynetdicom takes 10 ms for 128 contexts.
+
+    Its primitives are made anew for each association; the PDU itself is only read.
+    """
+    request = A_ASSOCIATE_RQ()
+    request.decode(encoded)
+    return request

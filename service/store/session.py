@@ -24,6 +24,8 @@ from service.store.chain import seal
 
 _BUSY_TIMEOUT_S = 20.0
 """How long a writer waits for another one; less than a sender's patience for one C-STORE (30 s)."""
+_CHECKPOINT_PAGES = 4000
+"""16 MB: whose transaction fills the log waits for three more syncs of the disk, and a received object fills a dozen pages."""
 _POOL_SIZE = 5
 _POOL_OVERFLOW = 15
 _MIGRATION_LOCK = 0x43415254
@@ -200,6 +202,7 @@ def _prepare_sqlite(connection: sqlite3.Connection, _record: Any) -> None:
     cursor.execute(f"PRAGMA busy_timeout={int(_BUSY_TIMEOUT_S * 1000)}")
     cursor.execute("PRAGMA journal_mode=WAL")
     cursor.execute("PRAGMA synchronous=FULL")
+    cursor.execute(f"PRAGMA wal_autocheckpoint={_CHECKPOINT_PAGES}")
     cursor.execute("PRAGMA foreign_keys=ON")
     cursor.close()
 

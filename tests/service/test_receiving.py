@@ -13,7 +13,7 @@ from service.store.session import Store
 from service.store.tables import AuditEvent, Instance
 from service.upper_layer import NEWS_S
 from tests.service.conftest import encoded, mr_slice
-from tests.service.wire import WAIT_S, answer, command, connected, pdu, pdv, status
+from tests.service.wire import WAIT_S, answer, association_request, command, connected, pdu, pdv, status
 
 
 def stored(store: Store) -> list[str]:
@@ -192,3 +192,12 @@ def test_an_association_is_answered_at_once(listen, settings: Settings):
             with connected(node.port):
                 pass
         assert time.monotonic() - began < 20 * NEWS_S
+
+
+def test_those_who_connect_and_leave_keep_nothing_busy(listen, settings: Settings):
+    with listen(settings) as node:
+        before = threading.active_count()
+        for said in (b"", association_request()[:50]) * 10:
+            with socket.create_connection(("127.0.0.1", node.port), WAIT_S) as peer:
+                peer.sendall(said)
+        await_(lambda: threading.active_count() == before)
