@@ -12,7 +12,7 @@ from pydicom.dataset import FileMetaDataset
 from pydicom.uid import ExplicitVRLittleEndian
 
 from rules.urgency import Priority
-from tests.peers import need, need_jars
+from tests.peers import need, pixelmed
 from tests.workers.reports import studies
 from workers.reports.content import ReportContent
 from workers.reports.writing import write_reports
@@ -108,14 +108,6 @@ def test_dsrdump_reads_the_tree_without_complaint(tmp_path):
     assert 'Priority")=(P3,99CARTRIAGE,"P3 expedited")' in dump
 
 
-def pixelmed(validator: str, path: Path) -> str:
-    class_path = need_jars("pixelmed.jar", "javax.json.jar")
-    limits = [f"-Djdk.xml.xpath{limit}=0" for limit in ("ExprOpLimit", "TotalOpLimit", "ExprGrpLimit")]
-    # Compiled as far as pays for ten seconds: half the processor time.
-    options = ("-Xmx700m", "-XX:TieredStopAtLevel=1", "-XX:+UseSerialGC", *limits)
-    return run(need("java"), *options, "-cp", class_path, f"com.pixelmed.validate.{validator}", str(path))
-
-
 @pytest.mark.parametrize(
     ("name", "kind", "template"),
     [
@@ -126,14 +118,15 @@ def pixelmed(validator: str, path: Path) -> str:
     ],
 )
 def test_pixelmed_finds_no_error(name, kind, template, tmp_path):
-    report = pixelmed("DicomSRValidator", written(CONTENTS[name](), tmp_path)[kind])
+    report = run(*pixelmed("DicomSRValidator"), str(written(CONTENTS[name](), tmp_path)[kind]))
     assert f"Found Root Template {template}" in report
     assert "IOD validation complete" in report
     assert "Error" not in report
 
 
 def test_pixelmed_finds_no_error_in_a_seg_but_the_one_that_is_its_own(tmp_path):
-    report = pixelmed("DicomInstanceValidator", written(CONTENTS["two masks"](), tmp_path)["SEG-T1C"])
+    mask = written(CONTENTS["two masks"](), tmp_path)["SEG-T1C"]
+    report = run(*pixelmed("DicomInstanceValidator"), str(mask))
     assert "Found Segmentation IOD" in report
     assert "IOD validation complete" in report
     errors = [line for line in report.splitlines() if line.startswith("Error")]
