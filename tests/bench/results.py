@@ -13,7 +13,7 @@ from pathlib import Path
 from PIL import Image
 from pydicom import dcmread
 
-from tests.peers import need, need_jars
+from tests.peers import need, pixelmed
 
 CASE = "pres_haemorrhagic"
 """Oedema and blood in one study: a SEG of the FLAIR and one of the susceptibility-weighted series."""
@@ -42,7 +42,9 @@ def main() -> None:
                 _log(out, need("dciodvfy"), "-new", "-filename", name) for name in objects
             ),
             "dcentvfy.txt": _entities(folder, objects),
-            "pixelmed.txt": "".join(_pixelmed(out, name) for name in ("SR.dcm", "KOS.dcm")),
+            "pixelmed.txt": "".join(
+                _log(out, *pixelmed("DicomSRValidator"), name) for name in ("SR.dcm", "KOS.dcm")
+            ),
             "dsrdump.txt": _log(out, need("dsrdump"), "SR.dcm"),
         }
         _run(out, need("dsr2html"), "SR.dcm", "SR.html")
@@ -71,13 +73,6 @@ def _entities(folder: Path, objects: Iterable[str]) -> str:
     study = sorted(path.relative_to(folder).as_posix() for path in folder.glob("study/**/*.dcm"))
     said = _log(folder, need("dcentvfy"), *(f"out/{name}" for name in objects), *study)
     return said.replace(" ".join(study), "study/*/*.dcm", 1)
-
-
-def _pixelmed(out: Path, name: str) -> str:
-    limits = [f"-Djdk.xml.xpath{limit}=0" for limit in ("ExprOpLimit", "TotalOpLimit", "ExprGrpLimit")]
-    jars = need_jars("pixelmed.jar", "javax.json.jar")
-    java = (need("java"), "-XX:TieredStopAtLevel=1", "-XX:+UseSerialGC", *limits, "-cp", jars)
-    return _log(out, *java, "com.pixelmed.validate.DicomSRValidator", name)
 
 
 def _log(folder: Path, *command: str) -> str:

@@ -13,7 +13,7 @@ from rules.messages import ReportKind
 from service.accounts import Role
 from service.cli import main
 from service.store.tables import AuditEvent, Job, Report
-from tests.peers import need, need_jars
+from tests.peers import need, pixelmed
 from tests.service.web.conftest import PRES, Browser, Hospital, _cheap_hashes, browse, hospital  # noqa: F401
 from tests.workers.reports import studies
 from workers.reports.writing import write_reports
@@ -101,10 +101,7 @@ def _html(file: Path, folder: Path) -> str:
 
 
 def _expect_pixelmed(file: Path) -> None:
-    limits = [f"-Djdk.xml.xpath{limit}=0" for limit in ("ExprOpLimit", "TotalOpLimit", "ExprGrpLimit")]
-    jars = need_jars("pixelmed.jar", "javax.json.jar")
-    java = (need("java"), "-Xmx700m", *limits, "-cp", jars, "com.pixelmed.validate.DicomSRValidator")
-    said = run(*java, str(file))
+    said = run(*pixelmed("DicomSRValidator"), str(file))
     assert "Found Root Template TID_1500" in said
     assert "IOD validation complete" in said
     assert "Error" not in said

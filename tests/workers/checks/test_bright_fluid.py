@@ -1,5 +1,7 @@
 """A FLAIR whose fluid is not nulled says nothing of the cortex, and all the same what it can of the deep regions."""
 
+from functools import cache
+
 import numpy as np
 import pytest
 
@@ -21,6 +23,13 @@ def head(bright, where=None, lesion=None):
     wanted = anatomy.corrected * (1 - fluid) + bright * fluid
     gain = np.where(anatomy.corrected > 0, wanted / np.maximum(anatomy.corrected, 0.05), 1.0)
     return flat_anatomy(np.where(anatomy.region(lesion), 1.6, gain) if lesion else gain)
+
+
+@cache
+def bright_everywhere():
+    """Such a head, and what is measured in it."""
+    scans = scans_of(*head(2.0))
+    return scans, flair.measure(scans)
 
 
 def behind(anatomy):
@@ -92,9 +101,7 @@ def test_cortex_beside_bright_fluid_is_not_assessed_and_a_deep_lesion_is_told():
 
 
 def test_what_was_not_measured_is_not_compared_either():
-    volume, anatomy = head(2.0)
-    scans = scans_of(volume, anatomy)
-    result = flair.measure(scans)
+    scans, result = bright_everywhere()
     assert result.mask is None
     later = Inputs(scans.scans, found={flair.NAME: result})
     with pytest.raises(CannotAssess):
@@ -102,7 +109,7 @@ def test_what_was_not_measured_is_not_compared_either():
 
 
 def test_everything_is_said_or_silent_as_ever():
-    said = {(f.quantity, f.region, f.side) for f in flair.measure(scans_of(*head(2.0))).findings}
+    said = {(f.quantity, f.region, f.side) for f in bright_everywhere()[1].findings}
     silent = {(f.quantity, f.region, f.side) for f in flair.silence(Why.QUALITY, "")}
     optional = {Quantity.FLAIR_RATIO, Quantity.FLAIR_Z, Quantity.FLAIR_LATERALITY}
     assert {one for one in silent if one[0] not in optional or one[1] not in APART} <= said

@@ -1,4 +1,5 @@
 from dataclasses import replace
+from functools import cache
 
 import numpy as np
 import pytest
@@ -33,6 +34,12 @@ def bump(regions, gain, radius_mm=13.0):
 PRES = [(Region.PARIETAL, Side.LEFT), (Region.PARIETAL, Side.RIGHT), (Region.OCCIPITAL, Side.LEFT), (Region.OCCIPITAL, Side.RIGHT)]  # fmt: skip
 
 
+@cache
+def posterior(gain):
+    """What is found of a PRES-type pattern."""
+    return flair.measure(scans_of(*flat_anatomy(bump(PRES, gain))))
+
+
 @pytest.fixture(scope="module")
 def healthy():
     return flair.measure(scans_of(*flat_anatomy()))
@@ -59,7 +66,7 @@ def test_every_region_and_side_is_measured_in_the_unit_of_the_rules(healthy):
 
 @pytest.mark.parametrize("gain", [1.35, 1.6])
 def test_posterior_hyperintensity_is_found_on_both_sides(gain):
-    found = values(flair.measure(scans_of(*flat_anatomy(bump(PRES, gain)))))
+    found = values(posterior(gain))
     for side in (Side.LEFT, Side.RIGHT):
         assert found[Quantity.FLAIR_VOLUME, Region.PARIETO_OCCIPITAL, side] > 3
         assert found[Quantity.FLAIR_RATIO, Region.PARIETO_OCCIPITAL, side] > 1.15
@@ -69,10 +76,7 @@ def test_posterior_hyperintensity_is_found_on_both_sides(gain):
 
 def test_stronger_signal_never_shrinks_the_lesion():
     volumes = [
-        values(flair.measure(scans_of(*flat_anatomy(bump(PRES, gain)))))[
-            Quantity.FLAIR_VOLUME, Region.BRAIN, Side.WHOLE
-        ]
-        for gain in (1.2, 1.35, 1.6)
+        values(posterior(gain))[Quantity.FLAIR_VOLUME, Region.BRAIN, Side.WHOLE] for gain in (1.2, 1.35, 1.6)
     ]
     assert volumes == sorted(volumes)
 
@@ -166,6 +170,7 @@ def test_not_assessed_names_what_would_have_been_measured(healthy):
     assert measured <= named
 
 
+@cache
 def two_balls():
     return flair.measure(scans_of(*flat_anatomy(bump([(Region.CENTRUM_SEMIOVALE, Side.LEFT), (Region.THALAMUS, Side.RIGHT)], 1.7, radius_mm=8.0))))  # fmt: skip
 

@@ -1,6 +1,7 @@
 """A whole head made of the template: brain, fluid, skull and scalp, at a pose that is known."""
 
 from dataclasses import dataclass, replace
+from functools import cache
 
 import numpy as np
 from scipy import ndimage
@@ -67,26 +68,34 @@ def whole_head(seed: int = 0, role: Role = Role.FLAIR) -> Head:
 def flat_anatomy(lesion: np.ndarray | float = 1.0, *, noise: float = 0.05) -> tuple[Volume, Anatomy]:
     """The template itself at 2 mm as an anatomy without errors of fit; `lesion` multiplies the signal."""
     template = load_template(2)
-    labels = template_labels()[0:188:2, 0:232:2, 0:196:2]
     rng = np.random.default_rng(1)
     signal = (template.image(FLAIR) * (1 + rng.normal(0, noise, template.brain.shape)) * lesion).astype(
         np.float32
     )
+    anatomy = Anatomy(corrected=signal, covered=dict.fromkeys(Region, 1.0), **_places_of_template())
+    return volume_of(signal, template.affine), anatomy
+
+
+@cache
+def _places_of_template() -> dict[str, np.ndarray]:
+    """What is the same whatever the signal; nobody may write into it."""
+    template = load_template(2)
+    labels = template_labels()[0:188:2, 0:232:2, 0:196:2]
     parts = np.where(template.brain, labels, 0).astype(np.uint8)
     # Along i the template runs from the far left to the far right.
     left = np.broadcast_to(np.arange(98)[None, None, :] < 49, parts.shape)
-    anatomy = Anatomy(
-        brain=template.brain,
-        corrected=signal,
-        parts=parts,
-        is_left=left & template.brain,
-        grey=template.grey.astype(np.float16),
-        white=template.white.astype(np.float16),
-        depth_mm=(2 * ndimage.distance_transform_edt(template.brain)).astype(np.float16),
-        template_mm=places_mm(template),
-        covered=dict.fromkeys(Region, 1.0),
-    )
-    return volume_of(signal, template.affine), anatomy
+    places = {
+        "brain": template.brain,
+        "parts": parts,
+        "is_left": left & template.brain,
+        "grey": template.grey.astype(np.float16),
+        "white": template.white.astype(np.float16),
+        "depth_mm": (2 * ndimage.distance_transform_edt(template.brain)).astype(np.float16),
+        "template_mm": places_mm(template),
+    }
+    for array in places.values():
+        array.flags.writeable = False
+    return places
 
 
 def t2_scan(

@@ -12,7 +12,7 @@ from pydicom.dataset import FileMetaDataset
 from pydicom.uid import ExplicitVRLittleEndian
 
 from rules.urgency import Priority
-from tests.peers import need, need_jars
+from tests.peers import need, pixelmed
 from tests.workers.reports import enhanced, studies
 from workers.reports.content import ReportContent
 from workers.reports.structured_report import structured_report
@@ -133,12 +133,9 @@ def test_dsrdump_shows_the_flags_and_our_priority(tmp_path):
     assert 'Priority")=(P3,99CARTRIAGE,"P3 expedited")' in dump
 
 
-def pixelmed(validator: str, path: Path) -> str:
-    class_path = need_jars("pixelmed.jar", "javax.json.jar")
-    limits = [f"-Djdk.xml.xpath{limit}=0" for limit in ("ExprOpLimit", "TotalOpLimit", "ExprGrpLimit")]
-    # Compiled as far as pays for ten seconds: half the processor time.
-    options = ("-Xmx700m", "-XX:TieredStopAtLevel=1", "-XX:+UseSerialGC", *limits)
-    return run(need("java"), *options, "-cp", class_path, f"com.pixelmed.validate.{validator}", str(path))
+def validated(validator: str, path: Path) -> str:
+    """What one of PixelMed's validators prints of a file."""
+    return run(*pixelmed(validator), str(path))
 
 
 PIXELMED_KNOWN = (
@@ -167,7 +164,7 @@ def complaints(report: str, *kinds: str) -> list[str]:
     ],
 )
 def test_pixelmed_finds_no_error_and_warns_of_nothing_without_a_reason(name, kind, template, tmp_path):
-    report = pixelmed("DicomSRValidator", written(CONTENTS[name](), tmp_path)[kind])
+    report = validated("DicomSRValidator", written(CONTENTS[name](), tmp_path)[kind])
     assert f"Found Root Template {template}" in report
     assert "IOD validation complete" in report
     assert [line for line in complaints(report) if not line.endswith(PIXELMED_KNOWN)] == []
@@ -175,7 +172,7 @@ def test_pixelmed_finds_no_error_and_warns_of_nothing_without_a_reason(name, kin
 
 def test_pixelmed_takes_every_group_for_a_volume_where_one_is_and_finds_no_other_error(tmp_path):
     """TID 1500 lets TID 1411 and 1501 stand side by side (rows 7 to 9); this validator asks for one of them per container."""
-    report = pixelmed("DicomSRValidator", Path(written_sr(CONTENTS["partly masked"](), tmp_path)))
+    report = validated("DicomSRValidator", Path(written_sr(CONTENTS["partly masked"](), tmp_path)))
     errors = complaints(report, "Error")
     assert all(line.endswith(PIXELMED_KNOWN) for line in complaints(report, "Warning"))
     asked = [
@@ -186,7 +183,8 @@ def test_pixelmed_takes_every_group_for_a_volume_where_one_is_and_finds_no_other
 
 
 def test_pixelmed_finds_no_error_in_a_seg_but_the_one_that_is_its_own(tmp_path):
-    report = pixelmed("DicomInstanceValidator", written(CONTENTS["two masks"](), tmp_path)["SEG-T1C"])
+    mask = written(CONTENTS["two masks"](), tmp_path)["SEG-T1C"]
+    report = validated("DicomInstanceValidator", mask)
     assert "Found Segmentation IOD" in report
     assert "IOD validation complete" in report
     errors = complaints(report, "Error")
