@@ -105,16 +105,24 @@ def intake(store: Store, settings: Settings) -> Iterator[Intake]:
         yield opened
 
 
+@pytest.fixture(scope="module")
+def own_garbage() -> Iterator[None]:
+    """Makes collections of this module look through what it made itself; through all that was imported takes most of a second."""
+    gc.collect()
+    gc.freeze()
+    yield
+    gc.collect()
+    gc.unfreeze()
+
+
 @pytest.fixture
-def swept() -> Iterator[None]:
+def swept(own_garbage: None) -> Iterator[None]:
     """Collects here, and not in a later test, what pynetdicom's client side leaves of peers that turned it away."""
     before = set(threading.enumerate())
-    gc.freeze()  # of what the test itself made: to look through all that was ever imported takes most of a second
     yield
     for thread in set(threading.enumerate()) - before:
         thread.join(5)
     gc.collect()
-    gc.unfreeze()
 
 
 @dataclass(frozen=True, slots=True)
