@@ -54,7 +54,6 @@ _AS_A_WHOLE: dict[Quantity, tuple[Region, ...]] = {
     Quantity.EPI_ARTEFACT_VOLUME: (*_BRAIN, Region.TEMPORAL),
     Quantity.LESION_ADC: _ADC_OF_LESIONS,
     Quantity.ADC_MEDIAN: _BRAIN,
-    Quantity.CALCIFIED_COUNT: _BRAIN,
     Quantity.HAEMORRHAGE_DIAMETER: _BRAIN,
     Quantity.HAEMORRHAGE_VOLUME: _BRAIN,
     Quantity.SULCAL_ENHANCEMENT_RATIO: _BRAIN,

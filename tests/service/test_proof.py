@@ -104,8 +104,9 @@ def test_orthanc_commits_to_what_it_keeps_and_the_proof_stands_in_the_trail(
 
 def test_what_orthanc_accepted_and_lost_is_not_committed_and_sent_again(orthanc, outbox, owe, store, listen):
     destination = dimse(orthanc, "commitment")
-    uid = owe(destination, "1.2.3.102")
-    deliver_due(outbox, destination, NOON)
+    now = datetime.now(UTC)  # an older result would be late, and its alarm stand somewhere between
+    uid = owe(destination, "1.2.3.102", at=now)
+    deliver_due(outbox, destination, now)
     orthanc.forget(STUDY)
     with listen(outbox.settings):
         rounds(outbox, destination, uid)
