@@ -202,9 +202,8 @@ class Images:
         main = _WITH.get(role)
         weighted = self.placed(main) if main else None
         if main and isinstance(weighted, Placed) and same_grid(volume, self._volume(main)[0]):
-            return (
-                weighted.motion
-            )  # a map of a few grey levels would align worse by itself, a phase not at all
+            # A map of a few grey levels would align worse by itself, a phase not at all.
+            return weighted.motion
         return align(self._places(mapped), volume)
 
     def reference(self, mapped: Mapped) -> Scan:

@@ -97,13 +97,9 @@ def triage(
     with stages.timed("decide"):
         decision = decide(policy, case_of(ready, headers, result))
     uses = _uses(series, result)
+    identity = _identity(ready, places, failed=failure is not None)
     content = replace(
-        _content(
-            ready,
-            _identity(ready, places, failed=failure is not None),
-            decision,
-            _Measured(result.findings, uses, headers, unread),
-        ),
+        _content(ready, identity, decision, _Measured(result.findings, uses, headers, unread)),
         target_minutes=policy.target_minutes.get(decision.priority),
         has_contours=places.has_contours,
     )

@@ -35,7 +35,8 @@ APART = frozenset({
     Region.THALAMUS, Region.CAUDATE, Region.PUTAMEN, Region.PALLIDUM, Region.CAPSULE, Region.GENU, Region.CALLOSAL_BODY,
     Region.SPLENIUM, Region.PERIVENTRICULAR, Region.CENTRUM_SEMIOVALE, Region.PERIAQUEDUCTAL, Region.FOURTH_VENTRICLE_RIM,
 })  # fmt: skip
-"""Regions that touch neither sulci nor cisterns, and can be measured all the same: the ventricles stay dark."""
+"""Regions that touch neither sulci nor cisterns, and are measured all the same. Under oxygen the ventricles mostly stay dark; in three
+simulated studies they were as bright as the sulci (1.0-2.2), and nothing false was found beside them."""
 WORDS = "the fluid of the sulci is bright (oxygen, contrast agent or blood), so lesions are not told from it"
 
 

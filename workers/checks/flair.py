@@ -50,6 +50,8 @@ _OF_SIDES = (
     Quantity.FLAIR_Z,
 )
 """What is said of every region, side by side; ratio and z exist only where something is bright."""
+_LEAST = (Quantity.FLAIR_VOLUME, Quantity.FLAIR_RATIO, Quantity.FLAIR_Z)
+"""What a T2 tells. Of shares, numbers and sides it would only know that they are not less, and a rule would take that for a no."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -100,7 +102,7 @@ def measure(inputs: Inputs, models: Installed | None = None) -> CheckResult:
         findings += _of_region(seen, region)
     findings += _cortical_share(seen)
     if doubt := doubt_of(inputs.scans.get(Role.ADC)):
-        findings = _told_where_enough(findings, doubt)
+        findings = _told_where_enough(findings, doubt, cut_of(Measure.FLAIR_TOLD_FROM))
     mask = put_back(seen.found.mask, box, whole.volume.array.shape)
     return CheckResult(tuple(findings), mask, Role.FLAIR, _lesions(seen))
 
@@ -129,21 +131,21 @@ def _by_t2(whole: Scan, lack: CannotAssess) -> CheckResult:
     """The clear lesions of the deep regions; all else stays as unknown as without the T2: what it does not show may be there."""
     scan, box = around_brain(whole)
     seen = _seen(scan, find_on_t2(scan), f"{NAME} {VERSION} on T2 by cuts")
-    findings = _told_where_enough([one for region in GREYNESS for one in _of_region(seen, region)], lack)
+    found = [one for region in GREYNESS for one in _of_region(seen, region)]
+    least = cut_of(Measure.T2_TOLD_FROM)
+    findings = _told_where_enough([one for one in found if one.quantity in _LEAST], lack, least)
     if not any(isinstance(one, Measured) for one in findings):
         return CheckResult(tuple(findings))
     mask = put_back(seen.found.mask, box, whole.volume.array.shape)
     return CheckResult(tuple(findings), mask, Role.T2, _lesions(seen))
 
 
-def _told_where_enough(found: Sequence[Finding], lack: CannotAssess) -> list[Finding]:
+def _told_where_enough(found: Sequence[Finding], lack: CannotAssess, least_ml: float) -> list[Finding]:
     """The places with enough that is bright; of all others little or nothing excludes nothing, and they stay unknown."""
     enough = {
         (one.region, one.side)
         for one in found
-        if isinstance(one, Measured)
-        and one.quantity is Quantity.FLAIR_VOLUME
-        and one.value >= cut_of(Measure.FLAIR_TOLD_FROM)
+        if isinstance(one, Measured) and one.quantity is Quantity.FLAIR_VOLUME and one.value >= least_ml
     }
     told = [one for one in found if (one.region, one.side) in enough and isinstance(one, Measured)]
     said = {(one.quantity, one.region, one.side) for one in told}

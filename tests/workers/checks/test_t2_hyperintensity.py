@@ -4,7 +4,10 @@ import numpy as np
 import pytest
 
 from rules.anatomy import Region, Role, Side
+from rules.conditions import AtLeast, leaves
 from rules.findings import Lesion, Measured, NotAssessed, Quantity, Why
+from rules.measures import Measure
+from rules.policy import load
 from tests.workers.imaging.heads import flat_anatomy, refusal, scans_of, t2_scan
 from workers.checks import flair
 from workers.checks.check import Inputs, Lack
@@ -87,6 +90,23 @@ def test_a_flair_that_is_there_is_read_and_not_the_t2():
 )  # white brighter than grey; fluid like grey
 def test_a_t2_without_its_contrast_is_refused(levels, why):
     assert refusal(find_on_t2, t2_scan(levels=levels)) is why
+
+
+def test_what_is_told_can_only_answer_with_yes(thalamic):
+    """A lower bound below a rule's cut, or a share or side of what was only partly seen, would read as no."""
+    policy = load()
+    asked = [
+        leaf.cut.value
+        for condition in policy.conditions()
+        for leaf in leaves(condition)
+        if isinstance(leaf, AtLeast)
+        and leaf.subject.quantity is Quantity.FLAIR_VOLUME
+        and leaf.subject.region in GREYNESS
+    ]
+    assert asked
+    assert max(asked) <= policy.measurements[Measure.T2_TOLD_FROM].value
+    told = {one.quantity for one in thalamic.findings if isinstance(one, Measured)}
+    assert told == {Quantity.FLAIR_VOLUME, Quantity.FLAIR_RATIO, Quantity.FLAIR_Z}
 
 
 def test_only_regions_that_touch_no_sulcus_are_told():
