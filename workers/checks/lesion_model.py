@@ -19,6 +19,10 @@ BoolArray = NDArray[np.bool_]
 
 SMOOTHING_MM = 0.8
 """Gaussian under which the probability is seen: a speckle is no lesion. [P]"""
+EDGE_REACH_MM = 6.0
+"""Half width of the surroundings whose highest values an edge is measured by. [P]"""
+EDGE_SMOOTHING_MM = 0.6
+"""In-plane Gaussian under which the highest rise is looked for, lest noise make it. [P]"""
 
 
 def network_probability(scan: Scan, card: Card) -> FloatArray | None:
@@ -64,7 +68,29 @@ def hysteresis(
     likely = calm >= cut_of(Measure.FLAIR_MODEL_GROW_SHARE) * threshold
     grown = likely & (ratio >= cut_of(Measure.FLAIR_MODEL_GROW_RATIO))
     seeds = grown & (calm >= threshold) & (ratio >= cut_of(Measure.FLAIR_MODEL_SEED_RATIO))
-    return connected(grown, seeds, spacing_mm)
+    areas = connected(grown, seeds, spacing_mm)
+    return areas & _within_edge(areas, calm, ratio, spacing_mm)
+
+
+def _within_edge(
+    areas: BoolArray, probability: FloatArray, ratio: FloatArray, spacing_mm: tuple[float, float, float]
+) -> BoolArray:
+    """Where probability and rise reach their shares of the highest within reach: the blurred rim of a bright lesion does not."""
+    within: BoolArray = np.ones_like(areas)
+    box = ndimage.find_objects(areas.astype(np.uint8))
+    if not box:
+        return within
+    size = [2 * round(EDGE_REACH_MM / mm) + 1 for mm in spacing_mm[::-1]]
+    plane = [0.0, *(EDGE_SMOOTHING_MM / mm for mm in spacing_mm[1::-1])]
+    inside = areas[box[0]]
+    likely = np.where(inside, probability[box[0]], 0)
+    rise = np.where(inside, np.clip(ratio[box[0]] - 1, 0, None), 0)
+    near = cut_of(Measure.FLAIR_MODEL_EDGE_SHARE) * ndimage.maximum_filter(likely, size)
+    high = cut_of(Measure.FLAIR_MODEL_EDGE_RISE) * ndimage.maximum_filter(
+        ndimage.gaussian_filter(rise, plane), size
+    )
+    within[box[0]] = (likely >= near) & (rise >= high)
+    return within
 
 
 def connected(grown: BoolArray, seeds: BoolArray, spacing_mm: tuple[float, float, float]) -> BoolArray:

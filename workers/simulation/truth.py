@@ -26,8 +26,10 @@ IMAGING_RULES = (*(f"R{number:02d}" for number in range(1, 13)), "R16", "R18")
 RESTRICTED = frozenset({Tissue.CYTOTOXIC})
 ENHANCING = frozenset({Tissue.ENHANCING, Tissue.ENHANCING_OEDEMA, Tissue.ENHANCING_PIA})
 BLOOD = frozenset({Tissue.ACUTE_BLOOD, Tissue.SUBACUTE_BLOOD})
-_UNSEEN = frozenset({Tissue.HAEMOSIDERIN, Tissue.IRON, Tissue.CALCIFIED, Tissue.ENHANCING_PIA})
-"""Kinds that do not count as FLAIR lesion."""
+DARK_ON_FLAIR = frozenset({
+    Tissue.HAEMOSIDERIN, Tissue.IRON, Tissue.CALCIFIED, Tissue.ENHANCING_PIA, Tissue.CSF, *BLOOD,
+})  # fmt: skip
+"""Kinds that do not count as FLAIR lesion: darker than white matter there, as blood and the cavity of an old infarct are."""
 
 _FLUID = (Tissue.CSF, Tissue.ENHANCING_PIA, Tissue.BRIGHT_FLUID)
 _ABOVE_VENTRICLES_MM = 30.0
@@ -129,7 +131,7 @@ def find_truth(session: Session, series_instance_uids: dict[int, str]) -> Truth:
     kinds = {lesion.kind for lesion in subject.lesions}
     scale = subject.warp.millimetres
     return Truth(
-        lesion=find_mask(session, "lesion", first, frozenset(kinds - _UNSEEN)),
+        lesion=find_mask(session, "lesion", first, frozenset(kinds - DARK_ON_FLAIR)),
         brain=find_brain(session, first),
         others=tuple(find_mask(session, name, role, k & kinds) for name, role, k in wanted if k & kinds),
         microbleeds=bleeds,

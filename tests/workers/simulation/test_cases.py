@@ -1,14 +1,16 @@
 import numpy as np
 import pytest
 
-from rules.anatomy import Side
+from rules.anatomy import Role, Side
 from workers.simulation.brain import Brain
 from workers.simulation.case import Body
 from workers.simulation.cases import case_named, cases
+from workers.simulation.contrast import tissue_signals
 from workers.simulation.lesions import grow, place
 from workers.simulation.limb import build_limb
 from workers.simulation.tissues import Tissue
-from workers.simulation.truth import IMAGING_RULES
+from workers.simulation.truth import DARK_ON_FLAIR, IMAGING_RULES
+from workers.simulation.vendors import SCANNERS
 
 WITH_LESIONS = [case for case in cases() if case.lesions]
 ONE_OF_EACH = ("pres_restricted", "necrotising", "cerebellar_punctate", "haemorrhage_lobar", "meninges_focal",
@@ -56,6 +58,21 @@ def test_every_lesion_changes_tissue(name, healthy_subject):
     assert len(set(np.unique(number)) - {0}) >= 0.9 * len(lesions)
     total = sum(brain.fractions.values())
     assert np.abs(total - brain.inside).max() < 1e-3
+
+
+@pytest.fixture(scope="module")
+def kinds(healthy_subject):
+    """What the lesions of all cases are made of."""
+    placed = (place(case.lesions, healthy_subject.brain, np.random.default_rng(11)) for case in WITH_LESIONS)
+    return {lesion.kind for lesions in placed for lesion in lesions}
+
+
+@pytest.mark.parametrize("scanner", SCANNERS.values(), ids=lambda one: one.manufacturer)
+def test_what_counts_as_flair_lesion_is_brighter_there_than_white_matter(scanner, kinds):
+    timing = next(w.timing for plan in scanner.series for w in plan.weightings if w.role is Role.FLAIR)
+    signals = tissue_signals(timing, scanner.field_t)
+    bright = {kind for kind in kinds if signals[kind] > signals[Tissue.WHITE]}
+    assert bright == kinds - DARK_ON_FLAIR
 
 
 def test_pres_lies_on_both_sides(healthy_subject):
