@@ -28,7 +28,7 @@ from workers.imaging.regions import parts_of, sides
 from workers.imaging.scan import Scan
 
 NAME = "susceptibility"
-VERSION = "4"
+VERSION = "5"
 LABEL = f"{NAME} {VERSION}"
 
 REPORTED = (

@@ -74,7 +74,7 @@ FOLLOW_UPS: tuple[FollowUp, ...] = (
     FollowUp("gone", "pres", ("healthy",), 1.0, (), ("R17",)),
     FollowUp("new", "small_vessel_disease", ("small_vessel_disease", "microbleeds"), 1.0, ("R07",), ("R18",)),
     FollowUp("larger", "deep_grey_only", ("deep_grey_only",), 1.2, ("R02",), ("R04",)),
-    FollowUp("new", "healthy", ("oedema",), 1.0, ("R01",), ("R10",)),
+    FollowUp("new", "healthy", ("oedema",), 1.0, ("R01",), ("R03", "R10")),
     FollowUp("unchanged", "microbleeds", ("microbleeds",), 1.0, (), ("R17",)),
     FollowUp(
         "new", "small_vessel_mild", ("small_vessel_mild", "leukoencephalopathy"), 1.0, ("R10",), ("R18",)

@@ -170,6 +170,14 @@ def test_a_vein_that_swells_is_not_counted(spacing):
     assert value(result_of(vein.scan()), Quantity.MICROBLEED_COUNT) == 0
 
 
+@pytest.mark.parametrize("apart_mm", [2.5, 3.5])
+def test_a_round_focus_that_a_vein_passes_is_counted(apart_mm):
+    """The wider cut takes the vein with it; the focus is round all the same."""
+    y = -10 - apart_mm
+    beside = Head(noise=0.02).ball((10, -10, 20), 4.0, 0.48).tube((-15, y, 20), (30, y, 21), left=0.65)
+    assert value(result_of(beside.scan()), Quantity.MICROBLEED_COUNT) == 1
+
+
 def test_dark_spots_at_the_surface_are_not_counted():
     head = Head().ball((0.0, -10.0 + HALF[1] - 1.0, 20.0), 5.0).ball((HALF[0] - 1.0, -10.0, 20.0), 4.0)
     assert value(result_of(head.scan()), Quantity.MICROBLEED_COUNT) == 0
@@ -192,6 +200,12 @@ def test_symmetric_iron_of_the_nuclei_is_not_counted_but_a_bleed_on_one_side_is(
     assert value(result_of(_with_nuclei(iron)), Quantity.MICROBLEED_COUNT) == 0
     bleed = result_of(_with_nuclei(Head().ball((19, -3, 15), 6)))
     assert value(bleed, Quantity.MICROBLEED_COUNT, Region.PALLIDUM, Side.RIGHT) == 1
+
+
+def test_two_bleeds_in_both_nuclei_that_differ_are_no_iron():
+    """Physiological iron and lime are alike on both sides, in size as in darkness."""
+    bleeds = result_of(_with_nuclei(Head().ball((19, -3, 15), 6.5).ball((-17, -5, 15), 3.8)))
+    assert value(bleeds, Quantity.MICROBLEED_COUNT, Region.PALLIDUM) == 2
 
 
 @pytest.mark.parametrize("diameter", [14.0, 22.0])
