@@ -41,13 +41,11 @@ def slice_probabilities(card: Card, planes: FloatArray, inside: NDArray[np.bool_
 def _both_ways(session: onnxruntime.InferenceSession, name: str, plane: FloatArray) -> FloatArray:
     """Mean probability (classes, rows, columns) of a slice (1, channels, rows, columns) as it is and mirrored."""
     one, other = (session.run(None, {name: np.ascontiguousarray(p)})[0][0] for p in (plane, plane[..., ::-1]))
-    mean: FloatArray = (_probability(one) + _probability(other)[..., ::-1]) / 2
-    return mean
+    return np.asarray((_probability(one) + _probability(other)[..., ::-1]) / 2, dtype=np.float32)
 
 
 def _probability(logits: FloatArray) -> FloatArray:
-    probability: FloatArray = 1 / (1 + np.exp(-logits))
-    return probability
+    return np.asarray(1 / (1 + np.exp(-logits)), dtype=np.float32)
 
 
 def _span(there: NDArray[np.bool_]) -> Span:
