@@ -28,6 +28,7 @@ from service.web.routes import (
     performance,
     signing_in,
     studies,
+    volumes,
     worklist,
 )
 
@@ -38,6 +39,7 @@ _ROUTERS = (
     worklist.router,
     live.router,
     studies.router,
+    volumes.router,
     assessments.router,
     cohort.router,
     performance.router,

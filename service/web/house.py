@@ -33,6 +33,8 @@ class House:
     """Failed sign-ins, by account and by address."""
     requests: Limiter = field(default_factory=lambda: Limiter(limit=600, window_s=60))
     """Requests, by sign-in and by address."""
+    volumes: Limiter = field(default_factory=lambda: Limiter(limit=60, window_s=60))
+    """Volumes, by sign-in: each is some megabytes."""
     seen: dict[str, set[str]] = field(default_factory=dict)
     """Sign-in to the studies whose rows it was shown."""
 

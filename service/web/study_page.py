@@ -24,6 +24,7 @@ from service.store.desk_tables import Acknowledgement, Assessment, Escalation, W
 from service.store.tables import Delivery, Job, Report, Study
 from service.web.house import House
 from service.web.timeline import timeline
+from service.web.volumes import volumes_of
 
 _TRAIL = 200
 """Lines of the trail on the page; the rest stands under `audit`."""
@@ -85,6 +86,8 @@ def load(session: Session, house: House, uid: str, now: datetime) -> dict[str, A
         "tables": tables(triaged.findings) if triaged else (),
         "slices": _key_slices(triaged) if triaged and not purged else (),
         "purged": purged,
+        "volumes": volumes_of(house, uid, done[-1].job_id) if done and not purged else (),
+        "has_masks": house.settings.web_masks,
         "reports": _reports(session, study),
         "acknowledgements": _of(session, Acknowledgement, uid),
         "assessments": _of(session, Assessment, uid),

@@ -28,6 +28,7 @@ ALLOWED: dict[tuple[str, str], Right | None] = {
     ("GET", "/studies/{study_instance_uid}"): Right.READ,
     ("GET", "/studies/{study_instance_uid}/pictures/{sop_instance_uid}.png"): Right.READ,
     ("GET", "/studies/{study_instance_uid}/slices/{sop_instance_uid}.png"): Right.READ,
+    ("GET", "/studies/{study_instance_uid}/volumes/{job_id}/{name}"): Right.READ,
     ("POST", "/studies/{study_instance_uid}/acknowledgement"): Right.ANSWER,
     ("POST", "/studies/{study_instance_uid}/assessment"): Right.ANSWER,
     ("GET", "/studies/{study_instance_uid}/assessments/{number}.json"): Right.READ,
@@ -95,7 +96,7 @@ def test_each_role_may_do_what_its_rights_say_and_nothing_else(
         if path in ("/sign-out", "/live"):  # the one ends the session, the other never ends
             continue
         asked = path.format(
-            study_instance_uid="9.9", sop_instance_uid="9.9", name="x", patient_id="x", number=9
+            study_instance_uid="9.9", sop_instance_uid="9.9", name="x", patient_id="x", number=9, job_id="x"
         )
         for role, browser in browsers.items():
             headers = {"x-form-token": browser.form_token}
@@ -109,7 +110,7 @@ def test_nobody_may_do_anything_but_sign_in(hospital: Hospital, browse: Callable
     nobody = browse()
     for (method, path), right in ALLOWED.items():
         asked = path.format(
-            study_instance_uid="9.9", sop_instance_uid="9.9", name="x", patient_id="x", number=9
+            study_instance_uid="9.9", sop_instance_uid="9.9", name="x", patient_id="x", number=9, job_id="x"
         )
         status = nobody.client.request(method, asked).status_code
         expected = {401} if path.startswith("/api") else {303}
