@@ -66,6 +66,7 @@ def make_app(house: House) -> FastAPI:
         app.include_router(router, include_in_schema=False)
     app.include_router(api.router)
     app.include_router(fhir.router)
+    app.include_router(volumes.described)
     for error, answer in _ANSWERS.items():
         app.add_exception_handler(error, answer)
     return app

@@ -6,10 +6,11 @@ const PLANES = { axial: [0, 2], coronal: [1, 1], sagittal: [2, 0] };
 const COLOURS = [[255, 176, 0], [100, 180, 255], [220, 90, 200], [120, 220, 120]];
 const STEPS = 500;
 let nv = null;
+let volumes = []; // as the REST interface tells of them
 
-const chosen = () => part("series").selectedOptions[0];
+const chosen = () => volumes[part("series").selectedIndex];
 // Of the whole volume; NiiVue's own range leaves borders and zeros out.
-const values = () => [Number(chosen().dataset.least), Number(chosen().dataset.most)];
+const values = () => chosen().values;
 const axis = () => PLANES[part("plane").value][1];
 
 function trouble(words) {
@@ -26,6 +27,11 @@ function hasWebGl() {
 async function open() {
   part("open").disabled = true;
   try {
+    const answer = await fetch(box.dataset.volumes);
+    if (!answer.ok) throw new Error(`the server answers ${answer.status}`);
+    volumes = await answer.json();
+    if (!volumes.length) throw new Error("they are not kept any more");
+    part("series").replaceChildren(...volumes.map((one) => new Option(one.role)));
     const { Niivue } = await import("/static/niivue/niivue-0.69.0.js");
     part("closed").hidden = true;
     part("viewer").hidden = false;
@@ -51,8 +57,8 @@ function closed(error) {
 async function load() {
   const one = chosen();
   hideFound();
-  await nv.loadVolumes([{ url: one.dataset.url, colormap: "gray", cal_min: Number(one.dataset.low), cal_max: Number(one.dataset.high) }]);
-  part("plane").replaceChildren(...one.dataset.planes.split(" ").map((plane) => new Option(plane, plane)));
+  await nv.loadVolumes([{ url: one.url, colormap: "gray", cal_min: one.window[0], cal_max: one.window[1] }]);
+  part("plane").replaceChildren(...one.planes.map((plane) => new Option(plane, plane)));
   const [least, most] = values(), step = (most - least) / STEPS;
   Object.assign(part("level"), { min: least, max: most, step });
   Object.assign(part("width"), { min: step, max: most - least, step });
@@ -79,7 +85,7 @@ function go(number) {
   part("at").textContent = at;
   nv.scene.crosshairPos[axis()] = (at - 0.5) / count;
   nv.drawScene();
-  canvas.setAttribute("aria-label", `${chosen().text}, ${part("plane").value} slice ${at} of ${count}`);
+  canvas.setAttribute("aria-label", `${chosen().role}, ${part("plane").value} slice ${at} of ${count}`);
 }
 
 const step = (by) => go(Number(part("slice-at").value) + by);
@@ -87,9 +93,9 @@ const step = (by) => go(Number(part("slice-at").value) + by);
 // --- how bright it is --------------------------------------------------------------------------------------------
 
 function shade(factor) {
-  const { low, high } = chosen().dataset, [least, most] = values();
+  const [low, high] = chosen().window, [least, most] = values();
   if (factor === "all") return expose((least + most) / 2, most - least);
-  return expose((Number(low) + Number(high)) / 2, (Number(high) - Number(low)) * Number(factor));
+  return expose((low + high) / 2, (high - low) * Number(factor));
 }
 
 function expose(level, width) {
@@ -118,7 +124,7 @@ function hideFound() {
 function offerFound(one) {
   const shown = part("found-shown");
   if (!shown) return;
-  const names = one.dataset.found ? one.dataset.checks.split("|") : [];
+  const names = one.found_url ? one.checks.map((name) => name.replaceAll("_", " ")) : [];
   shown.disabled = part("opacity").disabled = !names.length;
   const rows = names.map((name, at) => Object.assign(document.createElement("li"), { className: `found-${at + 1}`, textContent: name }));
   if (!rows.length) rows.push(Object.assign(document.createElement("li"), { textContent: "No check measured anything in this series." }));
@@ -127,9 +133,9 @@ function offerFound(one) {
 
 async function toggleFound() {
   if (!part("found-shown").checked) return hideFound();
-  const url = chosen().dataset.found, count = part("legend").children.length;
+  const url = chosen().found_url, count = part("legend").children.length;
   const layer = await nv.addVolumeFromUrl({ url, opacity: opacity() });
-  if (!part("found-shown").checked || chosen().dataset.found !== url) return nv.removeVolume(layer);
+  if (!part("found-shown").checked || chosen().found_url !== url) return nv.removeVolume(layer);
   const colours = [[0, 0, 0], ...COLOURS.slice(0, count)];
   layer.setColormapLabel({
     R: colours.map((one) => one[0]), G: colours.map((one) => one[1]), B: colours.map((one) => one[2]),
@@ -166,7 +172,7 @@ function listen() {
   canvas.addEventListener("pointerdown", (event) => { held = [event.clientX, event.clientY, ...exposure()]; canvas.setPointerCapture(event.pointerId); });
   canvas.addEventListener("pointermove", (event) => {
     if (!held) return;
-    const [x, y, level, width] = held, unit = (Number(chosen().dataset.high) - Number(chosen().dataset.low)) / 200;
+    const [x, y, level, width] = held, unit = (chosen().window[1] - chosen().window[0]) / 200;
     expose(level - (event.clientY - y) * unit, width + (event.clientX - x) * unit);
   });
   for (const kind of ["pointerup", "pointercancel"]) canvas.addEventListener(kind, () => { held = null; });
