@@ -2,6 +2,7 @@
 
 import threading
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
@@ -55,13 +56,14 @@ def figures(session: Session, days: int, now: datetime) -> tuple[Figures, dateti
     return find(session, now - timedelta(days=days)), now
 
 
-def renew(store: Store, now: datetime, stop: threading.Event) -> int:
+def renew(store: Store, clock: Callable[[], datetime], stop: threading.Event) -> int:
     """Find anew what is due; returns of how many periods. Ends early once `stop` is set.
 
     Raises StoreUnavailableError.
     """
     count = 0
     for days in PERIODS:
+        now = clock()
         with store.reading() as session:
             kept = session.get(KeptFigures, days)
             is_due = kept is None or now - kept.at >= max(
@@ -82,7 +84,7 @@ def keep_figures(store: Store, stop: threading.Event) -> None:
     """Renew until `stop` is set; outlives a database that is down. Beside the desk's own work, which must not wait for it."""
     while not stop.is_set():
         try:
-            renew(store, datetime.now(UTC), stop)
+            renew(store, lambda: datetime.now(UTC), stop)
         except StoreUnavailableError as error:
             _log.warning("figures_not_renewed", error=error.detail)
         stop.wait(_LOOK_S)

@@ -27,8 +27,8 @@ ROLES = (Role.FLAIR, Role.T2, Role.T1, Role.T1C, Role.DWI, Role.ADC, Role.SWI)
 """Series that are shown, in this order."""
 _NEARLY_CUBIC = 2.5
 """Longest over shortest edge of a voxel, up to which a volume is shown across its slices as well."""
-_DARK, _BRIGHT = 1.0, 99.7
-"""Percentiles of the values above the darkest one, shown black and white."""
+_DARK, _BRIGHT = 1.0, 99.5
+"""Percentiles of the values in the middle of a volume, where fat and air are few, shown black and white."""
 _KEY_DIGITS = 24
 _TRIM_TO = 0.9
 _ACROSS = (Plane.SAGITTAL, Plane.CORONAL, Plane.AXIAL)
@@ -131,10 +131,8 @@ def as_stored(array: NDArray[np.float32]) -> NDArray[np.generic]:
 
 
 def _window(array: NDArray[np.float32]) -> tuple[float, float]:
-    above = array[array > array.min()]
-    if not above.size:
-        return float(array.min()), float(array.min()) + 1.0
-    low, high = np.percentile(above[:: max(1, above.size // 500_000)], [_DARK, _BRIGHT])
+    middle = array[tuple(slice(size // 4, size - size // 4) for size in array.shape)]
+    low, high = np.percentile(middle, [_DARK, _BRIGHT])
     return float(low), max(float(high), float(low) + 1e-3)
 
 

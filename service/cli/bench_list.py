@@ -47,7 +47,7 @@ def bench_list(studies: int, rounds: int, urls: Sequence[str]) -> None:
             fill(store, studies, datetime.now(UTC))
             name = store.engine.dialect.name
             began = time.monotonic()
-            renew(store, datetime.now(UTC), threading.Event())  # as the desk does
+            renew(store, lambda: datetime.now(UTC), threading.Event())  # as the desk does
             counted.append(f"{name} {time.monotonic() - began:.1f} s")
             house = House(store, settings, requests=Limiter(limit=1_000_000, window_s=60))
             houses[name if name not in houses else f"{name} {len(houses)}"] = house

@@ -28,7 +28,7 @@ def many(tmp_path) -> Store:
 
 def test_kept_figures_are_those_that_are_found(many: Store, monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setattr(module, "QUICK_S", 0.0)
-    assert renew(many, NOON, RUNS) == len(PERIODS)
+    assert renew(many, lambda: NOON, RUNS) == len(PERIODS)
     later = NOON + timedelta(minutes=30)
     with many.reading() as session:
         shown, at = figures(session, 7, later)
@@ -41,7 +41,7 @@ def test_kept_figures_are_those_that_are_found(many: Store, monkeypatch: pytest.
 def test_quick_unknown_and_old_figures_are_found_when_somebody_asks(
     many: Store, monkeypatch: pytest.MonkeyPatch
 ):
-    renew(many, NOON, RUNS)
+    renew(many, lambda: NOON, RUNS)
     later = NOON + timedelta(minutes=5)
     with many.reading() as session:
         assert figures(session, 7, later)[1] == later, "so few studies are counted at once"
@@ -64,11 +64,11 @@ def test_figures_of_another_version_are_found_anew(many: Store, monkeypatch: pyt
 
 def test_the_desk_finds_them_again_after_ten_times_what_it_took(many: Store):
     stopped = threading.Event()
-    renew(many, NOON, RUNS)
+    renew(many, lambda: NOON, RUNS)
     with many.session() as session:
         session.get_one(KeptFigures, 365).seconds = 30.0
-    assert renew(many, NOON + timedelta(seconds=59), RUNS) == 0
-    assert renew(many, NOON + timedelta(seconds=61), RUNS) == len(PERIODS) - 1
-    assert renew(many, NOON + timedelta(seconds=300), RUNS) == len(PERIODS)
+    assert renew(many, lambda: NOON + timedelta(seconds=59), RUNS) == 0
+    assert renew(many, lambda: NOON + timedelta(seconds=61), RUNS) == len(PERIODS) - 1
+    assert renew(many, lambda: NOON + timedelta(seconds=300), RUNS) == len(PERIODS)
     stopped.set()
-    assert renew(many, NOON + timedelta(days=1), stopped) == 0
+    assert renew(many, lambda: NOON + timedelta(days=1), stopped) == 0

@@ -38,7 +38,7 @@ async function open() {
     nv = new Niivue({
       interactive: false, // wheel, keys and dragging are ours, below: NiiVue's keys cut and turn the head
       isNearestInterpolation: true, isRadiologicalConvention: true, sagittalNoseLeft: true, showAllOrientationMarkers: true,
-      crosshairWidth: 0, isColorbar: false, dragAndDropEnabled: false, backColor: [0, 0, 0, 1], fontColor: [1, 1, 1, 1],
+      crosshairWidth: 0, isColorbar: false, dragAndDropEnabled: false, backColor: [0, 0, 0, 1], fontColor: [1, 1, 1, 1], fontMinPx: 18,
       loadingText: "", logLevel: "error", isAntiAlias: false,
     });
     await nv.attachToCanvas(canvas);
@@ -124,7 +124,7 @@ function hideFound() {
 function offerFound(one) {
   const shown = part("found-shown");
   if (!shown) return;
-  const names = one.found_url ? one.checks.map((name) => name.replaceAll("_", " ")) : [];
+  const names = one.found_url ? one.checks.map((name) => name.replaceAll("_", " ").replace(/^flair/, "FLAIR")) : [];
   shown.disabled = part("opacity").disabled = !names.length;
   const rows = names.map((name, at) => Object.assign(document.createElement("li"), { className: `found-${at + 1}`, textContent: name }));
   if (!rows.length) rows.push(Object.assign(document.createElement("li"), { textContent: "No check measured anything in this series." }));

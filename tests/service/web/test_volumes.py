@@ -98,8 +98,8 @@ def test_a_lesion_on_the_left_is_drawn_on_the_right_of_the_picture(
     assert drawn(page).shape == plain.shape
     assert told(hospital) == ["viewed_volume"], "nothing is coloured before somebody asks"
     page.get_by_label("colour it").check()
-    expect(page.get_by_text("flair hyperintensity").first).to_be_visible()
-    page.wait_for_function("document.querySelector('[data-canvas]').dataset.coloured === 'true'")
+    expect(page.get_by_text("FLAIR hyperintensity", exact=True)).to_be_visible()
+    expect(page.locator("[data-canvas]")).to_have_attribute("data-coloured", "true")
     coloured = drawn(page)
     changed = np.abs(coloured - plain).max(axis=2) > 40
     columns = np.nonzero(changed)[1]
