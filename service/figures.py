@@ -24,8 +24,8 @@ QUICK_S = 0.5
 _OLDEST = timedelta(hours=1)
 """Older ones are shown to nobody: the desk does not run, and whoever looks has to wait."""
 _AT_MOST_EVERY = timedelta(minutes=1)
-_SHARE = 10
-"""So many times as long as it took to find them they are left alone: a tenth of one core at most."""
+_SHARE = 50
+"""So many times as long as it took to find them they are left alone: all periods together cost a tenth of one core at most."""
 _LOOK_S = 5.0
 
 _log = structlog.get_logger(__name__)

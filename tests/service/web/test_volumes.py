@@ -74,6 +74,7 @@ def drawn(page: Page) -> NDArray[np.int16]:
 
 def opened(page: Page, uid: str) -> None:
     page.goto(f"/studies/{uid}")
+    expect(page.locator("[data-canvas]")).to_be_hidden()
     page.get_by_role("button", name="Show the volumes").press("Enter")
     expect(page.locator("[data-canvas]")).to_be_focused()
     expect(page.locator("[data-canvas]")).to_have_attribute("aria-label", "FLAIR, axial slice 6 of 12")
