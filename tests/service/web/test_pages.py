@@ -243,8 +243,11 @@ def test_an_auditor_searches_checks_and_takes_a_signed_report(
     assert "study triaged" in auditor.page("/audit?event=study_triaged")
     assert "The trail is unchanged" in auditor.page("/audit/check")
     report = auditor.get(f"/audit/studies/{uid}/report")
-    assert signer_of(report.text) == public_text(key_of(hospital.settings.data))
+    assert signer_of(report.content) == public_text(key_of(hospital.settings.data))
     assert "attachment" in report.headers["content-disposition"]
+    printed = auditor.get(f"/audit/studies/{uid}/report?format=pdf")
+    assert (printed.headers["content-type"], printed.content[:5]) == ("application/pdf", b"%PDF-")
+    assert signer_of(printed.content) == public_text(key_of(hospital.settings.data))
     assert auditor.get("/audit?since=2026-13-45").status_code == 422
 
 
