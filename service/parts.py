@@ -13,11 +13,11 @@ from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from rules.messages import WORKER_QUEUE
-from service.broker import BrokerDownError, waiting_jobs
+from service.broker import BrokerDownError, waiting_messages
 from service.node import NODE_FILE
 from service.settings import Settings
 from service.store.desk_tables import WorklistState
-from service.store.tables import Job, Study
+from service.store.tables import Job, Study, UTCDateTime
 
 _CONNECT_S = 1.0
 _UNTAKEN = timedelta(minutes=2)
@@ -69,18 +69,20 @@ def _node(session: Session, settings: Settings) -> Part:
 
 def _work(session: Session, app: Celery, now: datetime) -> Iterator[Part]:
     """Queue and workers: what was handed over lies in the queue or is in a worker's hands."""
-    owed = select(Job.job_id, Job.created_at).where(Job.state == "owed", Job.rings > 0)
-    handed = {row.job_id: row.created_at for row in session.execute(owed)}
+    handed, oldest = session.execute(
+        select(func.count(), func.min(Job.created_at, type_=UTCDateTime())).where(
+            Job.state == "owed", Job.rings > 0
+        )
+    ).one()
     last = session.scalar(select(func.max(Job.done_at)))
     try:
-        waiting = waiting_jobs(app, WORKER_QUEUE) & handed.keys()
+        waiting = min(waiting_messages(app, WORKER_QUEUE), handed)
     except BrokerDownError:
         yield Part("Queue", Standing.SILENT, "the broker does not answer; what is owed waits in the database")
         yield Part("Workers", Standing.ELSEWHERE, "not seen without the queue", "last result", last)
         return
-    yield Part("Queue", Standing.WELL, f"answers; studies that wait in it: {len(waiting)}")
-    taken = len(handed) - len(waiting)
-    oldest = min((handed[job_id] for job_id in waiting), default=now)
+    yield Part("Queue", Standing.WELL, f"answers; studies that wait in it: {waiting}")
+    taken = handed - waiting
     if waiting and not taken and now - oldest > _UNTAKEN:
         yield Part("Workers", Standing.SILENT, "studies wait and no worker takes one", "last result", last)
     else:

@@ -155,6 +155,7 @@ def _write(path: Path, write: Callable[[Path], object]) -> None:
     with tempfile.TemporaryDirectory(dir=path.parent, prefix=".new-") as folder:
         temporary = Path(folder) / path.name
         write(temporary)
+        temporary.chmod(0o640)  # as what was received
         temporary.replace(path)
 
 

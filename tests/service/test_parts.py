@@ -61,13 +61,12 @@ def test_studies_that_no_worker_takes_are_told(hospital: Hospital, monkeypatch: 
     uid = hospital.receive("WAIT")
     with hospital.store.session() as session:
         session.execute(update(Job).where(Job.study_instance_uid == uid).values(rings=1))
-        job = session.query(Job).filter_by(study_instance_uid=uid).one().job_id
     soon, later = hospital.now, hospital.now + timedelta(minutes=5)
-    monkeypatch.setattr(module, "waiting_jobs", lambda *_: {job, "of nobody"})
+    monkeypatch.setattr(module, "waiting_messages", lambda *_: 2)  # one is of nobody
     assert seen(hospital.store, hospital.settings, soon)["Workers"][0] is Standing.WELL
     found = seen(hospital.store, hospital.settings, later)
     assert found["Queue"] == (Standing.WELL, "answers; studies that wait in it: 1")
     assert found["Workers"] == (Standing.SILENT, "studies wait and no worker takes one")
-    monkeypatch.setattr(module, "waiting_jobs", lambda *_: set())
+    monkeypatch.setattr(module, "waiting_messages", lambda *_: 0)
     taken = seen(hospital.store, hospital.settings, later)["Workers"]
     assert taken == (Standing.WELL, "studies in hand: 1")

@@ -26,7 +26,9 @@ class VolumeOut(BaseModel):
 
     role: Role
     series_instance_uid: str
-    url: str = Field(description="NIfTI, compressed; asking for it is an event of the trail")
+    url: str = Field(
+        description="NIfTI, compressed, for somebody who is signed in at the pages; asking for it is an event of the trail"
+    )
     planes: list[Plane] = Field(description="worth looking at, the acquired one first")
     values: tuple[float, float] = Field(description="lowest and highest")
     window: tuple[float, float] = Field(description="values from black to white")
