@@ -16,6 +16,10 @@ from service.store.chain import HASHED, moment_text
 from service.store.tables import AuditEvent, Study
 
 _COLUMNS = (*HASHED, "hash")
+NATURE = (
+    "Cartriage, triage of brain MRI after CAR-T cells. Investigational, research use only; not for diagnosis."
+)
+"""What every report says of where it comes from."""
 _FORMULA = ("=", "+", "-", "@", "\t", "\r")
 """What a spreadsheet would take for a formula at the start of a cell."""
 _STYLE = """body{font:15px/1.45 system-ui,sans-serif;margin:2rem auto;max-width:70rem;padding:0 1rem;color:#16202b}
@@ -77,38 +81,45 @@ class StudyReport:
     written_by: str
     public_key: str
 
+    @property
+    def facts(self) -> dict[str, str]:
+        """What stands above the events."""
+        study = self.study
+        return {
+            "Study Instance UID": study.study_instance_uid,
+            "Patient ID": study.patient_id,
+            "Accession number": study.accession_number or "none",
+            "Study date": study.study_date.isoformat() if study.study_date else "unknown",
+            "Events": str(len(self.events)),
+            "Written": f"{moment_text(self.written_at)} by {self.written_by}",
+            "Signing key (Ed25519)": self.public_key,
+        }
 
-def study_page(report: StudyReport) -> str:
+    @property
+    def state(self) -> str:
+        """Whether the trail is whole, in words."""
+        verdict = self.verdict
+        if verdict.is_whole:
+            return f"The whole trail of {verdict.events} events is unchanged; its last digest is {verdict.last_hash}."
+        faults = "; ".join(f"event {fault.sequence}: {fault.words}" for fault in verdict.faults[:20])
+        return f"The trail has {len(verdict.faults)} faults: {faults}"
+
+
+def study_page(report: StudyReport) -> bytes:
     """One HTML page without scripts or outside parts, for print and for signature."""
-    study = report.study
-    title = f"Audit report of study {escape(study.study_instance_uid)}"
-    facts = {
-        "Study Instance UID": study.study_instance_uid,
-        "Patient ID": study.patient_id,
-        "Accession number": study.accession_number or "none",
-        "Study date": study.study_date.isoformat() if study.study_date else "unknown",
-        "Events": str(len(report.events)),
-        "Written": f"{moment_text(report.written_at)} by {report.written_by}",
-        "Signing key (Ed25519)": report.public_key,
-    }
+    title = f"Audit report of study {escape(report.study.study_instance_uid)}"
+    facts = report.facts
     told_facts = "".join(f"<dt>{escape(name)}</dt><dd>{escape(value)}</dd>" for name, value in facts.items())
     rows = "".join(_row(event) for event in report.events)
+    mark = "" if report.verdict.is_whole else ' class="no"'
     return (
         f'<!doctype html>\n<html lang="en"><head><meta charset="utf-8"><title>{title}</title>'
         f"<style>{_STYLE}</style></head><body><h1>{title}</h1>"
-        "<p>Cartriage, triage of brain MRI after CAR-T cells. Investigational, research use only; not for diagnosis.</p>"
-        f"<dl>{told_facts}</dl>{_state(report.verdict)}"
+        f"<p>{NATURE}</p>"
+        f"<dl>{told_facts}</dl><p{mark}>{escape(report.state)}</p>"
         "<table><thead><tr><th>No.</th><th>When (UTC)</th><th>Who</th><th>What</th></tr></thead>"
         f"<tbody>{rows}</tbody></table></body></html>\n"
-    )
-
-
-def _state(verdict: Verdict) -> str:
-    if verdict.is_whole:
-        last = escape(verdict.last_hash)
-        return f"<p>The whole trail of {verdict.events} events is unchanged; its last digest is <code>{last}</code>.</p>"
-    faults = "; ".join(f"event {fault.sequence}: {fault.words}" for fault in verdict.faults[:20])
-    return f'<p class="no">The trail has {len(verdict.faults)} faults: {escape(faults)}</p>'
+    ).encode()
 
 
 def _row(event: AuditEvent) -> str:

@@ -120,6 +120,18 @@ def waiting_jobs(app: Celery, queue: str) -> set[str]:
         raise BrokerDownError(type(error).__name__) from error
 
 
+def waiting_messages(app: Celery, queue: str) -> int:
+    """How many messages wait in the queue.
+
+    Raises BrokerDownError if the broker does not answer.
+    """
+    try:
+        with app.connection_for_read() as connection:
+            return int(connection.default_channel.client.llen(queue))
+    except BROKER_ERRORS as error:
+        raise BrokerDownError(type(error).__name__) from error
+
+
 def is_answering(app: Celery) -> bool:
     """Whether the broker answers a ping."""
     try:

@@ -1,4 +1,4 @@
-"""The desk's own process: keeps the reading list up to date, escalates what nobody answers, anchors the trail."""
+"""The desk's own process: keeps the reading list up to date, escalates what nobody answers, anchors the trail, counts ahead."""
 
 import threading
 from datetime import UTC, datetime, timedelta
@@ -11,6 +11,7 @@ from service.audit_anchor import AnchorError, take_anchor, write_to_file
 from service.drift_alarm import DriftAlarm
 from service.errors import StoreUnavailableError
 from service.escalation import ACTOR, escalate_due
+from service.figures import keep_figures
 from service.gate import policy_in_force
 from service.policies import KeptPolicyError, keep_policy
 from service.reading_list import follow
@@ -39,6 +40,8 @@ def run_desk(settings: Settings, stop: threading.Event) -> None:
     _tell(store, "application_started")
     wait_s, anchor_at, owes_look = _TICK_S, datetime.now(UTC), True
     files, scanners_at, drifts = FileStore(settings.files), anchor_at, DriftAlarm()
+    figures = threading.Thread(target=keep_figures, args=(store, stop), name="figures")
+    figures.start()
     while not stop.wait(wait_s):
         now = datetime.now(UTC)
         try:
@@ -58,6 +61,7 @@ def run_desk(settings: Settings, stop: threading.Event) -> None:
         except StoreUnavailableError as error:
             wait_s = min(max(wait_s, _TICK_S) * 2, _TICK_MAX_S)
             _log.warning("desk_postponed", error=error.detail, wait_s=wait_s)
+    figures.join()
     _tell(store, "application_stopped")
     store.close()
 

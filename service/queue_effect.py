@@ -16,6 +16,7 @@ from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from service.store.desk_tables import Assessment, WorklistEntry
+from service.store.tables import UTCDateTime
 
 _MOST = 2000
 """Newest studies that are simulated; a page must not make anybody wait."""
@@ -161,10 +162,10 @@ def effects(
 
 def _arrivals(session: Session, since: datetime) -> list[tuple[Arrival, float | None]]:
     """Each study, and when it was read: with its first assessment, else when its alert was acknowledged."""
-    read_at = (
-        select(Assessment.study_instance_uid, func.min(Assessment.at).label("at"))
-        .group_by(Assessment.study_instance_uid)
-        .subquery()
+    read_at = (  # asked of each study that is simulated, not of all
+        select(func.min(Assessment.at, type_=UTCDateTime()))
+        .where(Assessment.study_instance_uid == WorklistEntry.study_instance_uid)
+        .scalar_subquery()
     )
     rows = session.execute(
         select(
@@ -172,9 +173,8 @@ def _arrivals(session: Session, since: datetime) -> list[tuple[Arrival, float | 
             WorklistEntry.decided_at,
             WorklistEntry.decided,
             WorklistEntry.acknowledged_at,
-            read_at.c.at,
+            read_at.label("read_at"),
         )
-        .outerjoin(read_at, read_at.c.study_instance_uid == WorklistEntry.study_instance_uid)
         .where(WorklistEntry.received_at >= since)
         .order_by(WorklistEntry.received_at.desc())
         .limit(_MOST)
@@ -190,7 +190,7 @@ def _arrivals(session: Session, since: datetime) -> list[tuple[Arrival, float | 
                 minute(row.decided_at) if row.decided_at else math.inf,
                 row.decided or "",
             ),
-            minute(first) if (first := row.at or row.acknowledged_at) else None,
+            minute(first) if (first := row.read_at or row.acknowledged_at) else None,
         )
         for row in reversed(rows)
     ]

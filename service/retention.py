@@ -1,5 +1,6 @@
 """Retention: images of finished studies are deleted by their age. Results, reports and the registry stay."""
 
+import shutil
 import threading
 import time
 from collections.abc import Iterator, Sequence
@@ -11,6 +12,7 @@ import structlog
 from sqlalchemy import ColumnElement, delete, exists, func, select
 from sqlalchemy.orm import Session
 
+from rules.volumes import FOLDER, folder_of
 from service import audit
 from service.audit_purge import AuditPurgeError, purge_events
 from service.errors import StoreUnavailableError
@@ -90,12 +92,13 @@ def purge_study(store: Store, settings: Settings, uid: str, now: datetime, actor
         # Within the transaction: if it fails, the rows are there and `sweep` puts the files back.
         for path in paths:
             _set_aside(files, uid, path)
+    shutil.rmtree(files.resolve(folder_of(uid)), ignore_errors=True)
     _log.info("study_purged", study_instance_uid=uid, objects=found[0].objects)
     return True
 
 
 def purge_rest(store: Store, settings: Settings, now: datetime) -> None:
-    """What is kept beside the studies: earlier studies that were fetched, messages of the context feeds, the workers' cache."""
+    """What is kept beside the studies: earlier studies that were fetched, messages of the context feeds, volumes, the workers' cache."""
     before = now - timedelta(days=settings.retention_days)
     files = FileStore(settings.files)
     with store.session() as session:
@@ -111,6 +114,9 @@ def purge_rest(store: Store, settings: Settings, now: datetime) -> None:
         )
         session.execute(delete(ContextReading).where(ContextReading.message_id.in_(gone)))
         session.execute(delete(ContextMessage).where(ContextMessage.id.in_(gone)))
+    for shown in (files.root / FOLDER).glob("*/*"):
+        if _age_s(shown, now) > settings.retention_days * 86_400:
+            shutil.rmtree(shown, ignore_errors=True)
     for entry in (settings.data / "cache").glob("*/*/*.pickle"):
         if _age_s(entry, now) > settings.retention_days * 86_400:
             entry.unlink(missing_ok=True)

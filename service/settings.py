@@ -202,6 +202,8 @@ class Settings(BaseSettings):
     """Who may sign in with a password of this service: `administrators` is the emergency access beside an identity provider."""
     viewer_url: str = Field(default="", pattern=r"^$|^https?://.*\{study\}")
     """The site's own viewer, as in https://pacs/ohif/viewer?StudyInstanceUIDs={study}; empty shows no link."""
+    web_masks: bool = True
+    """Whether the volume viewer offers to colour where the checks measured: never before somebody asks, and each time an event."""
     escalation: tuple[Step, ...] = ()
     """The ladder for alerts that nobody acknowledges; empty escalates nothing."""
     context_hl7: Annotated[Hl7Feed | None, NoDecode, BeforeValidator(_maybe_json)] = None

@@ -8,8 +8,9 @@ from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
 
-_MARK = "<!-- cartriage-signature ed25519 "
-"""What a signed document ends with: the mark, public key, signature; it covers every byte before the mark."""
+_MARKS = ((b"<!-- cartriage-signature ed25519 ", b" -->\n"), (b"% cartriage-signature ed25519 ", b"\n"))
+"""What a signed document's last line begins and ends with, in HTML and in PDF; between them public key and signature, which covers every
+byte before the mark. Both are comments of their format."""
 _RAW = serialization.Encoding.Raw
 
 
@@ -26,23 +27,25 @@ def public_text(key: Ed25519PrivateKey) -> str:
     return _text(key.public_key().public_bytes(_RAW, serialization.PublicFormat.Raw))
 
 
-def signed(document: str, key: Ed25519PrivateKey) -> str:
-    """The document with its signature as a last line."""
-    return f"{document}{_MARK}{public_text(key)} {_text(key.sign(document.encode()))} -->\n"
+def signed(document: bytes, key: Ed25519PrivateKey) -> bytes:
+    """An HTML or PDF document with its signature as a last line."""
+    start, end = _MARKS[document.startswith(b"%PDF-")]
+    return document + start + f"{public_text(key)} {_text(key.sign(document))}".encode() + end
 
 
-def signer_of(document: str) -> str | None:
+def signer_of(document: bytes) -> str | None:
     """The public key that signed a document, base64; None if it is unsigned or was changed since."""
-    body, mark, tail = document.rpartition(_MARK)
-    words = tail.removesuffix("\n").removesuffix(" -->").split(" ")
-    if not mark or len(words) != 2:
+    start, end = _MARKS[document.startswith(b"%PDF-")]
+    body, mark, tail = document.rpartition(start)
+    words = tail.removesuffix(end).split(b" ")
+    if not mark or not tail.endswith(end) or len(words) != 2:
         return None
     try:
         key = Ed25519PublicKey.from_public_bytes(base64.b64decode(words[0], validate=True))
-        key.verify(base64.b64decode(words[1], validate=True), body.encode())
+        key.verify(base64.b64decode(words[1], validate=True), body)
     except (ValueError, InvalidSignature):
         return None
-    return words[0]
+    return words[0].decode("ascii")
 
 
 def _make(path: Path) -> None:

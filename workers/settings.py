@@ -31,6 +31,10 @@ class WorkerSettings(BaseSettings):
     segmentation: bool = False
     """Make SEGs of what was found, one for each series it was measured on; they leave only where a route names them."""
     cache_limit_mb: int = Field(default=4096, ge=0)
+    volumes_limit_mb: int = Field(default=10240, ge=0)
+    """Of the volumes that the study page shows, of all studies together; 0 leaves none."""
+    disk_watermark_mb: int = Field(default=1024, ge=0)
+    """Below this no volume is left for the study page: what receives goes first."""
     log_format: str = "json"
 
     @property

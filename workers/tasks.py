@@ -1,7 +1,8 @@
 """The tasks of a worker: one study in, its result out, whatever happens in between; and work ahead of a study that still arrives."""
 
 import fcntl
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from functools import cache, partial
@@ -29,10 +30,13 @@ from rules.messages import (
 )
 from rules.policy import Policy
 from rules.site import load_policy
+from workers.analysis import Analysis
 from workers.cache import Cache
 from workers.errors import GaveWay, PolicyMismatchError
+from workers.images import Images
 from workers.pipeline import Places, triage
 from workers.settings import WorkerSettings
+from workers.showing import Room, readable, write_volumes
 from workers.warming import warm
 
 _log = structlog.get_logger()
@@ -101,9 +105,25 @@ def _answer(app: Celery, settings: WorkerSettings, ready: StudyReady) -> None:
             # The same job is at work in another process, which will answer; if it dies, the courier rings again.
             _log.info("triage_already_running")
             return
-        triaged = run(ready, settings, _policy(settings.site_policy))
+        seen: list[tuple[Images, Analysis]] = []
+        triaged = run(ready, settings, _policy(settings.site_policy), lambda *found: seen.append(found))
     app.send_task(STUDY_TRIAGED, args=[to_plain(triaged)], queue=COURIER_QUEUE)
     _log.info("triage_done", priority=triaged.decision.priority.value, failure=triaged.failure)
+    if seen and settings.volumes_limit_mb:
+        _leave_volumes(ready, settings, *seen[-1])
+
+
+def _leave_volumes(ready: StudyReady, settings: WorkerSettings, images: Images, analysis: Analysis) -> None:
+    """For the study page, after the answer: nobody waits for them, and what goes wrong costs the page its volumes, not the result."""
+    begun = time.monotonic()
+    try:
+        room = Room(settings.volumes_limit_mb << 20, settings.disk_watermark_mb * 1_000_000)
+        job = (ready.study_instance_uid, ready.job_id)
+        count = write_volumes(readable(images.series), analysis.results, settings.files, job, room)
+    except Exception as error:
+        _log.warning("volumes_not_left", error=type(error).__name__)
+    else:
+        _log.info("volumes_left", volumes=count, seconds=round(time.monotonic() - begun, 1))
 
 
 @cache
@@ -112,8 +132,15 @@ def _policy(site: Path | None) -> Policy:
     return load_policy(site=site)
 
 
-def run(ready: StudyReady, settings: WorkerSettings, policy: Policy) -> StudyTriaged:
+def run(
+    ready: StudyReady,
+    settings: WorkerSettings,
+    policy: Policy,
+    show: Callable[[Images, Analysis], None] | None = None,
+) -> StudyTriaged:
     """The result of one job; a crash or a time-out of the analysis becomes a visible `not assessed`.
+
+    show : is handed the images and what was found in them, if they were analysed
 
     Raises PolicyMismatchError if the service decided on another policy than the one installed here.
     """
@@ -131,7 +158,7 @@ def run(ready: StudyReady, settings: WorkerSettings, policy: Policy) -> StudyTri
     if not ready.is_analysis_allowed:
         return triage(ready, places, policy, cache, failure=(Why.CRASH, "the workers died repeatedly"))
     try:
-        return triage(ready, places, policy, cache)
+        return triage(ready, places, policy, cache, show=show)
     except SoftTimeLimitExceeded:
         _log.error("triage_timed_out")
         return triage(ready, places, policy, cache, failure=(Why.TIMEOUT, "SoftTimeLimitExceeded"))
@@ -139,7 +166,7 @@ def run(ready: StudyReady, settings: WorkerSettings, policy: Policy) -> StudyTri
         if ready.earlier:
             _log.exception("comparison_failed", error=type(error).__name__)
             words = f"the comparison failed ({type(error).__name__})"
-            return run(replace(ready, earlier=None, not_compared=words), settings, policy)
+            return run(replace(ready, earlier=None, not_compared=words), settings, policy, show)
         # A bug must not hide a study: it is reported as not assessed, with the clinical floor, and the log has the stack.
         _log.exception("triage_failed", error=type(error).__name__)
         return triage(ready, places, policy, cache, failure=(Why.CRASH, type(error).__name__))

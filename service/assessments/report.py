@@ -1,6 +1,7 @@
 """An assessment as a DICOM object: Comprehensive SR after TID 1500, which refers to the SR that it assesses.
 
-IHE's AI Result Assessment profile asks for this kind of record; its text was not at hand, so that conformance to it is not claimed.
+IHE's AI Result Assessment for Imaging (AIRAI) asks for this kind of record; its text was not at hand, so that conformance to it is not claimed
+(docs/web.md says what is alike).
 """
 
 import re

@@ -284,8 +284,10 @@ TOLD: Mapping[str, Callable[[Told], Iterator[Message]]] = {
     "viewed_assessments": _accessed,
     "viewed_audit": _log_used,
     "viewed_context": _record(Action.READ),
+    "viewed_mask": _accessed,
     "viewed_picture": _accessed,
     "viewed_study": _accessed,
+    "viewed_volume": _accessed,
     "viewed_worklist": _accessed,
     "workitem_shown": _accessed,
 }

@@ -1,7 +1,7 @@
 """`cartriage audit`: the trail shown, searched, checked, anchored and written out."""
 
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -24,6 +24,7 @@ from service.audit_export import (
     read_json_lines,
     study_page,
 )
+from service.audit_pdf import study_pdf
 from service.audit_words import Line, lines
 from service.cli.options import data_option, opened, settings_of, user_name
 from service.settings import Settings
@@ -151,9 +152,9 @@ def anchor(file: Path | None, syslog: str | None, data: Path | None) -> None:
 
 @audit.command()
 @click.option(
-    "--format", "form", type=click.Choice(["jsonl", "csv", "html"]), default="jsonl", show_default=True
+    "--format", "form", type=click.Choice(["jsonl", "csv", "html", "pdf"]), default="jsonl", show_default=True
 )
-@click.option("--study", default="", help="UID or accession number of one study; needed for html.")
+@click.option("--study", default="", help="UID or accession number of one study; needed for html and pdf.")
 @click.option("--since", type=_MOMENT, help="UTC.")
 @click.option("--until", type=_MOMENT, help="UTC; before this.")
 @click.option("--out", type=click.Path(dir_okay=False, path_type=Path), required=True, help="File to write.")
@@ -161,9 +162,9 @@ def anchor(file: Path | None, syslog: str | None, data: Path | None) -> None:
 def export(
     form: str, study: str, since: datetime | None, until: datetime | None, out: Path, data: Path | None
 ) -> None:
-    """Write the trail out: JSON Lines, CSV, or the signed HTML report of a study. The export itself is audited."""
-    if form == "html" and not study:
-        raise click.UsageError("--format html needs --study")
+    """Write the trail out: JSON Lines, CSV, or the signed report of a study (HTML, PDF). The export itself is audited."""
+    if form in _REPORTS and not study:
+        raise click.UsageError(f"--format {form} needs --study")
     settings, now = settings_of(data), datetime.now(UTC)
     with opened(settings) as store, store.session() as session:
         found = _one(trail_of.find_studies(session, study), study) if study else None
@@ -184,15 +185,19 @@ def _write(
     now: datetime,
 ) -> int:
     found = trail_of.matching(asked).order_by(AuditEvent.sequence)
-    if form == "html" and study:
+    if form in _REPORTS and study:
         key, events = key_of(settings.data), session.scalars(found).all()
         report = StudyReport(study, events, verify(session), now, user_name(), public_text(key))
-        out.write_text(signed(study_page(report), key), encoding="utf-8")
+        out.write_bytes(signed(_REPORTS[form](report), key))
         return len(events)
     counted = _Counted(session.scalars(found.execution_options(yield_per=1000)))
     with out.open("w", encoding="utf-8", newline="") as file:
         file.writelines((csv_lines if form == "csv" else json_lines)(counted))
     return counted.count
+
+
+_REPORTS: dict[str, Callable[[StudyReport], bytes]] = {"html": study_page, "pdf": study_pdf}
+"""Kinds of the report of one study."""
 
 
 class _Counted:
@@ -211,7 +216,7 @@ class _Counted:
 
 
 def _verify_report(report: Path, settings: Settings) -> None:
-    signer = signer_of(report.read_text(encoding="utf-8"))
+    signer = signer_of(report.read_bytes())
     if signer is None:
         raise click.ClickException(f"{report.name} is unsigned, or was changed after it was signed.")
     ours = " (the key of this data folder)" if signer == public_text(key_of(settings.data)) else ""

@@ -1,6 +1,7 @@
 """The tables of the desk: the reading list as it is shown, who read what, and who may sign in."""
 
 from datetime import date, datetime
+from typing import Any
 
 from sqlalchemy import CheckConstraint, ForeignKey, Index, String, Text, UniqueConstraint
 from sqlalchemy.orm import Mapped, mapped_column
@@ -72,6 +73,17 @@ class WorklistState(Base):
     sequence: Mapped[int] = mapped_column(comment="of the last event that was followed")
     version: Mapped[int] = mapped_column(comment="counts each change of the list")
     at: Mapped[datetime] = mapped_column(comment="when it was last up to date")
+
+
+class KeptFigures(Base):
+    """The figures of a period, for the performance page: thrown away, they are found again."""
+
+    __tablename__ = "kept_figures"
+
+    days: Mapped[int] = mapped_column(primary_key=True, autoincrement=False, comment="of the period")
+    at: Mapped[datetime] = mapped_column(comment="when they were found; their period's end")
+    seconds: Mapped[float] = mapped_column(comment="that it took to find them")
+    figures: Mapped[dict[str, Any]] = mapped_column(comment="service.figures.Figures as plain data")
 
 
 class Acknowledgement(Base):

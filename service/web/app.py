@@ -28,6 +28,7 @@ from service.web.routes import (
     performance,
     signing_in,
     studies,
+    volumes,
     worklist,
 )
 
@@ -38,6 +39,7 @@ _ROUTERS = (
     worklist.router,
     live.router,
     studies.router,
+    volumes.router,
     assessments.router,
     cohort.router,
     performance.router,
@@ -64,6 +66,7 @@ def make_app(house: House) -> FastAPI:
         app.include_router(router, include_in_schema=False)
     app.include_router(api.router)
     app.include_router(fhir.router)
+    app.include_router(volumes.described)
     for error, answer in _ANSWERS.items():
         app.add_exception_handler(error, answer)
     return app

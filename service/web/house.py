@@ -16,7 +16,6 @@ from service.listing import Standing, standing
 from service.settings import Settings
 from service.store.files import FileStore
 from service.store.session import Store
-from service.web.kept import Kept
 from service.web.limits import Limiter
 
 SEEN_LIMIT = 5000
@@ -33,11 +32,11 @@ class House:
     """Failed sign-ins, by account and by address."""
     requests: Limiter = field(default_factory=lambda: Limiter(limit=600, window_s=60))
     """Requests, by sign-in and by address."""
+    volumes: Limiter = field(default_factory=lambda: Limiter(limit=60, window_s=60))
+    """Volumes, by sign-in: each is some megabytes."""
     seen: dict[str, set[str]] = field(default_factory=dict)
     """Sign-in to the studies whose rows it was shown."""
 
-    figures: Kept = field(default_factory=Kept)
-    """Of the page of performance."""
     standings: list[Standing] = field(default_factory=list)
     """The last counts of the list, one or none."""
 

@@ -9,49 +9,26 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from rules.account import Account, accounts
-from rules.anatomy import Region, Side
 from rules.codec import MessageError, from_plain
 from rules.context import PatientContext
 from rules.decision import Decision, Status
-from rules.findings import Finding, Measured, Quantity, Unit
+from rules.findings import Measured, Unit
 from rules.messages import StudyTriaged
 from rules.policy import Policy
-from rules.words import family_words, quantity_words, subject_words, value_words
+from rules.words import quantity_words, subject_words, value_words
 from service.audit import trail
 from service.audit_words import lines
 from service.replay import purged_words
 from service.store.desk_tables import Acknowledgement, Assessment, Escalation, WorklistEntry
 from service.store.tables import Delivery, Job, Report, Study
+from service.web.finding_tables import tables
 from service.web.house import House
 from service.web.timeline import timeline
+from service.web.volumes import volumes_of
 
 _TRAIL = 200
 """Lines of the trail on the page; the rest stands under `audit`."""
 _KEY_SLICES = 24
-
-
-@dataclass(frozen=True, slots=True)
-class RegionRow:
-    """One region of one quantity."""
-
-    region: str
-    cells: tuple[str, str, str]
-    """Left, right, whole or midline; empty where there is none."""
-    is_silent: bool
-    """Nothing was measured, or every value is zero."""
-
-
-@dataclass(frozen=True, slots=True)
-class QuantityTable:
-    """One quantity over its regions."""
-
-    family: str
-    name: str
-    rows: tuple[RegionRow, ...]
-
-    @property
-    def has_news(self) -> bool:
-        return any(not row.is_silent for row in self.rows)
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,6 +62,8 @@ def load(session: Session, house: House, uid: str, now: datetime) -> dict[str, A
         "tables": tables(triaged.findings) if triaged else (),
         "slices": _key_slices(triaged) if triaged and not purged else (),
         "purged": purged,
+        "volumes": volumes_of(house, uid, done[-1].job_id) if done and not purged else (),
+        "has_masks": house.settings.web_masks,
         "reports": _reports(session, study),
         "acknowledgements": _of(session, Acknowledgement, uid),
         "assessments": _of(session, Assessment, uid),
@@ -94,39 +73,6 @@ def load(session: Session, house: House, uid: str, now: datetime) -> dict[str, A
         "trail_left_out": max(len(told) - _TRAIL, 0),
         "viewer": house.settings.viewer_url.replace("{study}", uid),
     }
-
-
-def tables(findings: Sequence[Finding]) -> tuple[QuantityTable, ...]:
-    """Findings as tables: a quantity each, regions down, sides across."""
-    by_quantity: dict[Quantity, dict[Region, dict[Side, Finding]]] = {}
-    for finding in findings:
-        regions = by_quantity.setdefault(finding.quantity, {})
-        regions.setdefault(finding.region, {})[finding.side] = finding
-    return tuple(
-        QuantityTable(
-            family_words(quantity),
-            quantity_words(quantity),
-            tuple(_row(region, held) for region, held in regions.items()),
-        )
-        for quantity, regions in by_quantity.items()
-    )
-
-
-def _row(region: Region, held: dict[Side, Finding]) -> RegionRow:
-    whole = held.get(Side.WHOLE) or held.get(Side.MIDLINE)
-    found = (held.get(Side.LEFT), held.get(Side.RIGHT), whole)
-    silent = all(not (isinstance(one, Measured) and one.value) for one in found)
-    left, right, both = (_cell(one) for one in found)
-    words = "whole brain" if region is Region.BRAIN else region.words
-    return RegionRow(words, (left, right, both), silent)
-
-
-def _cell(finding: Finding | None) -> str:
-    if finding is None:
-        return ""
-    if isinstance(finding, Measured):
-        return value_words(finding.value, finding.unit)
-    return f"not assessed: {finding.detail}"
 
 
 def _result(job: Job) -> tuple[StudyTriaged | None, bool]:

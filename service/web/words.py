@@ -3,8 +3,17 @@
 from datetime import UTC, date, datetime, timedelta
 
 from rules.urgency import Priority
+from service.worklist import Status
 
 _SHAPES = {"P1": "octagon", "P2": "triangle", "P3": "square", "P4": "circle"}
+_UNDECIDED: dict[str, str] = {
+    Status.SETTLING: "images arriving",
+    Status.RECEIVED: "waits for analysis",
+    Status.ANALYSING: "being analysed",
+    Status.FAILED: "not assessed",
+    Status.NOT_ANALYSED: "not analysed",
+    Status.NOT_FLAGGED: "not triaged",
+}
 _DAY_S = 86400
 
 
@@ -76,9 +85,13 @@ def name(value: str) -> str:
     return f"{family}, {given}" if given else family
 
 
-def words(priority: str | None) -> str:
-    """`critical`, `urgent`, `expedited`, `routine`; without a result the priority is open."""
-    return Priority(priority).words if priority else "no result yet"
+def words(priority: str | None, status: str = "") -> str:
+    """`critical`, `urgent`, `expedited`, `routine`; without a priority how far the study is, which is no conclusion in either direction.
+
+    >>> words("P2"), words(None, "not flagged"), words(None)
+    ('urgent', 'not triaged', 'no priority')
+    """
+    return Priority(priority).words if priority else _UNDECIDED.get(status, "no priority")
 
 
 def shape(priority: str | None) -> str:

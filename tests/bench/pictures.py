@@ -6,6 +6,7 @@ the pictures alone the next time.
 
 import io
 import json
+import re
 import sys
 import tempfile
 from collections.abc import Iterator
@@ -16,7 +17,7 @@ from playwright.sync_api import Browser, Page, expect, sync_playwright
 
 from tests.bench.patients import PASSWORD, READER, STUDIES, walked
 from tests.peers import need
-from tests.service.web.eyes import SIZES, sign_in
+from tests.service.web.eyes import SIZES, WEBGL, sign_in
 from tests.walk.house import House, wait_for
 
 PLACE = Path(__file__).parents[2] / "docs" / "pictures"
@@ -40,7 +41,7 @@ PAGES = {
 def main(folder: Path) -> None:
     """Walk, look, and write the pictures."""
     with walked(folder) as house, sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=need("chromium"), args=["--no-sandbox"])
+        browser = playwright.chromium.launch(executable_path=need("chromium"), args=["--no-sandbox", *WEBGL])
         place = json.loads(wait_for(lambda: _text(house.data / "web.json"), 30, "the pages"))
         for name, picture in taken(browser, f"http://127.0.0.1:{place['port']}", _values(house)):
             (PLACE / f"page-{name}.png").write_bytes(picture)
@@ -67,12 +68,27 @@ def taken(
             if path == "/":
                 expect(page.locator("#live")).to_contain_text("live")
             yield from _views(page, name, scheme)
+            if name == "study" and page.locator("[data-volumes]").count():
+                _open_volumes(page)
+                yield from _views(page, "study-volumes", scheme, "[data-volumes]")
         context.close()
 
 
-def _views(page: Page, name: str, scheme: str) -> Iterator[tuple[str, bytes]]:
+def _open_volumes(page: Page) -> None:
+    """The viewer, where the checks measured most, coloured."""
+    page.get_by_role("button", name="Show the volumes").click()
+    expect(page.locator("[data-canvas]")).to_have_attribute("aria-label", re.compile("slice"))
+    page.get_by_text("Research view").click()
+    page.get_by_label("colour it").check()
+    expect(page.locator("[data-canvas]")).to_have_attribute("data-coloured", "true")
+
+
+def _views(page: Page, name: str, scheme: str, part: str = "") -> Iterator[tuple[str, bytes]]:
     for size, kind in zip(SIZES, ("desk", "hand"), strict=True):
         page.set_viewport_size(size)  # type: ignore[arg-type]
+        if part:
+            yield f"{name}-{kind}-{scheme}", _small(page.locator(part).screenshot(animations="disabled"))
+            continue
         height = min(int(page.evaluate("document.documentElement.scrollHeight")), _TALLEST)
         clip = {"x": 0, "y": 0, "width": size["width"], "height": max(height, size["height"])}
         picture = page.screenshot(full_page=True, clip=clip, animations="disabled")  # type: ignore[arg-type]

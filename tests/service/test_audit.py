@@ -5,6 +5,7 @@ import multiprocessing
 import re
 import socket
 import stat
+import subprocess
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import timedelta
@@ -27,6 +28,7 @@ from service.signing import key_of, public_text
 from service.store.chain import GENESIS, hash_of
 from service.store.session import Store, _alembic, open_store, upgrade
 from service.store.tables import AuditEvent, Job, Study
+from tests.peers import need
 from tests.service.conftest import NOON, STUDY
 from tests.service.sending import owe_job, result, write_report
 
@@ -323,6 +325,42 @@ def test_a_signed_report_of_a_study_shows_every_change(
     assert "changed after it was signed" in run("verify", "--report", str(file), fails=True).output
     key = settings.data / "keys" / "audit.key"
     assert stat.S_IMODE(key.stat().st_mode) == 0o600
+
+
+def test_the_report_as_pdf_is_read_by_another_program_and_shows_every_change(
+    store: Store, settings: Settings, run: Callable[..., Result], tmp_path: Path
+):
+    job_id = owe_job(store)
+    answer = result(job_id, (write_report(settings.files, "1.2.3"),))
+    take(
+        store,
+        replace(answer, decision=replace(answer.decision, sentences=("Ödem Łuk \u6c34",))),
+        settings,
+        NOON,
+    )
+    file, text = tmp_path / "report.pdf", tmp_path / "report.txt"
+    run("export", "--format", "pdf", "--study", STUDY, "--out", str(file))
+    done = subprocess.run(
+        [need("pdftotext"), "-layout", str(file), str(text)],
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=True,
+    )
+    assert done.stderr == "", "no trouble with the file, nor with its last line"
+    read = text.read_text(encoding="utf-8")
+    for words in ("study triaged", "Ödem Łuk U+6C34", "The whole trail of", "Ed25519", "page 1 of"):
+        assert words in read
+    with store.reading() as session:
+        known = session.query(AuditEvent).filter_by(study_instance_uid=STUDY)
+        digests = [event.hash for event in known if event.event != "audit_exported"]
+    assert digests
+    assert all(digest[:16] in read for digest in digests)
+    assert public_text(key_of(settings.data)) in run("verify", "--report", str(file)).output
+    changed = bytearray(file.read_bytes())
+    changed[len(changed) // 2] ^= 1
+    file.write_bytes(changed)
+    assert "changed after it was signed" in run("verify", "--report", str(file), fails=True).output
 
 
 def test_events_are_found_by_who_what_and_when(store: Store, run: Callable[..., Result]):

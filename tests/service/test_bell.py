@@ -8,7 +8,14 @@ from rules.codec import from_plain
 from rules.messages import TRIAGE_STUDY, WORKER_QUEUE, StudyReady
 from service.audit import trail
 from service.bell import ring_due
-from service.broker import BrokerDownError, is_answering, server_command, socket_url, waiting_jobs
+from service.broker import (
+    BrokerDownError,
+    is_answering,
+    server_command,
+    socket_url,
+    waiting_jobs,
+    waiting_messages,
+)
 from service.courier import make_app, take
 from service.store.tables import Job
 from tests.service.sending import NOON, STUDY, owe_job, result
@@ -97,6 +104,7 @@ def test_a_job_that_waits_behind_others_is_never_rung_again(store, ringing, app)
     assert the_job(store).rings == 1
     assert the_job(store).state == "owed"
     assert waiting_jobs(app, WORKER_QUEUE) == {"a" * 64}
+    assert waiting_messages(app, WORKER_QUEUE) == 1
 
 
 @pytest.mark.parametrize("fate", ["ack", "hold"])

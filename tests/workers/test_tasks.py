@@ -1,5 +1,6 @@
 """What a worker answers when the analysis fails: a visible `not assessed`, never silence and never a guess."""
 
+import json
 from dataclasses import replace
 from datetime import UTC, date, datetime
 from pathlib import Path
@@ -7,11 +8,13 @@ from pathlib import Path
 import pytest
 from celery.exceptions import SoftTimeLimitExceeded
 
+from rules.anatomy import Role
 from rules.codec import from_plain, to_plain
 from rules.context import PatientContext, Recorded
 from rules.findings import NotAssessed, Why
 from rules.measures import Measure
 from rules.messages import (
+    STUDY_TRIAGED,
     Basis,
     Completeness,
     EarlierStudy,
@@ -22,12 +25,15 @@ from rules.messages import (
 )
 from rules.policy import load
 from rules.urgency import Priority
+from rules.volumes import StudyVolumes, folder_of
 from workers import pipeline, tasks
+from workers.analysis import silent
+from workers.checks.registry import checks
 from workers.errors import PolicyMismatchError
 from workers.imaging.cuts import cut_of
 from workers.offline import _scan
 from workers.settings import WorkerSettings
-from workers.tasks import _only_one, run
+from workers.tasks import _answer, _only_one, run
 
 _NOW = datetime(2026, 3, 2, 8, tzinfo=UTC)
 
@@ -196,3 +202,36 @@ def test_only_one_process_works_on_a_job(tmp_path):
         assert (first, second, third) == (True, False, True)
     with _only_one(tmp_path, "job") as again:
         assert again
+
+
+class _App:
+    """Takes what a worker sends, and keeps what was there for the study page at that moment."""
+
+    def __init__(self, files: Path) -> None:
+        self.files, self.sent = files, []
+
+    def send_task(self, name: str, **_: object) -> None:
+        self.sent.append((name, list((self.files / "volumes").rglob("*.nii.gz"))))
+
+
+@pytest.fixture
+def unmeasured(monkeypatch):
+    """An analysis that costs nothing, as this is about what follows it."""
+    monkeypatch.setattr(pipeline, "_analysed", lambda *_: silent(checks(), Why.QUALITY, "motion"))
+
+
+def test_volumes_for_the_page_follow_the_answer(unmeasured, ready, settings):
+    app = _App(settings.files)
+    _answer(app, settings, ready)
+    assert app.sent == [(STUDY_TRIAGED, [])], "nobody waits for a picture"
+    folder = settings.files / folder_of(ready.study_instance_uid)
+    told = from_plain(StudyVolumes, json.loads((folder / f"{ready.job_id}.json").read_text()))
+    assert [one.role for one in told.volumes] == [Role.T2, Role.T1, Role.T1C, Role.DWI, Role.ADC, Role.SWI]
+    assert all((folder / one.file).exists() and not one.found for one in told.volumes)
+
+
+def test_trouble_with_volumes_costs_no_result(unmeasured, ready, settings):
+    (settings.files / "volumes").write_text("in the way")
+    app = _App(settings.files)
+    _answer(app, settings, ready)
+    assert [name for name, _ in app.sent] == [STUDY_TRIAGED]

@@ -16,16 +16,14 @@ from service.assessments.found import plain as plain_assessment
 from service.audit import Asked, search, trail
 from service.audit_export import plain
 from service.cohort_file import RowError, entry_of
-from service.drift import drift
 from service.listing import MOST, PAGE, Show, Wanted, listed
 from service.operations import operations
-from service.performance import Share, performance
-from service.queue_effect import measured, predicted
+from service.performance import Share
 from service.store.desk_tables import WorklistEntry
 from service.web.guard import Answerer, Auditor, Keeper, Operator, Reader
 from service.web.house import house_of, note_rows, note_view, now
 from service.web.refusals import REFUSALS
-from service.web.routes.performance import MINUTES, READERS, Days, Minutes, Readers, since_days
+from service.web.routes.performance import MINUTES, READERS, Days, Minutes, Readers, figures_of
 from service.web.study_page import load
 
 router = APIRouter(prefix="/api/v1", tags=["Cartriage"], responses=REFUSALS)
@@ -247,16 +245,11 @@ def figures(
     minutes: Minutes = MINUTES,
 ) -> dict[str, Any]:
     """Values from assessments, times, what could not be assessed, scanners, and who is read earlier or later."""
-    since = since_days(days)
-    with house_of(request).store.reading() as session:
-        found = performance(session, since)
-        scanners = drift(session, since)
-        queue = {
-            "predicted": predicted(session, since, readers=readers, minutes=minutes),
-            "measured": measured(session, since),
-        }
+    kept, at, queue = figures_of(house_of(request), days, readers, minutes)
+    found = kept.found
     shares = ("p1", "ppv", "npv", "assessed", "not_assessed")
     return {
+        "as_of": at,
         "since": found.since,
         "decided": found.decided,
         "by_priority": found.by_priority,
@@ -265,8 +258,8 @@ def figures(
         "waiting": found.waiting,
         "seconds_to_result": to_plain(found.to_result),
         "seconds_to_destination": to_plain(found.to_destination),
-        "minutes_waited": to_plain(queue),
-        "scanners": to_plain(scanners),
+        "minutes_waited": to_plain({"predicted": queue, "measured": kept.measured}),
+        "scanners": to_plain(kept.scanners),
     }
 
 

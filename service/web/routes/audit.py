@@ -1,6 +1,8 @@
 """The trail, for auditors."""
 
+from collections.abc import Callable
 from datetime import UTC, date, datetime, time, timedelta
+from enum import StrEnum
 from typing import Annotated
 from urllib.parse import urlencode
 
@@ -11,6 +13,7 @@ from service.audit import Asked, record, search, trail
 from service.audit_anchor import read_anchors
 from service.audit_check import verify
 from service.audit_export import StudyReport, study_page
+from service.audit_pdf import study_pdf
 from service.audit_words import told
 from service.signing import key_of, public_text, signed
 from service.store.tables import Study
@@ -60,8 +63,26 @@ def check(request: Request, person: Auditor) -> Response:
     return page(request, "audit_check", person, verdict=verdict, anchors=len(anchors))
 
 
+class Form(StrEnum):
+    """Of a study's report."""
+
+    HTML = "html"
+    PDF = "pdf"
+
+
+_MADE: dict[Form, tuple[Callable[[StudyReport], bytes], str]] = {
+    Form.HTML: (study_page, "text/html; charset=utf-8"),
+    Form.PDF: (study_pdf, "application/pdf"),
+}
+
+
 @router.get("/studies/{study_instance_uid}/report")
-def report(request: Request, person: Auditor, study_instance_uid: str) -> Response:
+def report(
+    request: Request,
+    person: Auditor,
+    study_instance_uid: str,
+    form: Annotated[Form, Query(alias="format")] = Form.HTML,
+) -> Response:
     """The signed report of a study, to be kept."""
     house, at = house_of(request), now()
     key = key_of(house.settings.data)
@@ -71,13 +92,20 @@ def report(request: Request, person: Auditor, study_instance_uid: str) -> Respon
             raise HTTPException(404, "There is no such study.")
         written = trail(session, study_instance_uid)
         told_of = StudyReport(study, written, verify(session), at, person.name, public_text(key))
-        document = signed(study_page(told_of), key)
+        make, kind = _MADE[form]
+        document = signed(make(told_of), key)
         record(
-            session, "audit_exported", study_instance_uid, person.name, at, format="html", events=len(written)
+            session,
+            "audit_exported",
+            study_instance_uid,
+            person.name,
+            at,
+            format=form.value,
+            events=len(written),
         )
-    name = f"audit-{study_instance_uid}.html"
+    name = f"audit-{study_instance_uid}.{form.value}"
     headers = {"content-disposition": f'attachment; filename="{name}"'}
-    return Response(document, media_type="text/html; charset=utf-8", headers=headers)
+    return Response(document, media_type=kind, headers=headers)
 
 
 def _start(text: str) -> datetime | None:

@@ -10,11 +10,13 @@ from service.audit_words import told
 from service.context_feed import quarantine
 from service.context_feed.news import FeedError
 from service.context_feed.taking import Registry, map_in_force
-from service.drift import drift
-from service.drift_alarm import PERIOD, Signal, signals
+from service.courier import make_app
+from service.drift_alarm import PERIOD, signals
+from service.figures import figures
 from service.operations import operations, retry_delivery, retry_job
+from service.parts import parts
 from service.web.guard import BadRequestError, Operator
-from service.web.house import House, house_of, now
+from service.web.house import house_of, now
 from service.web.pages import page
 
 router = APIRouter(prefix="/operations")
@@ -24,15 +26,11 @@ router = APIRouter(prefix="/operations")
 def overview(request: Request, person: Operator) -> Response:
     """Queues, disk, destinations, what failed."""
     house = house_of(request)
-    drifts, _ = house.figures.get("drifts", lambda: _drifts(house), now)
     with house.store.reading() as session:
-        found = operations(session, house.settings, now(), drifts)
-    return page(request, "operations", person, found=found, told=told)
-
-
-def _drifts(house: House) -> tuple[Signal, ...]:
-    with house.store.reading() as session:
-        return signals(drift(session, now() - PERIOD))
+        kept, _ = figures(session, PERIOD.days, now())
+        found = operations(session, house.settings, now(), signals(kept.scanners))
+        seen = parts(session, house.settings, make_app(house.settings), now())
+    return page(request, "operations", person, found=found, seen=seen, told=told)
 
 
 @router.post("/jobs")

@@ -1,17 +1,18 @@
 """How the service does."""
 
 from datetime import datetime, timedelta
-from typing import Annotated, Any
+from typing import Annotated
 
 from fastapi import APIRouter, Query, Request
 from fastapi.responses import Response
 
-from service.drift import BASELINE, SHOWN, drift
-from service.performance import P1_BUDGET, performance
-from service.queue_effect import measured, predicted
+from service.drift import BASELINE, SHOWN
+from service.figures import PERIODS, Figures, figures
+from service.performance import P1_BUDGET
+from service.queue_effect import Effect, predicted
 from service.web.chart import drawn
 from service.web.guard import Reader
-from service.web.house import house_of, now
+from service.web.house import House, house_of, now
 from service.web.pages import page
 
 router = APIRouter()
@@ -24,7 +25,7 @@ READERS, MINUTES = 1, 15.0
 
 
 @router.get("/performance")
-def figures(
+def performance_page(
     request: Request,
     person: Reader,
     days: Days = 90,
@@ -32,24 +33,20 @@ def figures(
     minutes: Minutes = MINUTES,
 ) -> Response:
     """The figures of the last days, and the moment they are from."""
-    house = house_of(request)
-
-    def find() -> dict[str, Any]:
-        since = since_days(days)
-        with house.store.reading() as session:
-            return {
-                "found": performance(session, since),
-                "scanners": drift(session, since),
-                "predicted": predicted(session, since, readers=readers, minutes=minutes),
-                "measured": measured(session, since),
-            }
-
-    values, at = house.figures.get((days, readers, minutes), find, now)
-    asked = {"days": days, "readers": readers, "minutes": minutes}
+    found, at, queue = figures_of(house_of(request), days, readers, minutes)
+    asked = {"days": days, "readers": readers, "minutes": minutes, "periods": PERIODS}
     limits = {"p1_budget": P1_BUDGET, "baseline": BASELINE, "shown": SHOWN}
-    return page(request, "performance", person, drawn=drawn, at=at, **values, **asked, **limits)
+    values = {"found": found.found, "scanners": found.scanners, "measured": found.measured}
+    return page(
+        request, "performance", person, drawn=drawn, at=at, predicted=queue, **values, **asked, **limits
+    )
 
 
-def since_days(days: int) -> datetime:
-    """The start of the period."""
-    return now() - timedelta(days=days)
+def figures_of(
+    house: House, days: int, readers: int, minutes: float
+) -> tuple[Figures, datetime, tuple[Effect, ...]]:
+    """The figures of the last days, the moment they are from, and what is predicted of the studies that came until then."""
+    with house.store.reading() as session:
+        found, at = figures(session, days, now())
+        queue = predicted(session, at - timedelta(days=days), readers=readers, minutes=minutes)
+    return found, at, queue

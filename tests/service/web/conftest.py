@@ -133,10 +133,10 @@ class Hospital:
         return answer
 
     def study(self, patient_id: str, values: dict[tuple[Quantity, Region], float], **flags: str) -> str:
-        """A flagged patient's decided study."""
+        """A flagged patient's decided study, whose findings rest on its two slices."""
         self.flag(patient_id, **flags)
         uid = self.receive(patient_id)
-        self.decide(uid, values)
+        self.decide(uid, values, (f"{uid}.1.1", f"{uid}.1.2"))
         return uid
 
     def follow(self) -> None:

@@ -7,6 +7,8 @@ from playwright.sync_api import Page, expect
 AXE = (Path(__file__).parent / "axe-core" / "axe.min.js").read_text(encoding="utf-8")
 SIZES = ({"width": 1366, "height": 768}, {"width": 390, "height": 844})
 """A desk and a hand."""
+WEBGL = ("--use-gl=angle", "--use-angle=swiftshader", "--enable-unsafe-swiftshader")
+"""What a Chromium without a graphics card needs to draw with WebGL 2."""
 
 
 def sign_in(page: Page, name: str, password: str) -> None:

@@ -46,7 +46,7 @@ def page(chromium: Browser, hospital: Hospital) -> Iterator[Page]:
     assert complaints == []
 
 
-def test_a_critical_study_arrives_live_and_is_answered(page: Page, hospital: Hospital):
+def test_a_critical_study_arrives_live_is_looked_at_and_answered(page: Page, hospital: Hospital):
     hospital.study("CALM", HEALTHY)
     expect(page.locator("#live")).to_contain_text("live")
     expect(page.locator("a.row")).to_have_count(1)
@@ -58,6 +58,10 @@ def test_a_critical_study_arrives_live_and_is_answered(page: Page, hospital: Hos
     page.keyboard.press("Enter")
     expect(page).to_have_url(f"http://127.0.0.1:{hospital.port}/studies/{uid}")
 
+    page.wait_for_load_state()
+    page.get_by_label("Key slice").press("ArrowRight")
+    expect(page.locator("[data-view]")).to_have_attribute("src", f"/studies/{uid}/slices/{uid}.1.2.png")
+    assert page.locator("[data-view]").evaluate("image => image.decode().then(() => image.naturalWidth)") == 4
     page.get_by_role("button", name="Acknowledge P1").click()
     expect(page.get_by_text("Acknowledged by meyer")).to_be_visible()
     page.get_by_label("disagree").check()

@@ -45,7 +45,7 @@ def test_the_most_urgent_stands_first_and_what_has_no_result_before_the_expedite
     hospital.receive("WAIT")
     hospital.receive("STRANGER")
     assert order(hospital) == ["DEEP", "PRES", "WAIT", "CALM"]
-    assert order(hospital, show=Show.ALL)[-1:] == ["WAIT"] or "STRANGER" in order(hospital, show=Show.ALL)
+    assert "STRANGER" in order(hospital, show=Show.ALL)
     with hospital.store.reading() as session:
         assert standing(session).counts == {"P1": 1, "P2": 1, "P3": 0, "P4": 1, "none": 1}
 

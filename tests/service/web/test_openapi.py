@@ -78,7 +78,7 @@ def _patience(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.fixture
 def everybody(hospital: Hospital, browse: Callable[..., Browser]) -> Asker:
     """Somebody who may do everything."""
-    known = {"study_instance_uid": hospital.study("PRES", PRES), "patient_id": "PRES"}
+    known = {"study_instance_uid": hospital.study("PRES", PRES), "patient_id": "PRES", "job_id": "0" * 64}
     hospital.person("all", *Role)
     browser = browse()
     browser.sign_in("all")
@@ -93,6 +93,9 @@ def test_every_answer_is_as_the_description_says(hospital: Hospital, everybody: 
 
 
 def test_every_refusal_of_a_stranger_is_as_the_description_says(hospital: Hospital):
-    seen = _asked(hospital, Asker({}, {"study_instance_uid": "1.2.3", "patient_id": "nobody"}))
+    seen = _asked(
+        hospital,
+        Asker({}, {"study_instance_uid": "1.2.3", "patient_id": "nobody", "job_id": "0" * 64}),
+    )
     assert all(401 in statuses for statuses in seen.values()), seen
     assert set().union(*seen.values()) <= {400, 401, 404, 405, 413}, seen

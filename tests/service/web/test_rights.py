@@ -28,6 +28,7 @@ ALLOWED: dict[tuple[str, str], Right | None] = {
     ("GET", "/studies/{study_instance_uid}"): Right.READ,
     ("GET", "/studies/{study_instance_uid}/pictures/{sop_instance_uid}.png"): Right.READ,
     ("GET", "/studies/{study_instance_uid}/slices/{sop_instance_uid}.png"): Right.READ,
+    ("GET", "/studies/{study_instance_uid}/volumes/{job_id}/{name}"): Right.READ,
     ("POST", "/studies/{study_instance_uid}/acknowledgement"): Right.ANSWER,
     ("POST", "/studies/{study_instance_uid}/assessment"): Right.ANSWER,
     ("GET", "/studies/{study_instance_uid}/assessments/{number}.json"): Right.READ,
@@ -58,6 +59,7 @@ ALLOWED: dict[tuple[str, str], Right | None] = {
     ("GET", "/api/v1/studies/{study_instance_uid}"): Right.READ,
     ("GET", "/api/v1/studies/{study_instance_uid}/events"): Right.AUDIT,
     ("GET", "/api/v1/studies/{study_instance_uid}/assessments"): Right.READ,
+    ("GET", "/api/v1/studies/{study_instance_uid}/volumes/{job_id}"): Right.READ,
     ("POST", "/api/v1/studies/{study_instance_uid}/acknowledgement"): Right.ANSWER,
     ("POST", "/api/v1/studies/{study_instance_uid}/assessment"): Right.ANSWER,
     ("GET", "/api/v1/cohort"): Right.READ,
@@ -84,7 +86,9 @@ def test_every_route_stands_in_the_table(settings: Settings):
     direct = {route.path for route in app.routes if hasattr(route, "path")}
     assert direct == {"/api/openapi.json", "/static"}
     included = [route for route in app.routes if not hasattr(route, "path")]
-    assert len(included) == len(_ROUTERS) + 2, "api and fhir stand in the description, all others in _ROUTERS"
+    assert len(included) == len(_ROUTERS) + 3, (
+        "api, fhir and the list of volumes stand in the description, all others in _ROUTERS"
+    )
 
 
 def test_each_role_may_do_what_its_rights_say_and_nothing_else(
@@ -95,7 +99,12 @@ def test_each_role_may_do_what_its_rights_say_and_nothing_else(
         if path in ("/sign-out", "/live"):  # the one ends the session, the other never ends
             continue
         asked = path.format(
-            study_instance_uid="9.9", sop_instance_uid="9.9", name="x", patient_id="x", number=9
+            study_instance_uid="9.9",
+            sop_instance_uid="9.9",
+            name="x",
+            patient_id="x",
+            number=9,
+            job_id="0" * 64,
         )
         for role, browser in browsers.items():
             headers = {"x-form-token": browser.form_token}
@@ -109,7 +118,12 @@ def test_nobody_may_do_anything_but_sign_in(hospital: Hospital, browse: Callable
     nobody = browse()
     for (method, path), right in ALLOWED.items():
         asked = path.format(
-            study_instance_uid="9.9", sop_instance_uid="9.9", name="x", patient_id="x", number=9
+            study_instance_uid="9.9",
+            sop_instance_uid="9.9",
+            name="x",
+            patient_id="x",
+            number=9,
+            job_id="0" * 64,
         )
         status = nobody.client.request(method, asked).status_code
         expected = {401} if path.startswith("/api") else {303}

@@ -1,0 +1,112 @@
+"""Findings as tables: a quantity each, regions down, sides across, and beside FLAIR hyperintensity what changed since the earlier study."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+
+from rules.anatomy import Region, Side
+from rules.findings import Finding, Measured, NotAssessed, Quantity
+from rules.words import family_words, quantity_words, value_words
+
+_COMPARED = Quantity.FLAIR_VOLUME
+"""What an earlier study is compared in."""
+_TOLD = ((Quantity.FLAIR_NEW_VOLUME, "new"), (Quantity.FLAIR_GONE_VOLUME, "gone"))
+
+_Held = Mapping[Region, Mapping[Side, Finding]]
+
+
+@dataclass(frozen=True, slots=True)
+class RegionRow:
+    """One region of one quantity."""
+
+    region: str
+    cells: tuple[str, str, str]
+    """Left, right, whole or midline; empty where there is none."""
+    is_silent: bool
+    """Nothing was measured, or every value is zero."""
+    change: str = ""
+    """Against the earlier study, side by side."""
+
+
+@dataclass(frozen=True, slots=True)
+class QuantityTable:
+    """One quantity over its regions."""
+
+    family: str
+    name: str
+    rows: tuple[RegionRow, ...]
+    not_compared: str = ""
+    """Why nothing is said of an earlier study; empty where something is, and for what is never compared."""
+
+    @property
+    def has_news(self) -> bool:
+        return any(not row.is_silent for row in self.rows)
+
+    @property
+    def is_compared(self) -> bool:
+        return any(row.change for row in self.rows)
+
+
+def tables(findings: Sequence[Finding]) -> tuple[QuantityTable, ...]:
+    """A table for each quantity, in the order of the findings."""
+    held: dict[Quantity, dict[Region, dict[Side, Finding]]] = {}
+    for finding in findings:
+        regions = held.setdefault(finding.quantity, {})
+        regions.setdefault(finding.region, {})[finding.side] = finding
+    return tuple(_table(quantity, held) for quantity in held)
+
+
+def _table(quantity: Quantity, held: Mapping[Quantity, _Held]) -> QuantityTable:
+    is_compared = quantity is _COMPARED
+    rows = tuple(
+        _row(region, sides, _change(region, held) if is_compared else "")
+        for region, sides in held[quantity].items()
+    )
+    why = _why_not(held) if is_compared and not any(row.change for row in rows) else ""
+    return QuantityTable(family_words(quantity), quantity_words(quantity), rows, why)
+
+
+def _row(region: Region, sides: Mapping[Side, Finding], change: str) -> RegionRow:
+    found = (sides.get(Side.LEFT), sides.get(Side.RIGHT), sides.get(Side.WHOLE) or sides.get(Side.MIDLINE))
+    silent = not change and all(not (isinstance(one, Measured) and one.value) for one in found)
+    left, right, both = (_cell(one) for one in found)
+    words = "whole brain" if region is Region.BRAIN else region.words
+    return RegionRow(words, (left, right, both), silent, change)
+
+
+def _cell(finding: Finding | None) -> str:
+    if finding is None:
+        return ""
+    if isinstance(finding, Measured):
+        return value_words(finding.value, finding.unit)
+    return f"not assessed: {finding.detail}"
+
+
+def _change(region: Region, held: Mapping[Quantity, _Held]) -> str:
+    """As in `left +40 %, 2.1 mL new; right 0.3 mL gone`; empty where nothing changed or nothing was compared."""
+    told = []
+    for side in Side:
+        clauses = ", ".join(_clauses(region, side, held))
+        if clauses:
+            told.append(f"{side.value} {clauses}" if side in (Side.LEFT, Side.RIGHT) else clauses)
+    return "; ".join(told)
+
+
+def _clauses(region: Region, side: Side, held: Mapping[Quantity, _Held]) -> Iterator[str]:
+    found = [(held.get(quantity, {}).get(region, {}).get(side), words) for quantity, words in _TOLD]
+    if not any(isinstance(one, Measured) and one.value for one, _ in found):
+        return
+    change = held.get(Quantity.FLAIR_CHANGE, {}).get(region, {}).get(side)
+    if isinstance(change, Measured):
+        yield f"{change.value:+.0f} %"
+    for one, words in found:
+        if isinstance(one, Measured) and one.value:
+            yield f"{value_words(one.value, one.unit)} {words}"
+
+
+def _why_not(held: Mapping[Quantity, _Held]) -> str:
+    """The reason of the first place that was not compared."""
+    for sides in held.get(Quantity.FLAIR_NEW_VOLUME, {}).values():
+        for one in sides.values():
+            if isinstance(one, NotAssessed):
+                return one.detail
+    return ""

@@ -1,0 +1,46 @@
+"""What a study's page says of findings, region by region, and of an earlier study."""
+
+from dataclasses import replace
+
+from rules.anatomy import Region, Side
+from rules.findings import UNITS, Evidence, Measured, NotAssessed, Quantity, Why
+from service.web.finding_tables import tables
+
+_EVIDENCE = Evidence("flair_hyperintensity 1", "1.2")
+
+
+def measured(quantity: Quantity, side: Side, value: float) -> Measured:
+    return Measured(quantity, Region.THALAMUS, side, value, UNITS[quantity], _EVIDENCE)
+
+
+VOLUME = Quantity.FLAIR_VOLUME
+NOW = (measured(VOLUME, Side.LEFT, 4.0), measured(VOLUME, Side.RIGHT, 0.0))
+
+
+def test_the_change_stands_beside_the_volume_side_by_side():
+    changed = (
+        measured(Quantity.FLAIR_NEW_VOLUME, Side.LEFT, 2.1),
+        measured(Quantity.FLAIR_GONE_VOLUME, Side.LEFT, 0.0),
+        measured(Quantity.FLAIR_CHANGE, Side.LEFT, 40.0),
+        measured(Quantity.FLAIR_NEW_VOLUME, Side.RIGHT, 0.0),
+        measured(Quantity.FLAIR_GONE_VOLUME, Side.RIGHT, 1.25),
+    )
+    volume, *others = tables((*NOW, *changed))
+    assert (volume.is_compared, volume.not_compared) == (True, "")
+    assert volume.rows[0].change == "left +40 %, 2.1 mL new; right 1.2 mL gone"
+    assert volume.rows[0].cells == ("4.0 mL", "0.0 mL", "")
+    assert not any(one.is_compared for one in others)
+
+
+def test_what_is_gone_is_no_silence():
+    gone = measured(Quantity.FLAIR_GONE_VOLUME, Side.LEFT, 3.0)
+    (volume, _) = tables((replace(NOW[0], value=0.0), gone))
+    assert volume.has_news
+
+
+def test_without_an_earlier_study_the_reason_is_told():
+    why = NotAssessed(
+        Quantity.FLAIR_NEW_VOLUME, Region.THALAMUS, Side.LEFT, Why.SERIES_MISSING, "no earlier study"
+    )
+    volume = tables((*NOW, why))[0]
+    assert (volume.is_compared, volume.not_compared) == (False, "no earlier study")
