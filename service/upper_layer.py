@@ -1,9 +1,11 @@
 """Upper layer (PS3.8): the PDUs of one association, read as they come; see `service.receiving`."""
 
 import contextlib
+import os
 import queue
 import select
 import socket
+import ssl
 import time
 from dataclasses import dataclass
 from functools import lru_cache
@@ -77,6 +79,18 @@ class UpperLayer(DULServiceProvider):
     def send_pdu(self, primitive: Any) -> None:
         super().send_pdu(primitive)
         self._wake()
+
+    def answer(self, encoded: bytes) -> None:
+        """Send a PDU from the thread that reads: at once, where Python's own `send` asks first whether it may.
+
+        Raises OSError if the peer is gone.
+        """
+        connection, sent = self.socket.socket, 0
+        if not isinstance(connection, ssl.SSLSocket):
+            with contextlib.suppress(BlockingIOError):
+                sent = os.write(connection.fileno(), encoded)
+        if sent < len(encoded):
+            connection.sendall(encoded[sent:])
 
     def kill_dul(self) -> None:
         super().kill_dul()
