@@ -12,8 +12,7 @@ TEMPORARY = "incoming"
 """Folder of what is being written: in the same file system, so that a link or a rename is atomic."""
 _OPEN_FILES = "/proc/self/fd"
 _NEW_FILE = os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC
-_NO_NAMELESS = (errno.EOPNOTSUPP, errno.EISDIR, errno.EINVAL)
-"""How file systems and kernels say that they know no files without a name."""
+_NAMELESS = os.O_TMPFILE | os.O_RDWR | os.O_CLOEXEC if hasattr(os, "O_TMPFILE") else 0
 _JOURNALS = frozenset({"ext4", "xfs", "btrfs"})
 _FULL = (errno.ENOSPC, errno.EDQUOT)
 
@@ -91,16 +90,26 @@ def syncs_names(root: Path) -> bool:
 
 
 def _new_file(root: Path) -> tuple[str, int]:
-    if _knows_nameless():
-        try:
-            return "", os.open(f"{root}/{TEMPORARY}", os.O_TMPFILE | os.O_RDWR | os.O_CLOEXEC, 0o640)
-        except OSError as error:
-            if error.errno not in _NO_NAMELESS:
-                raise
+    if _knows_nameless(root):
+        return "", os.open(f"{root}/{TEMPORARY}", _NAMELESS, 0o640)
     name = temporary_name(root)
     return name, os.open(name, _NEW_FILE, 0o640)
 
 
 @cache
-def _knows_nameless() -> bool:
-    return hasattr(os, "O_TMPFILE") and Path(_OPEN_FILES).is_dir()
+def _knows_nameless(root: Path) -> bool:
+    """Whether files without a name can be made and named there: tried once, as kernels, file systems and containers differ."""
+    if not _NAMELESS:  # macOS
+        return False
+    (root / TEMPORARY).mkdir(parents=True, exist_ok=True)
+    name = temporary_name(root)
+    try:
+        descriptor = os.open(f"{root}/{TEMPORARY}", _NAMELESS, 0o640)
+        try:
+            link(descriptor, name)
+            Path(name).unlink()
+        finally:
+            os.close(descriptor)
+    except OSError:
+        return False
+    return True

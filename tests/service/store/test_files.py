@@ -17,7 +17,7 @@ from service.store.files import FileStore, StoredFile
 @pytest.fixture(params=["nameless", "named"])
 def files(tmp_path: Path, request, monkeypatch) -> FileStore:
     if request.param == "named":  # as on a file system that knows no files without a name
-        monkeypatch.setattr(disk, "_knows_nameless", lambda: False)
+        monkeypatch.setattr(disk, "_knows_nameless", lambda _root: False)
     return FileStore(tmp_path / "files")
 
 
@@ -145,3 +145,13 @@ def test_other_trouble_with_the_disk_keeps_its_name(files: FileStore):
         put(files, b"x")
     assert not isinstance(caught.value, StorageFullError)
     assert caught.value.errno in (errno.ENOTDIR, errno.EEXIST)
+
+
+def test_where_a_nameless_file_cannot_be_named_files_have_temporary_names(tmp_path: Path, monkeypatch):
+    def refused(*_: object) -> None:
+        raise PermissionError
+
+    monkeypatch.setattr(disk, "link", refused)
+    store = FileStore(tmp_path / "files")
+    assert store.resolve(put(store, b"x").path).read_bytes() == b"x"
+    assert list((store.root / "incoming").iterdir()) == []
