@@ -7,6 +7,7 @@ import select
 import socket
 import ssl
 import time
+from copy import copy
 from dataclasses import dataclass
 from functools import lru_cache
 from struct import Struct
@@ -210,12 +211,21 @@ class UpperLayer(DULServiceProvider):
             self._inbox.take(context_id, control & ~LAST_DATA if length else control, piece)
 
 
-@lru_cache(_REMEMBERED)
-def _request(encoded: bytes) -> A_ASSOCIATE_RQ:
-    """An association request. A scanner sends the same one for each series, and pynetdicom takes 10 ms for 128 contexts.
+class _Request(A_ASSOCIATE_RQ):
+    """An association request whose presentation contexts are made once: negotiation reads them, and makes its own of them."""
 
-    Its primitives are made anew for each association; the PDU itself is only read.
-    """
-    request = A_ASSOCIATE_RQ()
+    _primitive: Any = None
+
+    def to_primitive(self) -> Any:
+        """As pynetdicom's, an object of its own for each association."""
+        if self._primitive is None:
+            self._primitive = super().to_primitive()
+        return copy(self._primitive)
+
+
+@lru_cache(_REMEMBERED)
+def _request(encoded: bytes) -> _Request:
+    """An association request. A scanner sends the same one for each series, and pynetdicom takes 10 ms for 128 contexts."""
+    request = _Request()
     request.decode(encoded)
     return request
