@@ -3,6 +3,7 @@
 import ctypes
 import os
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -35,6 +36,20 @@ def spawn(command: Sequence[str], environment: Mapping[str, str], log: Path) -> 
         )
     finally:
         os.close(descriptor)
+
+
+def attach(command: Sequence[str], environment: Mapping[str, str], channel: socket.socket) -> Popen:
+    """Start a process that finds a channel to us at its standard input, and whose output is ours.
+
+    To be called from a thread that lasts: the kernel ends a child with the thread that forked it.
+    """
+    return subprocess.Popen(
+        command,
+        env=environment,
+        stdin=channel.fileno(),
+        start_new_session=True,
+        preexec_fn=_die_with(os.getpid()),  # noqa: PLW1509 - as above
+    )
 
 
 def ask_to_end(popen: Popen) -> None:

@@ -1,8 +1,9 @@
 """Entry: one received object on its way to its row."""
 
 import threading
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from datetime import datetime
+from operator import attrgetter
 from typing import Any
 
 from service import audit
@@ -13,6 +14,12 @@ from service.store.files import StoredFile
 _PATIENCE_S = 25.0
 """Less than a sender's patience (30 s), so that it hears `later` from us instead of giving us up: an entry may wait for a batch that
 waits for the database, and then for its own. A row that comes later is found when the object is sent again."""
+
+
+Facts = tuple[Any, ...]
+"""Plain values of which another process makes the same entry; classes would be most of the work of sending it."""
+_HEADER, _STORED = (attrgetter(*(one.name for one in fields(kind))) for kind in (Header, StoredFile))
+_OTHERS = attrgetter("transfer_syntax_uid", "calling_ae_title", "received_at")
 
 
 def _held() -> threading.Lock:
@@ -36,6 +43,17 @@ class Entry:
 
     _untold: threading.Lock = field(default_factory=_held)
     """Held until the outcome is known: an event would make a lock for each wait, and a condition around it."""
+
+    @property
+    def facts(self) -> Facts:
+        """It without its outcome."""
+        return _HEADER(self.header), _STORED(self.stored), _OTHERS(self)
+
+    @classmethod
+    def of(cls, facts: Facts) -> "Entry":
+        """The entry that gave the facts."""
+        header, stored, others = facts
+        return cls(Header(*header), StoredFile(*stored), *others)
 
     def tell(self) -> None:
         """Let `wait` return."""

@@ -29,6 +29,10 @@ class CollisionError(RetryableError):
     """Another process wrote the same row at the same moment."""
 
 
+class RowError(ServiceError):
+    """The row of an object could not be written."""
+
+
 class ForeignPathError(ServiceError):
     """A path leads out of the file store."""
 

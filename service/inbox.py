@@ -117,7 +117,7 @@ class Inbox:
         for pdu in pdus_of(
             store_response(command, status), self._context_id, self._assoc.requestor.maximum_length
         ):
-            self._assoc.dul.socket.send(pdu)
+            self._assoc.dul.answer(pdu)
 
     @contextlib.contextmanager
     def _refusing(self) -> Iterator[None]:

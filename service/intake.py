@@ -12,7 +12,9 @@ from service.entry import Entry
 from service.errors import Refusal, RefusedError, StorageFullError, StoreUnavailableError
 from service.forwarding import by_sender
 from service.headers import Header, file_meta, is_uid, read_header
-from service.rows import RowWriter, withdraw
+from service.row_process import DistantRows
+from service.row_writer import RowWriter
+from service.rows import Rows, withdraw
 from service.settings import Settings
 from service.space import DiskWatch
 from service.store.files import FileStore, Incoming, is_whole
@@ -188,12 +190,15 @@ def _agree(header: Header, received: Received) -> None:
 
 
 @contextmanager
-def open_intake(store: Store, settings: Settings) -> Iterator[Intake]:
-    """The intake of the settings; clears first what a killed process or a power cut left half-done."""
+def open_intake(store: Store, settings: Settings, *, are_rows_apart: bool = False) -> Iterator[Intake]:
+    """The intake of the settings; clears first what a killed process or a power cut left half-done.
+
+    are_rows_apart : a process of their own writes the rows, which ends with the intake
+    """
     files = FileStore(settings.files)
     files.clean()
     repair(store, files, datetime.now(UTC))
-    rows = RowWriter(store, by_sender(settings))
+    rows = RowWriter(store, DistantRows(settings) if are_rows_apart else Rows(store, by_sender(settings)))
     rows.start()
     try:
         yield Intake(

@@ -45,7 +45,7 @@ def run_node(settings: Settings, stop: threading.Event) -> None:
     settings.data.mkdir(parents=True, exist_ok=True)
     store = open_store(settings)
     upgrade(store)
-    with open_intake(store, settings) as intake:
+    with open_intake(store, settings, are_rows_apart=settings.rows_apart) as intake:
         _serve(intake, settings, stop)
     store.close()
 

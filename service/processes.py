@@ -1,15 +1,10 @@
 """The table of processes that make the service, and how each is started."""
 
 import importlib.util
-import json
-import os
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
-
-from pydantic import SecretStr
 
 from service.broker import server_command, socket_url
 from service.runners import AUDIT_FEED, CONTEXT_FEED, DICOMWEB, RETENTION, WEB
@@ -94,35 +89,6 @@ def planned(settings: Settings, *, has_worker: bool) -> tuple[Process, ...]:
     return tuple(process for process in PROCESSES if process.name not in left_out)
 
 
-def environment_of(settings: Settings) -> dict[str, str]:
-    """Our environment with all settings in it, so that every process runs on the same ones."""
-    values = _revealed(settings.model_dump()) | {"log_format": "json"}
-    return dict(os.environ) | {f"CARTRIAGE_{name.upper()}": _text(value) for name, value in values.items()}
-
-
 def log_of(settings: Settings, name: str) -> Path:
     """Where a process logs to, one JSON object a line."""
     return settings.data / "logs" / f"{name}.jsonl"
-
-
-def _revealed(value: Any) -> Any:
-    """Settings as JSON takes them. A secret that stayed hidden would reach our own processes as asterisks."""
-    match value:
-        case SecretStr():
-            return value.get_secret_value()
-        case dict():
-            return {name: _revealed(one) for name, one in value.items()}
-        case list() | tuple():
-            return [_revealed(one) for one in value]
-        case Path():
-            return str(value)
-        case _:
-            return value
-
-
-def _text(value: Any) -> str:
-    if value is None:
-        return ""
-    if isinstance(value, str | Path):
-        return str(value)
-    return json.dumps(value)

@@ -1,9 +1,6 @@
 """Rows: what was received becomes rows and lines in the trail, many objects in one transaction, each told of its own outcome."""
 
-import queue
-import threading
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
 from typing import Any
 
 from sqlalchemy import Dialect, bindparam, delete, select
@@ -24,70 +21,23 @@ _INSTANCE, _AUDIT, _HEAD = (
     Base.metadata.tables[table.__tablename__] for table in (Instance, AuditEvent, AuditHead)
 )
 _INSTANCE_COLUMNS = tuple(name for name in _INSTANCE.c.keys() if name != "id")  # noqa: SIM118 - no dict
-_BATCH = 200
-_REST_AFTER_S = 1.0
 _TRIES = 3
 """Two processes may bring the first object of a study, or the same object, at the same moment."""
 
 
-@dataclass(slots=True)
-class RowWriter:
-    """Group commit: while the disk takes one transaction, the entries of all senders gather, and share the next one."""
+class Rows:
+    """Writes the rows of many objects in one transaction; of one thread."""
 
-    store: Store
-    forward: Mapping[str, Sequence[str]] = field(default_factory=dict)
-    """AE title of a sender to the destinations that its objects are passed on to."""
-    _statements: "_Statements" = field(init=False)
-    _writer: Writer = field(init=False)
-    _owed: "queue.SimpleQueue[Entry | None]" = field(default_factory=queue.SimpleQueue)
-    _thread: threading.Thread | None = None
+    def __init__(self, store: Store, forward: Mapping[str, Sequence[str]]) -> None:
+        """Take which sender's objects (by AE title) are passed on to which destinations."""
+        self._statements = _Statements(store.engine.dialect, forward)
+        self._writer = Writer(store.engine)
 
-    def start(self) -> None:
-        """Begin to write, in a thread of its own."""
-        self._statements = _Statements(self.store.engine.dialect, self.forward)
-        self._writer = Writer(self.store.engine)
-        self._thread = threading.Thread(target=self._run, name="rows", daemon=True)
-        self._thread.start()
+    def open(self) -> None:
+        """Nothing to do: it connects on first use."""
 
-    def stop(self) -> None:
-        """Write what is owed, and end."""
-        self._owed.put(None)
-        if self._thread is not None:
-            self._thread.join()
-
-    def enter(self, entry: Entry) -> None:
-        """Owe an entry its row; `Entry.wait` tells when it stands."""
-        self._owed.put(entry)
-
-    def withdraw(self, entry: Entry) -> None:
-        """Take back the row of a file that the disk did not take after all.
-
-        Raises StoreUnavailableError if the database does not answer; the next start withdraws it then.
-        """
-        with self.store.session() as session:
-            withdraw(session, entry.header.sop_instance_uid, entry.stored.sha256)
-
-    def _run(self) -> None:
-        while (first := self._next()) is not None:
-            batch = [first]
-            while len(batch) < _BATCH and not self._owed.empty():
-                entry = self._owed.get()
-                if entry is None:
-                    self._owed.put(None)
-                    break
-                batch.append(entry)
-            self._write(batch)
-        self._writer.rest()
-
-    def _next(self) -> Entry | None:
-        """The next entry, or None at the end; the connection is given back while nothing comes."""
-        try:
-            return self._owed.get(timeout=_REST_AFTER_S)
-        except queue.Empty:
-            self._writer.rest()
-        return self._owed.get()
-
-    def _write(self, batch: list[Entry]) -> None:
+    def write(self, batch: list[Entry]) -> None:
+        """Write entries; each has its own error then, if there was one."""
         try:
             self._commit(batch)
         except Exception as error:  # noqa: BLE001 - handed to the thread that each entry belongs to
@@ -95,12 +45,18 @@ class RowWriter:
             # the other would keep the last senders longer than they wait.
             if len(batch) > 1 and not isinstance(error, StoreUnavailableError):
                 for entry in batch:
-                    self._write([entry])
+                    self.write([entry])
                 return
             for entry in batch:
                 entry.error = error
-        for entry in batch:
-            entry.tell()
+
+    def rest(self) -> None:
+        """Give the connection back while nothing comes."""
+        self._writer.rest()
+
+    def close(self) -> None:
+        """Let go of the connection."""
+        self._writer.rest()
 
     def _commit(self, batch: list[Entry]) -> None:
         for attempt in range(1, _TRIES + 1):

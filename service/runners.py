@@ -5,6 +5,8 @@ AUDIT_FEED = "audit-feed"
 DICOMWEB = "dicomweb"
 CONTEXT_FEED = "context-feed"
 RETENTION = "retention"
+ROWS = "rows"
+"""Started by the node, which gives it a channel."""
 RUNNERS = {
     "courier": "service.courier:run_courier",
     "delivery": "service.delivery:run_delivery",
@@ -13,6 +15,7 @@ RUNNERS = {
     "inquiry": "service.inquiry:run_inquiry",
     "priors": "service.prior_fetch:run_priors",
     "node": "service.node:run_node",
+    ROWS: "service.row_process:run_rows",
     DICOMWEB: "service.dicomweb.server:run_dicomweb",
     "desk": "service.desk:run_desk",
     AUDIT_FEED: "service.audit_feed.feed:run_feed",

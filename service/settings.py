@@ -122,6 +122,8 @@ class Settings(BaseSettings):
     tls_key: OptionalPath = None
     tls_authorities: OptionalPath = None
     """Certificates of the authorities that sign our peers' certificates (PEM)."""
+    rows_apart: bool = True
+    """Whether a process of their own writes the rows of what the node receives: Python keeps one process to one core."""
     maximum_associations: int = Field(default=10, ge=1)
     network_timeout_s: float = Field(default=60.0, gt=0)
     """A sender that is silent for so long is aborted."""

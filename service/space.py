@@ -1,6 +1,7 @@
 """Space: refuses objects while the disk is nearly full, and raises one alarm for it."""
 
 import threading
+import time
 from dataclasses import dataclass, field
 from datetime import datetime
 
@@ -10,6 +11,9 @@ from service import audit
 from service.errors import Refusal, RefusedError, StoreUnavailableError
 from service.store.files import FileStore
 from service.store.session import Store
+
+_PLENTY_MB, _LOOK_AGAIN_S = 256, 0.1
+"""With so much above the watermark no disk fills up before the next look."""
 
 _log = structlog.get_logger(__name__)
 
@@ -22,11 +26,16 @@ class DiskWatch:
     files: FileStore
     watermark_mb: int
     is_low: bool = False
+    _plenty_until: float = 0.0
     _gate: threading.Lock = field(default_factory=threading.Lock)
 
     def expect_space(self, now: datetime) -> None:
         """Raises RefusedError (0xA700) while less than the watermark is free."""
+        if time.monotonic() < self._plenty_until:
+            return
         free_mb = self.files.free_mb()
+        if free_mb >= self.watermark_mb + _PLENTY_MB:
+            self._plenty_until = time.monotonic() + _LOOK_AGAIN_S
         is_low = free_mb < self.watermark_mb
         if is_low != self.is_low:
             self._turn(is_low=is_low, free_mb=free_mb, now=now)

@@ -14,11 +14,12 @@ from service.broker import clear_socket, is_answering
 from service.children import Popen, ask_to_end, end, kill_group, spawn, words_of
 from service.context_feed.taking import map_in_force
 from service.courier import make_app
+from service.environment import environment_of
 from service.errors import ServiceError
 from service.gate import policy_in_force
 from service.log_lines import LogFollower
 from service.node import NODE_FILE
-from service.processes import BROKER, Process, embedded, environment_of, has_workers, log_of, planned
+from service.processes import BROKER, Process, embedded, has_workers, log_of, planned
 from service.runners import WEB
 from service.settings import WEB_FILE, Settings
 from service.store.session import open_store, upgrade

@@ -1,10 +1,13 @@
 """Upper layer (PS3.8): the PDUs of one association, read as they come; see `service.receiving`."""
 
 import contextlib
+import os
 import queue
 import select
 import socket
+import ssl
 import time
+from copy import copy
 from dataclasses import dataclass
 from functools import lru_cache
 from struct import Struct
@@ -77,6 +80,18 @@ class UpperLayer(DULServiceProvider):
     def send_pdu(self, primitive: Any) -> None:
         super().send_pdu(primitive)
         self._wake()
+
+    def answer(self, encoded: bytes) -> None:
+        """Send a PDU from the thread that reads: at once, where Python's own `send` asks first whether it may.
+
+        Raises OSError if the peer is gone.
+        """
+        connection, sent = self.socket.socket, 0
+        if not isinstance(connection, ssl.SSLSocket):
+            with contextlib.suppress(BlockingIOError):
+                sent = os.write(connection.fileno(), encoded)
+        if sent < len(encoded):
+            connection.sendall(encoded[sent:])
 
     def kill_dul(self) -> None:
         super().kill_dul()
@@ -196,12 +211,21 @@ class UpperLayer(DULServiceProvider):
             self._inbox.take(context_id, control & ~LAST_DATA if length else control, piece)
 
 
-@lru_cache(_REMEMBERED)
-def _request(encoded: bytes) -> A_ASSOCIATE_RQ:
-    """An association request. A scanner sends the same one for each series, and pynetdicom takes 10 ms for 128 contexts.
+class _Request(A_ASSOCIATE_RQ):
+    """An association request whose presentation contexts are made once: negotiation reads them, and makes its own of them."""
 
-    Its primitives are made anew for each association; the PDU itself is only read.
-    """
-    request = A_ASSOCIATE_RQ()
+    _primitive: Any = None
+
+    def to_primitive(self) -> Any:
+        """As pynetdicom's, an object of its own for each association."""
+        if self._primitive is None:
+            self._primitive = super().to_primitive()
+        return copy(self._primitive)
+
+
+@lru_cache(_REMEMBERED)
+def _request(encoded: bytes) -> _Request:
+    """An association request. A scanner sends the same one for each series, and pynetdicom takes 10 ms for 128 contexts."""
+    request = _Request()
     request.decode(encoded)
     return request

@@ -124,9 +124,16 @@ class Writer:
             self._connection = None
 
     def _take(self) -> PoolProxiedConnection:
+        driver = self.engine.dialect.loaded_dbapi
         if self._connection is None:
-            with _unavailable_named():
-                self._connection = self.engine.raw_connection()
+            try:
+                with _unavailable_named():
+                    self._connection = self.engine.raw_connection()
+            except (
+                driver.OperationalError,
+                driver.InterfaceError,
+            ) as error:  # the driver's own come as they are
+                raise StoreUnavailableError(type(error).__name__) from error
         return self._connection
 
 

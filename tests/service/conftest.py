@@ -79,7 +79,7 @@ def received(ds: Dataset, **changes: object) -> Received:
 
 @pytest.fixture
 def settings(tmp_path: Path) -> Settings:
-    return Settings(data=tmp_path / "data", port=0, disk_watermark_mb=0, quiet_time_s=30)
+    return Settings(data=tmp_path / "data", port=0, disk_watermark_mb=0, quiet_time_s=30, rows_apart=False)
 
 
 @pytest.fixture(scope="session")

@@ -15,9 +15,9 @@ from rules.site import load_policy
 from service import cohort
 from service.assembly import run_assembly, settle
 from service.cohort_file import entry_of
+from service.environment import environment_of
 from service.gate import policy_in_force
 from service.intake import open_intake
-from service.processes import environment_of
 from service.settings import Settings
 from service.store.session import Store
 from service.store.tables import AuditEvent, Job

@@ -23,7 +23,8 @@ from service.destinations import StowDestination
 from service.dicomweb.body import Body, Target
 from service.dicomweb.part10 import read_head
 from service.dicomweb.server import run_dicomweb
-from service.processes import environment_of, planned
+from service.environment import environment_of
+from service.processes import planned
 from service.runners import DICOMWEB
 from service.settings import DICOMWEB_FILE, Settings
 from service.store.tables import AuditEvent, Instance

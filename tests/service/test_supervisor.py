@@ -11,12 +11,13 @@ import pytest
 from pynetdicom import AE
 from pynetdicom.sop_class import Verification
 
+from service.environment import environment_of
 from service.log_lines import LogFollower, short, tail
-from service.processes import BROKER, WORKER, embedded, environment_of, planned
+from service.processes import BROKER, WORKER, embedded, planned
 from service.settings import Settings
 from workers.settings import WorkerSettings
 
-OURS = {"courier", "delivery", "bell", "assembly", "node", "desk", "web", "redis-server"}
+OURS = {"courier", "delivery", "bell", "assembly", "node", "rows", "desk", "web", "redis-server"}
 
 
 def processes_of(data: Path) -> dict[str, int]:

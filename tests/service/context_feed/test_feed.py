@@ -15,7 +15,8 @@ from sqlalchemy import select
 from service.cli import main
 from service.context_feed.feed import run_context_feed
 from service.context_feed.feed_settings import FhirFeed, Hl7Feed
-from service.processes import embedded, environment_of, planned
+from service.environment import environment_of
+from service.processes import embedded, planned
 from service.runners import CONTEXT_FEED
 from service.settings import Settings
 from service.store.session import Store

@@ -10,22 +10,30 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from service.errors import ForeignPathError, StorageFullError
+from service.store import disk, incoming
 from service.store.files import FileStore, StoredFile
 
 
-@pytest.fixture
-def files(tmp_path: Path) -> FileStore:
+@pytest.fixture(params=["nameless", "named"])
+def files(tmp_path: Path, request, monkeypatch) -> FileStore:
+    if request.param == "named":  # as on a file system that knows no files without a name
+        monkeypatch.setattr(disk, "_knows_nameless", lambda _root: False)
     return FileStore(tmp_path / "files")
 
 
 def put(files: FileStore, *parts: bytes) -> StoredFile:
-    incoming = files.begin()
+    arriving = files.begin()
     for part in parts:
-        incoming.write(part)
-    stored = incoming.keep("1.2.3")
-    incoming.sync(stored)
-    incoming.discard()
+        arriving.write(part)
+    stored = arriving.keep("1.2.3")
+    arriving.sync(stored)
+    arriving.discard()
     return stored
+
+
+def content_of(arriving: incoming.Incoming) -> bytes:
+    with arriving.content() as view:
+        return bytes(view)
 
 
 def test_a_file_lies_under_its_own_digest(files: FileStore):
@@ -65,6 +73,43 @@ def test_a_path_out_of_the_store_is_refused(files: FileStore, path: str):
         files.resolve(path)
 
 
+def test_small_and_large_files_have_the_same_bytes_before_and_after_they_are_kept(files: FileStore):
+    for size in (0, 10, incoming._HELD_BYTES, incoming._HELD_BYTES + 1, 3 * incoming._HELD_BYTES):
+        arriving = files.begin(b"head")
+        body = bytes(range(256)) * (size // 256) + bytes(size % 256)
+        for at in range(0, size, 100_000):
+            arriving.write(body[at : at + 100_000])
+        assert content_of(arriving) == body
+        stored = arriving.keep("1.2.3")
+        arriving.sync(stored)
+        arriving.discard()
+        assert files.resolve(stored.path).read_bytes() == b"head" + body
+        assert stored.sha256 == hashlib.sha256(b"head" + body).hexdigest()
+
+
+def test_only_so_many_files_are_held_at_once_and_the_others_are_kept_as_well(files: FileStore):
+    many = [files.begin(bytes((number,))) for number in range(70)]
+    held = [one for one in many if one._held is not None]
+    assert len(held) == 64
+    for one in many:
+        one.write(b"x" * 1000)
+    for one in many:
+        one.sync(one.keep("1.2.3"))
+        one.discard()
+    assert len([path for path in files.root.rglob("*") if path.is_file()]) == 70
+    again = files.begin()
+    assert again._held is not None, "hands are free again"
+    again.discard()
+
+
+def test_what_is_not_kept_leaves_nothing(files: FileStore):
+    for size in (10, 2 * incoming._HELD_BYTES):
+        arriving = files.begin()
+        arriving.write(bytes(size))
+        arriving.discard()
+    assert [path for path in files.root.rglob("*") if path.is_file()] == []
+
+
 def test_old_left_overs_go_and_young_ones_stay(files: FileStore):
     folder = files.root / "incoming"
     folder.mkdir(parents=True)
@@ -79,14 +124,14 @@ def test_old_left_overs_go_and_young_ones_stay(files: FileStore):
 def test_a_full_disk_has_a_name_and_leaves_nothing_half_written(tmp_path: Path):
     """A real limit of the system stands for the full disk: files of this process may not exceed 4 kB."""
     script = (
-        "import resource, signal, sys, errno, service.store.files as f\n"
+        "import resource, signal, sys, errno, service.store.disk as d, service.store.files as f\n"
         "from pathlib import Path\n"
         "signal.signal(signal.SIGXFSZ, signal.SIG_IGN)\n"
         "resource.setrlimit(resource.RLIMIT_FSIZE, (4096, 4096))\n"
-        "f._FULL = (errno.EFBIG,)\n"
+        "d._FULL = (errno.EFBIG,)\n"
         "incoming = f.FileStore(Path(sys.argv[1])).begin()\n"
-        "try:\n    incoming.write(b'x' * 10000)\n"
-        "except f.StorageFullError:\n    incoming.discard(); sys.exit(7)\n"
+        "try:\n    incoming.write(b'x' * 300_000)\n"
+        "except d.StorageFullError:\n    incoming.discard(); sys.exit(7)\n"
     )
     ended = subprocess.run([sys.executable, "-c", script, str(tmp_path)], check=False, timeout=60)
     assert ended.returncode == 7
@@ -100,3 +145,13 @@ def test_other_trouble_with_the_disk_keeps_its_name(files: FileStore):
         put(files, b"x")
     assert not isinstance(caught.value, StorageFullError)
     assert caught.value.errno in (errno.ENOTDIR, errno.EEXIST)
+
+
+def test_where_a_nameless_file_cannot_be_named_files_have_temporary_names(tmp_path: Path, monkeypatch):
+    def refused(*_: object) -> None:
+        raise PermissionError
+
+    monkeypatch.setattr(disk, "link", refused)
+    store = FileStore(tmp_path / "files")
+    assert store.resolve(put(store, b"x").path).read_bytes() == b"x"
+    assert list((store.root / "incoming").iterdir()) == []
