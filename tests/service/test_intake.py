@@ -13,7 +13,7 @@ from service.errors import Refusal, RefusedError
 from service.headers import read_header
 from service.intake import Intake, Received, open_intake
 from service.settings import Settings
-from service.store import session
+from service.store import incoming, session
 from service.store.files import FileStore, Incoming, StoredFile
 from service.store.session import Store, open_store
 from service.store.tables import AuditEvent, Instance, Job, Report, Study
@@ -239,6 +239,22 @@ def test_a_row_whose_file_a_power_cut_took_is_withdrawn_at_the_next_start(
         again.take(received(mr_slice(2)), LATER)
     assert len(rows(store, Instance)) == 2
     assert dcmread(torn).SOPInstanceUID == second.sop_instance_uid
+
+
+def test_a_disk_that_is_full_once_a_small_object_is_whole_refuses_it(
+    intake: Intake, store: Store, monkeypatch
+):
+    def full(_root: object) -> None:
+        raise OSError(errno.ENOSPC, "full")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(incoming, "new_file", full)
+        with pytest.raises(RefusedError) as caught:
+            intake.take(received(mr_slice()), NOON)
+    assert caught.value.refusal is Refusal.OUT_OF_RESOURCES
+    assert rows(store, Instance) == []
+    intake.take(received(mr_slice()), NOON)
+    assert len(rows(store, Instance)) == files_in(intake.files) == 1
 
 
 def test_a_disk_that_fails_after_the_row_takes_the_row_back(intake: Intake, store: Store, monkeypatch):
