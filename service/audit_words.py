@@ -68,6 +68,8 @@ _SENTENCES = {
     "workitem_news_late": "ALARM: {receiver} was not told of {priority} in time: {outcome}",
     "workitem_news_retried": "news of {priority} to {receiver} tried again by {user}",
     "workitem_raised": "raised to {priority} in our worklist",
+    "viewed_mask": "where the checks measured in the {role}",
+    "viewed_volume": "{role}, every slice",
 }
 """Event to its line; an event without one shows its details."""
 _OBJECTS = {

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
+from pydicom import dcmread
 from sqlalchemy import select
 
 from rules.urgency import Priority
@@ -101,6 +102,15 @@ def _simulate(one: Simulated, folder: Path) -> None:
         capture_output=True,
         timeout=_LIMIT_S,
     )
+    _agree_on_birth(folder)
+
+
+def _agree_on_birth(folder: Path) -> None:
+    """The simulator counts the birth date back from each scan; two studies of one patient must name the same, or they are not compared."""
+    for path in folder.rglob("*.dcm"):
+        ds = dcmread(path)
+        ds.PatientBirthDate = f"{ds.PatientBirthDate[:6]}01"
+        ds.save_as(path)
 
 
 def _send(folder: Path, house: House) -> None:
