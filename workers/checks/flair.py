@@ -17,6 +17,7 @@ from workers.checks.bright_fluid import APART, WORDS, has_bright_fluid
 from workers.checks.check import Check, Inputs
 from workers.checks.cropping import around_brain, put_back
 from workers.checks.diseased_norm import doubt_of
+from workers.checks.dots import count_dots
 from workers.checks.hyperintensity import Hyperintensity, Probability, find_hyperintensity
 from workers.checks.lesion_model import lesion_probability, network_probability
 from workers.checks.reported import REPORTED, uncovered
@@ -31,7 +32,7 @@ from workers.models.engine import probability_on, within_labels, within_mask
 from workers.models.store import SHIPPED, Installed, installed, shipped
 
 NAME = "flair_hyperintensity"
-VERSION = "8"
+VERSION = "9"
 
 WITNESSES = (Role.T2, Role.ADC)
 """The T2 tells whether the FLAIR nulls fluid, and stands in for it where there is none; the ADC, whether white matter is a norm."""
@@ -240,10 +241,16 @@ def _on_side(seen: Seen, place: tuple[Region, Side]) -> list[Finding]:
 
 
 def _foci(seen: Seen, place: tuple[Region, Side], evident: Evidence) -> Finding:
-    """How many areas have their heart there. On slices that lie far apart it is the least there are: few say nothing."""
+    """How many areas have their heart there, and in the callosal body, where dots touch (R18), how many dots.
+
+    On slices that lie far apart it is the least there are: few say nothing.
+    """
     quantity, apart = Quantity.FLAIR_FOCI, seen.scan.volume.spacing_mm[2]
     inside = seen.scan.anatomy.region(*place)
     count = float(sum(bool(inside[heart]) for heart in seen.hearts))
+    if place[0] is Region.CALLOSAL_BODY:
+        found = seen.found
+        count = float(count_dots(found.ratio, found.mask, inside, seen.scan.volume.spacing_mm))
     if apart > cut_of(Measure.QUALITY_THICK) and count < cut_of(Measure.FLAIR_FOCI_ENOUGH):
         detail = f"slices {apart:.1f} mm apart: small foci may lie between them"
         return NotAssessed(quantity, *place, Why.QUALITY, detail)

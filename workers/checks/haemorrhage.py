@@ -49,16 +49,19 @@ class Haemorrhage:
     """The same of the number of voxels."""
 
 
-def find_haemorrhages(anatomy: Anatomy, spacing_mm: Triple) -> tuple[Haemorrhage, ...]:
-    """All dark lesions of more than 10 mm, the longest first; symmetric iron is left to the caller."""
+def find_haemorrhages(
+    anatomy: Anatomy, spacing_mm: Triple, longer_mm: float | None = None
+) -> tuple[Haemorrhage, ...]:
+    """All dark lesions of more than 10 mm, or another length, the longest first; symmetric iron is left to the caller."""
     box = box_of(anatomy.brain)
     if box is None:
         return ()
     corner = np.array([[one.start] for one in box])
     steady = _steady(anatomy.corrected[box], spacing_mm)
+    longer = cut_of(Measure.HAEMORRHAGE_LONGER) if longer_mm is None else longer_mm
     found = [
         _sized(voxels, steady, anatomy.brain[box], spacing_mm)
-        for voxels in _long_areas(steady, anatomy.brain[box], cut_of(Measure.HAEMORRHAGE_DARK), spacing_mm)
+        for voxels in _long_areas(steady, anatomy.brain[box], longer, spacing_mm)
         if _is_within(anatomy, voxels + corner) and _is_thick(voxels, spacing_mm)
     ]
     moved = [
@@ -69,15 +72,15 @@ def find_haemorrhages(anatomy: Anatomy, spacing_mm: Triple) -> tuple[Haemorrhage
 
 
 def _long_areas(
-    steady: FloatArray, brain: BoolArray, cut: float, spacing_mm: Triple
+    steady: FloatArray, brain: BoolArray, longer_mm: float, spacing_mm: Triple
 ) -> list[NDArray[np.intp]]:
-    """The voxels, (3, n), of each dark area of more than 10 mm."""
-    labels, _ = ndimage.label(_solid(steady, brain, cut, spacing_mm))
+    """The voxels, (3, n), of each dark area of more than a length."""
+    labels, _ = ndimage.label(_solid(steady, brain, cut_of(Measure.HAEMORRHAGE_DARK), spacing_mm))
     areas = []
     for label, box in enumerate(ndimage.find_objects(labels), start=1):
         corner = np.array([[one.start] for one in box])
-        parts = [part + corner for part in _parted(labels[box] == label, spacing_mm)]
-        areas += [part for part in parts if longest_mm(part, spacing_mm) > cut_of(Measure.HAEMORRHAGE_LONGER)]
+        parts = [part + corner for part in _parted(labels[box] == label, longer_mm, spacing_mm)]
+        areas += [part for part in parts if longest_mm(part, spacing_mm) > longer_mm]
     return areas
 
 
@@ -98,10 +101,10 @@ def _sized(voxels: NDArray[np.intp], steady: FloatArray, brain: BoolArray, spaci
     )
 
 
-def _parted(area: BoolArray, spacing_mm: Triple) -> list[NDArray[np.intp]]:
+def _parted(area: BoolArray, longer_mm: float, spacing_mm: Triple) -> list[NDArray[np.intp]]:
     """The voxels of an area, (3, n); of each of its parts where they only touch."""
     voxels = np.stack(np.nonzero(area))
-    if longest_mm(voxels, spacing_mm) <= cut_of(Measure.HAEMORRHAGE_LONGER):
+    if longest_mm(voxels, spacing_mm) <= longer_mm:
         return []
     inner = ndimage.distance_transform_edt(np.pad(area, 1), sampling=spacing_mm[::-1])[1:-1, 1:-1, 1:-1]
     cores, count = ndimage.label(inner > NECK_MM)

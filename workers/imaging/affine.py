@@ -37,6 +37,8 @@ ROUGHLY = 1e-6
 _STIFFNESS = 0.5
 """Weight of the squared log anisotropy of the map: heads differ in shape by some per cent, not by half."""
 _BARRIER = 50.0
+_ABSURD = 3.0
+"""Logarithm of a scale that no head has, far outside DETERMINANT."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -205,7 +207,8 @@ def _similarity(points: Points, head: Head, turn: FloatArray, shift: FloatArray)
 
     def pose(x: FloatArray) -> tuple[FloatArray, FloatArray]:
         values = x * unit
-        matrix = np.exp(values[3]) * rotation(values[:3])
+        # The line search tries absurd steps once in a while: without a limit the map overflows, and positions are no numbers.
+        matrix = np.exp(np.clip(values[3], -_ABSURD, _ABSURD)) * rotation(values[:3])
         return matrix, values[4:] - matrix @ middle
 
     def cost(x: FloatArray) -> tuple[float, FloatArray]:

@@ -234,6 +234,13 @@ def test_several_foci_are_told_however_far_the_slices_lie_apart():
     assert found[Quantity.FLAIR_FOCI, Region.BRAIN, Side.WHOLE] >= 3
 
 
+def test_of_the_callosal_body_dots_are_counted(monkeypatch):
+    """Hearts would see none: nothing is bright there."""
+    monkeypatch.setattr(flair, "count_dots", lambda *_: 5)
+    found = values(flair.measure(scans_of(*every_fourth_slice(*flat_anatomy()))))
+    assert found[Quantity.FLAIR_FOCI, Region.CALLOSAL_BODY, Side.MIDLINE] == 5
+
+
 def test_volumes_say_how_sure_they_are():
     brain = next(
         f for f in two_balls().findings if f.quantity is Quantity.FLAIR_VOLUME and f.region is Region.BRAIN

@@ -208,6 +208,13 @@ def test_two_bleeds_in_both_nuclei_that_differ_are_no_iron():
     assert value(bleeds, Quantity.MICROBLEED_COUNT, Region.PALLIDUM) == 2
 
 
+@pytest.mark.parametrize(("other", "haemorrhages"), [(9.0, 0), (6.0, 1)])
+def test_iron_that_is_short_of_ten_millimetres_on_one_side_is_no_haemorrhage(other, haemorrhages):
+    nuclei = Head().ball((19, -3, 15), 12.5, 0.3).ball((-18, -4, 15), other, 0.3)
+    found = one_of(result_of(_with_nuclei(nuclei)).findings, Quantity.HAEMORRHAGE_DIAMETER)
+    assert bool(found.value) == bool(haemorrhages)
+
+
 @pytest.mark.parametrize("diameter", [14.0, 22.0])
 def test_a_haemorrhage_is_measured_and_is_no_microbleed(diameter):
     result = result_of(Head().ball((12, 2, 20), diameter).scan())

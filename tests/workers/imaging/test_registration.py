@@ -1,6 +1,7 @@
 import numpy as np
 import pytest
 
+from workers.imaging import affine
 from workers.imaging.affine import axes, rotation
 from workers.imaging.contrast import FLAIR
 from workers.imaging.similarity import BINS, Head, Points, information, quick_information
@@ -52,6 +53,23 @@ def test_a_rotation_turns_about_its_axes_as_its_angles_grow():
     for step, axis in zip(np.eye(3) * 1e-6, axes(angles), strict=True):
         slope = (rotation(angles + step) - rotation(angles - step)) / 2e-6
         assert slope == pytest.approx(np.cross(axis, rotation(angles).T).T, abs=1e-8)
+
+
+def test_an_absurd_step_of_the_search_costs_much_and_is_a_number(pair, monkeypatch):
+    """One of some eighty simulated heads was met with a scale beyond all numbers, and its study was lost."""
+    search = affine.optimize.minimize
+
+    def minimize(cost, start, **options):
+        absurd = start.copy()
+        absurd[3] = 1e5
+        value, slope = cost(absurd)
+        assert np.isfinite(value)
+        assert value > cost(start)[0] + 1e3
+        assert np.isfinite(slope).all()
+        return search(cost, start, **options)
+
+    monkeypatch.setattr(affine.optimize, "minimize", minimize)
+    assert affine._similarity(*pair, np.zeros(4), np.zeros(3)).information > 0
 
 
 def test_information_at_the_edge_of_the_head_has_no_slope_beyond_it(pair):
