@@ -34,6 +34,7 @@ from workers.analysis import Analysis
 from workers.cache import Cache
 from workers.errors import GaveWay, PolicyMismatchError
 from workers.images import Images
+from workers.imaging.volume import Volume
 from workers.pipeline import Places, triage
 from workers.settings import WorkerSettings
 from workers.showing import Room, readable, write_volumes
@@ -110,20 +111,37 @@ def _answer(app: Celery, settings: WorkerSettings, ready: StudyReady) -> None:
     app.send_task(STUDY_TRIAGED, args=[to_plain(triaged)], queue=COURIER_QUEUE)
     _log.info("triage_done", priority=triaged.decision.priority.value, failure=triaged.failure)
     if seen and settings.volumes_limit_mb:
-        _leave_volumes(ready, settings, *seen[-1])
+        _leave_volumes(ready, settings, seen[-1], partial(_give_way, app))
 
 
-def _leave_volumes(ready: StudyReady, settings: WorkerSettings, images: Images, analysis: Analysis) -> None:
+def _leave_volumes(
+    ready: StudyReady,
+    settings: WorkerSettings,
+    seen: tuple[Images, Analysis],
+    give_way: Callable[[], None],
+) -> None:
     """For the study page, after the answer: nobody waits for them, and what goes wrong costs the page its volumes, not the result."""
-    begun = time.monotonic()
+    begun, (images, analysis) = time.monotonic(), seen
     try:
         room = Room(settings.volumes_limit_mb << 20, settings.disk_watermark_mb * 1_000_000)
         job = (ready.study_instance_uid, ready.job_id)
-        count = write_volumes(readable(images.series), analysis.results, settings.files, job, room)
+        volumes = _while_none_waits(readable(images.series), give_way)
+        count = write_volumes(volumes, analysis.results, settings.files, job, room)
     except Exception as error:
         _log.warning("volumes_not_left", error=type(error).__name__)
     else:
         _log.info("volumes_left", volumes=count, seconds=round(time.monotonic() - begun, 1))
+
+
+def _while_none_waits(volumes: Iterator[Volume], give_way: Callable[[], None]) -> Iterator[Volume]:
+    """Volumes until a study waits for the worker: the page then has those that are done, and key slices of the rest."""
+    try:
+        give_way()
+        for volume in volumes:
+            yield volume
+            give_way()
+    except GaveWay:
+        _log.info("volumes_gave_way")
 
 
 @cache

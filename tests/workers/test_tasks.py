@@ -2,9 +2,12 @@
 
 import json
 from collections import Counter
+from collections.abc import Sequence
+from contextlib import contextmanager
 from dataclasses import replace
 from datetime import UTC, date, datetime
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 from celery.exceptions import SoftTimeLimitExceeded
@@ -207,11 +210,24 @@ def test_only_one_process_works_on_a_job(tmp_path):
 class _App:
     """Takes what a worker sends, and keeps what was there for the study page at that moment."""
 
-    def __init__(self, files: Path) -> None:
+    def __init__(self, files: Path, waiting: Sequence[int] = ()) -> None:
         self.files, self.sent = files, []
+        self._waiting = list(waiting)
+        """Studies in the queue, each time it is asked; none once there is no more to say."""
 
     def send_task(self, name: str, **_: object) -> None:
         self.sent.append((name, list((self.files / "volumes").rglob("*.nii.gz"))))
+
+    @contextmanager
+    def connection_for_read(self):
+        yield self
+
+    @property
+    def default_channel(self):
+        return SimpleNamespace(client=self)
+
+    def llen(self, _: str) -> int:
+        return self._waiting.pop(0) if self._waiting else 0
 
 
 @pytest.fixture
@@ -237,6 +253,14 @@ def test_volumes_for_the_page_follow_the_answer(unmeasured, one_series, settings
     assert one.series_instance_uid == ready.instances[0].series_instance_uid
     assert (folder / one.file).exists()
     assert not one.found
+
+
+@pytest.mark.parametrize(("waiting", "left"), [([1], 0), ([0, 1], 1), ([], 6)])
+def test_volumes_give_way_to_a_study_that_waits(waiting, left, unmeasured, ready, settings):
+    app = _App(settings.files, waiting)
+    _answer(app, settings, ready)
+    told = (settings.files / folder_of(ready.study_instance_uid) / f"{ready.job_id}.json").read_text()
+    assert len(from_plain(StudyVolumes, json.loads(told)).volumes) == left
 
 
 def test_trouble_with_volumes_costs_no_result(unmeasured, one_series, settings):
