@@ -48,7 +48,8 @@ def test_a_provisional_p1_is_in_the_pacs_before_the_last_series_is_sent(early_ho
     assert "not yet received: no SWI series" in provisional.to_json()
     (row,) = [one for one in house.worklist() if one["study_instance_uid"] == study.uid]
     assert row["priority"] == "P1"
-    assert "PROVISIONAL, suspected bilateral thalamic signal" in row["headline"]
+    assert "PROVISIONAL, " in row["headline"]
+    assert "suspected bilateral thalamic signal" in row["headline"]
 
     send(last.files, port)
     finish(study, port, step)

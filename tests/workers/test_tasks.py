@@ -163,7 +163,7 @@ def test_the_report_tells_what_the_images_were_compared_with(ready, settings, ch
 
 
 def test_an_earlier_study_that_breaks_the_analysis_costs_only_the_comparison(monkeypatch, ready, settings):
-    def triage(asked: StudyReady, *_: object) -> StudyReady:
+    def triage(asked: StudyReady, *_: object, **__: object) -> StudyReady:
         if asked.earlier:
             raise RuntimeError
         return asked

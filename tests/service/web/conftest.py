@@ -110,7 +110,9 @@ class Hospital:
         )
         case = Case(
             findings=findings,
-            context=ready.context,
+            context=replace(
+                ready.context, birth_date=ready.context.birth_date or date(1970, 1, 2)
+            ),  # as in the images
             roles=(),
             now=ready.clock,
             study_date=date(2026, 5, 4),
