@@ -92,7 +92,7 @@ def purge_study(store: Store, settings: Settings, uid: str, now: datetime, actor
         # Within the transaction: if it fails, the rows are there and `sweep` puts the files back.
         for path in paths:
             _set_aside(files, uid, path)
-    shutil.rmtree(files.resolve(folder_of(uid)), ignore_errors=True)
+    _remove(files.resolve(folder_of(uid)))
     _log.info("study_purged", study_instance_uid=uid, objects=found[0].objects)
     return True
 
@@ -116,7 +116,7 @@ def purge_rest(store: Store, settings: Settings, now: datetime) -> None:
         session.execute(delete(ContextMessage).where(ContextMessage.id.in_(gone)))
     for shown in (files.root / FOLDER).glob("*/*"):
         if _age_s(shown, now) > settings.retention_days * 86_400:
-            shutil.rmtree(shown, ignore_errors=True)
+            _remove(shown)
     for entry in (settings.data / "cache").glob("*/*/*.pickle"):
         if _age_s(entry, now) > settings.retention_days * 86_400:
             entry.unlink(missing_ok=True)
@@ -203,6 +203,16 @@ def _set_aside(files: FileStore, uid: str, path: str) -> None:
         source.rename(target)
     except FileNotFoundError:  # it went before: nothing is left to delete
         return
+
+
+def _remove(volumes: Path) -> None:
+    """Delete the volumes of a study. What stays is told, and tried again by its age each hour."""
+    try:
+        shutil.rmtree(volumes)
+    except FileNotFoundError:  # there were none, or another process was first
+        return
+    except OSError as error:
+        _log.error("volumes_not_deleted", error=type(error).__name__, folder=volumes.name)
 
 
 def _named(session: Session, uid: str) -> Iterator[str]:

@@ -1,6 +1,7 @@
 """What goes by its age, what never goes, and that the trail stays whole."""
 
 import os
+import shutil
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -10,7 +11,9 @@ from click.testing import CliRunner, Result
 from pydantic import ValidationError
 from sqlalchemy import select, text
 from sqlalchemy.exc import IntegrityError
+from structlog.testing import capture_logs
 
+from rules.volumes import folder_of
 from service.answers import acknowledge
 from service.audit import record
 from service.audit_anchor import Anchor
@@ -239,3 +242,24 @@ def test_events_of_a_study_that_is_not_finished_stay_with_all_after_them(house: 
     house.follow()
     with house.store.reading() as session:
         assert last_due(session, house.settings, later) > (first or 0)
+
+
+def test_volumes_of_the_page_go_with_the_images_and_what_cannot_go_is_told_and_tried_again(
+    house: Hospital, monkeypatch
+):
+    uid = house.study("CALM", HEALTHY)
+    volumes = house.settings.files / folder_of(uid)
+    volumes.mkdir(parents=True)
+    (volumes / "one.nii.gz").write_bytes(b"pixels")
+    later = house.now + timedelta(days=100)
+
+    def refuse(_: Path) -> None:
+        raise PermissionError
+
+    with monkeypatch.context() as broken, capture_logs() as logs:
+        broken.setattr(shutil, "rmtree", refuse)
+        assert purge_study(house.store, house.settings, uid, later)
+    assert [one["error"] for one in logs if one["event"] == "volumes_not_deleted"] == ["PermissionError"]
+    assert volumes.exists()
+    purge_rest(house.store, house.settings, later)
+    assert not volumes.exists()
