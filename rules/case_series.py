@@ -28,6 +28,7 @@ _MADE_FROM: dict[str, tuple[tuple[Role, ...], ...]] = {
     "csf": ((Role.T2, Role.FLAIR, Role.T1),),
     "midline": ((Role.T2, Role.FLAIR, Role.T1),),
     "tonsil": ((Role.T2, Role.FLAIR, Role.T1),),
+    "white_grey": ((Role.T2,),),
     "cord": ((Role.T2, Role.FLAIR),),
 }
 """Start of a quantity's name to its series: one of each group is needed, the first that is there is taken."""

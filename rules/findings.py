@@ -88,6 +88,9 @@ class Quantity(StrEnum):
     TONSIL_DESCENT = "tonsil_descent"
     """How far the cerebellar tonsils reach below the foramen magnum; larger is worse."""
 
+    WHITE_GREY_RATIO = "white_grey_ratio"
+    """Median T2 signal of the region's white matter over that of cortex; larger is worse."""
+
     CORD_RATIO = "cord_ratio"
     """Largest cord signal over that of the cord's usual level, on at least two slices; larger is worse."""
     CORD_LENGTH = "cord_length"
@@ -137,6 +140,7 @@ UNITS: dict[Quantity, Unit] = {
     Quantity.CSF_RATIO: Unit.ONE,
     Quantity.MIDLINE_SHIFT: Unit.MILLIMETRE,
     Quantity.TONSIL_DESCENT: Unit.MILLIMETRE,
+    Quantity.WHITE_GREY_RATIO: Unit.ONE,
     Quantity.CORD_RATIO: Unit.ONE,
     Quantity.CORD_LENGTH: Unit.MILLIMETRE,
     Quantity.FLAIR_NEW_VOLUME: Unit.MILLILITRE,

@@ -68,8 +68,9 @@ _AS_A_WHOLE: dict[Quantity, tuple[Region, ...]] = {
 _HALVES: dict[Quantity, tuple[Region, ...]] = {
     Quantity.ADC_MEDIAN: (Region.CENTRUM_SEMIOVALE,),
     Quantity.EPI_ARTEFACT_VOLUME: (Region.TEMPORAL,),
+    Quantity.WHITE_GREY_RATIO: (Region.CENTRUM_SEMIOVALE,),
 }
-"""Told of the left and the right, besides."""
+"""Told of the left and the right, not only of the whole."""
 
 MEASURABLE: frozenset[Subject] = frozenset(
     [

@@ -57,6 +57,7 @@ _TABLES: dict[str, dict[Quantity, str]] = {
         Quantity.CSF_RATIO: "side to side",
         Quantity.MIDLINE_SHIFT: "shift",
         Quantity.TONSIL_DESCENT: "tonsils",
+        Quantity.WHITE_GREY_RATIO: "white/grey",
         Quantity.CORD_RATIO: "cord ratio",
         Quantity.CORD_LENGTH: "cord length",
         Quantity.ADC_MEDIAN: "median ADC",

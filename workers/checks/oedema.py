@@ -1,4 +1,4 @@
-"""Brain swelling by what it displaces: fluid of sulci, cisterns and ventricles, the midline, the tonsils (sign M6)."""
+"""Brain swelling: what it displaces (fluid of sulci, cisterns and ventricles, midline, tonsils), and swollen white matter (sign M6)."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -10,7 +10,9 @@ from rules.anatomy import Region, Role, Side
 from rules.findings import UNITS, Evidence, Finding, Measured, NotAssessed, Quantity, Why
 from rules.measures import Measure
 from workers.checks.check import Check, Inputs
+from workers.checks.reported import uncovered
 from workers.checks.result import CheckResult
+from workers.checks.white_signal import white_grey_ratio
 from workers.errors import CannotAssess
 from workers.imaging.cuts import cut_of
 from workers.imaging.displacement import midline_shift, tonsil_descent
@@ -19,7 +21,7 @@ from workers.imaging.regions import sides
 from workers.imaging.scan import Scan
 
 NAME = "oedema"
-VERSION = "1"
+VERSION = "2"
 
 ROLES = (Role.T2, Role.FLAIR, Role.T1)
 """Best first: in T2 fluid stands out most, and swollen white matter least resembles it."""
@@ -29,6 +31,9 @@ REPEATABLE = 0.10
 TISSUE = (0.6, 1.45)
 """Signal of tonsils over that of the cerebellum's median; bone is darker, T2 fluid brighter. [P]"""
 
+SWELLING = tuple((Region.CENTRUM_SEMIOVALE, side) for side in (Side.LEFT, Side.RIGHT))
+"""Where the signal of white matter is told."""
+_WHOLE_BRAIN = (Region.BRAIN, Side.WHOLE)
 _PLACES = tuple((region, side) for region in SPACES for side in sides(region))
 
 
@@ -50,13 +55,13 @@ class Seen:
 
 
 def measure(inputs: Inputs) -> CheckResult:
-    """Fluid volumes, their ratio and change, and the displacement of midline and tonsils."""
+    """Fluid volumes, their ratio and change, displacement of midline and tonsils, and the signal of white matter."""
     scan = _best(inputs.scans)
     seen = Seen(scan, fluid_of(scan))
     findings = [_volume(seen, region, side) for region, side in _PLACES]
     findings.append(_ratio(seen))
     findings += _changes(seen, inputs)
-    findings += [_shift(scan), _descent(scan)]
+    findings += [_shift(scan), _descent(scan), *(_white(scan, place) for place in SWELLING)]
     return CheckResult(tuple(findings), seen.fluid.share > 0.5, scan.volume.role)
 
 
@@ -70,6 +75,7 @@ def silence(why: Why, detail: str) -> tuple[Finding, ...]:
         NotAssessed(Quantity.CSF_RATIO, Region.SULCI, Side.WHOLE, why, detail),
         NotAssessed(Quantity.MIDLINE_SHIFT, Region.BRAIN, Side.WHOLE, why, detail),
         NotAssessed(Quantity.TONSIL_DESCENT, Region.BRAIN, Side.WHOLE, why, detail),
+        *(NotAssessed(Quantity.WHITE_GREY_RATIO, *place, why, detail) for place in SWELLING),
     )
 
 
@@ -140,11 +146,17 @@ def _change(seen: Seen, before: Seen, region: Region, side: Side) -> Finding:
 
 
 def _shift(scan: Scan) -> Finding:
-    return _of_brain(scan, Quantity.MIDLINE_SHIFT, midline_shift)
+    return _one_of(scan, Quantity.MIDLINE_SHIFT, _WHOLE_BRAIN, midline_shift)
 
 
 def _descent(scan: Scan) -> Finding:
-    return _of_brain(scan, Quantity.TONSIL_DESCENT, _tonsils)
+    return _one_of(scan, Quantity.TONSIL_DESCENT, _WHOLE_BRAIN, _tonsils)
+
+
+def _white(scan: Scan, place: tuple[Region, Side]) -> Finding:
+    if detail := uncovered(scan.anatomy.covered[place[0]]):
+        return NotAssessed(Quantity.WHITE_GREY_RATIO, *place, Why.COVERAGE, detail)
+    return _one_of(scan, Quantity.WHITE_GREY_RATIO, place, lambda one: white_grey_ratio(one, *place))
 
 
 def _tonsils(scan: Scan) -> tuple[float, float]:
@@ -169,9 +181,13 @@ def _tissue(scan: Scan) -> NDArray[np.bool_]:
     return tissue
 
 
-def _of_brain(scan: Scan, quantity: Quantity, found: Callable[[Scan], tuple[float, float]]) -> Finding:
-    """A displacement, or why it stays unknown."""
-    place = (Region.BRAIN, Side.WHOLE)
+def _one_of(
+    scan: Scan,
+    quantity: Quantity,
+    place: tuple[Region, Side],
+    found: Callable[[Scan], tuple[float, float]],
+) -> Finding:
+    """A measurement with its margin, or why it stays unknown."""
     try:
         value = found(scan)
     except CannotAssess as lack:

@@ -126,6 +126,7 @@ QUANTITIES = {
     Quantity.CSF_RATIO: private("csf-ratio", "Smaller over larger hemispheric sulcal fluid"),
     Quantity.MIDLINE_SHIFT: private("midline-shift", "Midline shift"),
     Quantity.TONSIL_DESCENT: private("tonsil-descent", "Tonsils below the foramen magnum"),
+    Quantity.WHITE_GREY_RATIO: private("white-grey-ratio", "T2 signal of white matter over cortex"),
     Quantity.CORD_RATIO: private("cord-ratio", "Cord signal over its usual level"),
     Quantity.CORD_LENGTH: private("cord-length", "Length of cord in the field of view"),
     Quantity.FLAIR_NEW_VOLUME: private("flair-new", "New FLAIR hyperintensity volume"),

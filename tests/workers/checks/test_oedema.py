@@ -8,6 +8,7 @@ from rules.findings import Measured, NotAssessed, Quantity, Why
 from tests.workers.imaging.heads import flat_anatomy
 from workers.checks import oedema
 from workers.checks.check import Inputs
+from workers.checks.white_signal import white_grey_ratio
 from workers.errors import CannotAssess
 from workers.imaging.displacement import FORAMEN_Z, tonsil_descent
 from workers.imaging.motion import at_rest
@@ -65,6 +66,37 @@ def test_swollen_white_matter_is_not_fluid(healthy):
     place = (Quantity.CSF_VOLUME, Region.SULCI, Side.WHOLE)
     swollen = found(scan_of(brighter=1.4)[0])[place].value
     assert swollen == pytest.approx(found(healthy[0])[place].value, rel=0.15)
+
+
+@pytest.mark.parametrize("swollen", ["left", "both"])
+def test_swollen_white_matter_is_told_by_the_side_however_much_is_swollen(swollen):
+    brighter = 1.3 if swollen == "both" else 1 + 0.3 * flat_anatomy()[1].is_left
+    values = found(scan_of(brighter=brighter)[0])
+    left, right = (
+        values[Quantity.WHITE_GREY_RATIO, Region.CENTRUM_SEMIOVALE, side] for side in (Side.LEFT, Side.RIGHT)
+    )
+    assert left.value == pytest.approx(1.3 / 1.3, abs=0.05)
+    assert right.value == pytest.approx((1.3 if swollen == "both" else 1.0) / 1.3, abs=0.05)
+    assert 0 < left.uncertainty < 0.1
+
+
+def test_white_matter_is_held_against_cortex_on_t2_alone(healthy):
+    place = (Quantity.WHITE_GREY_RATIO, Region.CENTRUM_SEMIOVALE, Side.LEFT)
+    assert found(healthy[0])[place].value == pytest.approx(1.0 / 1.3, abs=0.03)
+    flair = found(scan_of(Role.FLAIR)[0])[place]
+    assert (flair.why, flair.detail) == (Why.SERIES_MISSING, "no T2 series")
+
+
+def test_white_matter_is_not_told_without_cortex_or_outside_the_slices(healthy):
+    scan = healthy[0]
+    place = (Quantity.WHITE_GREY_RATIO, Region.CENTRUM_SEMIOVALE, Side.LEFT)
+    bare = replace(scan, anatomy=replace(scan.anatomy, grey=0 * scan.anatomy.grey))
+    with pytest.raises(CannotAssess) as lack:
+        white_grey_ratio(bare, *place[1:])
+    assert lack.value.why is Why.ANATOMY
+    short = {**scan.anatomy.covered, Region.CENTRUM_SEMIOVALE: 0.4}
+    cropped = replace(scan, anatomy=replace(scan.anatomy, covered=short))
+    assert found(cropped)[place].why is Why.COVERAGE
 
 
 def test_one_tight_hemisphere_shows_in_the_ratio(healthy):
