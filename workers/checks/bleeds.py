@@ -5,16 +5,25 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from rules.anatomy import Region
 from rules.findings import Why
 from rules.measures import Measure
 from workers.checks.cropping import box_of
 from workers.checks.foci import Spot, darkness_of, find_spots, noise_of
-from workers.checks.haemorrhage import Haemorrhage, find_haemorrhages
+from workers.checks.haemorrhage import Haemorrhage, find_haemorrhages, long_areas
+from workers.checks.iron import (
+    MIRROR_MM,
+    MIRROR_SHARE,
+    SHORTER,
+    has_like_fellow,
+    holds_iron,
+    is_near,
+    lies_in_oedema,
+    nearest_voxel,
+    template_mm,
+)
 from workers.errors import CannotAssess
 from workers.imaging.anatomy import Anatomy
 from workers.imaging.cuts import cut_of
-from workers.imaging.regions import parts_of
 
 BoolArray = NDArray[np.bool_]
 Triple = tuple[float, float, float]
@@ -34,17 +43,6 @@ GOES_ON = 0.8
 MAYBE = 0.1
 """Least score of what counts into the uncertainty."""
 
-MIRROR_MM = 6.0
-"""How well the mirror image of a nucleus' iron has to meet its fellow."""
-MIRROR_SHARE = 0.75
-"""Darkness and diameter of the fellow, either over the other, from which both are iron or calcification. Of simulated ones the lesser
-has 0.92 and more; two bleeds may lie so by chance. [P]"""
-SHORTER = 0.6
-"""Length of the fellow over that of something long, from which both are iron: 0.66 and 0.9 in two simulated studies whose other side
-stayed below 10 mm. [P]"""
-IRON = (Region.CAUDATE, Region.PUTAMEN, Region.PALLIDUM, Region.THALAMUS, Region.MIDBRAIN)
-DENTATE = ((15.0, -58.0, -35.0), 11.0)
-"""Middle (lateral, front, up) and reach of the dentate nucleus, MNI mm, by the usual landmarks."""
 PINEAL = ((0.0, -28.0, 3.0), 8.0)
 """Pineal gland and habenula, which calcify, MNI mm."""
 GLOMUS = ((23.0, -40.0, 13.0), 8.0)
@@ -84,8 +82,11 @@ class Bleeds:
         return tuple(focus for focus in self.foci if focus.score >= cut_of(Measure.BLEED_LEAST_SCORE))
 
 
-def find_bleeds(anatomy: Anatomy, spacing_mm: Triple) -> Bleeds:
-    """All microbleed-like foci and large haemorrhages. Raises CannotAssess where the slices or the noise forbid it."""
+def find_bleeds(anatomy: Anatomy, spacing_mm: Triple, bright: BoolArray | None = None) -> Bleeds:
+    """All microbleed-like foci and large haemorrhages. Raises CannotAssess where the slices or the noise forbid it.
+
+    bright : as in `find_large`
+    """
     _require_resolution(spacing_mm)
     box = box_of(anatomy.brain)
     if box is None:
@@ -97,47 +98,33 @@ def find_bleeds(anatomy: Anatomy, spacing_mm: Triple) -> Bleeds:
         raise CannotAssess(Why.QUALITY, "the images are too noisy for small foci")
     corner = np.array([one.start for one in box])
     spots = [_moved(spot, corner) for spot in find_spots(dark, tissue, depth >= DEPTH_MM[0], spacing_mm)]
-    large = find_large(anatomy, spacing_mm)
+    large = find_large(anatomy, spacing_mm, bright)
     covered = np.zeros(anatomy.brain.shape, dtype=bool)
     for one in large:
         covered[tuple(one.voxels)] = True
-    free = [spot for spot in spots if not covered[_nearest(spot.voxels, spot.centre)]]
+    free = [spot for spot in spots if not covered[nearest_voxel(spot.voxels, spot.centre)]]
     return Bleeds(tuple(_foci(anatomy, free, spots)), large)
 
 
-def find_large(anatomy: Anatomy, spacing_mm: Triple) -> tuple[Haemorrhage, ...]:
-    """Haemorrhages of more than 10 mm; symmetric darkness of the nuclei is iron, though one side of it be shorter."""
+def find_large(
+    anatomy: Anatomy, spacing_mm: Triple, bright: BoolArray | None = None
+) -> tuple[Haemorrhage, ...]:
+    """Haemorrhages of more than 10 mm; darkness of both nuclei that is alike is iron or lime, though one side of it be shorter.
+
+    bright : what is bright on FLAIR, (k, j, i); where it surrounds something dark, that is blood. None where that is not known
+    """
     found = find_haemorrhages(anatomy, spacing_mm)
-    middles = [_template_mm(anatomy, _middle(one)) for one in found]
-    iron = [_holds_iron(anatomy, one.voxels, there) for one, there in zip(found, middles, strict=True)]
-    if not any(iron):
+    suspects = [one for one in found if holds_iron(anatomy, one.voxels)]
+    if not suspects:
         return found
-    fellows = find_haemorrhages(anatomy, spacing_mm, SHORTER * cut_of(Measure.HAEMORRHAGE_LONGER))
-    places = [(other.longest_mm, _template_mm(anatomy, _middle(other))) for other in fellows]
-    return tuple(
+    areas = long_areas(anatomy, spacing_mm, SHORTER * cut_of(Measure.HAEMORRHAGE_LONGER))
+    iron = [
         one
-        for one, there, is_nucleus in zip(found, middles, iron, strict=True)
-        if not (is_nucleus and _is_mirrored(one.longest_mm, there, places))
-    )
-
-
-def _is_mirrored(
-    length_mm: float, place: NDArray[np.float64], others: list[tuple[float, NDArray[np.float64]]]
-) -> bool:
-    """Whether something long lies about where the mirror image is, or something not quite so long just there."""
-    mirrored = place * np.array([-1.0, 1.0, 1.0])
-    for longest_mm, there in others:
-        away = float(np.linalg.norm(there - mirrored))
-        is_itself = float(np.linalg.norm(there - place)) < 1.0
-        is_long = longest_mm > cut_of(Measure.HAEMORRHAGE_LONGER)
-        near = 2 * MIRROR_MM if is_long else MIRROR_MM
-        if not is_itself and away <= near and (is_long or longest_mm >= SHORTER * length_mm):
-            return True
-    return False
-
-
-def _middle(one: Haemorrhage) -> tuple[int, int, int]:
-    return _nearest(one.voxels, tuple(one.voxels.mean(axis=1)))
+        for one in suspects
+        if has_like_fellow(anatomy, one.voxels, areas, spacing_mm)
+        and not (bright is not None and lies_in_oedema(anatomy, one.voxels, bright, spacing_mm))
+    ]
+    return tuple(one for one in found if one not in iron)
 
 
 def _require_resolution(spacing_mm: Triple) -> None:
@@ -154,16 +141,16 @@ def _moved(spot: Spot, corner: NDArray[np.int64]) -> Spot:
 
 def _foci(anatomy: Anatomy, free: list[Spot], spots: list[Spot]) -> list[Focus]:
     """The spots with a score that counts at all, in the order of their answer."""
-    voxels = [_nearest(spot.voxels, spot.centre) for spot in spots]
-    places = np.array([_template_mm(anatomy, voxel) for voxel in voxels]).reshape(-1, 3)
+    voxels = [nearest_voxel(spot.voxels, spot.centre) for spot in spots]
+    places = np.array([template_mm(anatomy, voxel) for voxel in voxels]).reshape(-1, 3)
     traits = np.array([(spot.darkness, spot.diameter_mm) for spot in spots]).reshape(-1, 2)
     found = []
     for spot in free:
-        voxel = _nearest(spot.voxels, spot.centre)
+        voxel = nearest_voxel(spot.voxels, spot.centre)
         score = _score(anatomy, spot, voxel)
-        place = _template_mm(anatomy, voxel)
+        place = template_mm(anatomy, voxel)
         if score >= MAYBE and not (
-            _holds_iron(anatomy, spot.voxels, place) and _has_fellow(spot, place, places, traits)
+            holds_iron(anatomy, spot.voxels) and _has_fellow(spot, place, places, traits)
         ):
             found.append(Focus(spot, score, voxel))
     return found
@@ -171,8 +158,8 @@ def _foci(anatomy: Anatomy, free: list[Spot], spots: list[Spot]) -> list[Focus]:
 
 def _score(anatomy: Anatomy, spot: Spot, voxel: tuple[int, int, int]) -> float:
     """Product of what darkness, shape, size, tissue and depth say, 0 to 1."""
-    place = _template_mm(anatomy, voxel)
-    if _near(place, PINEAL) or _near(place, GLOMUS):
+    place = template_mm(anatomy, voxel)
+    if is_near(place, PINEAL) or is_near(place, GLOMUS):
         return 0.0
     here = tuple(spot.voxels)
     tissue = float(np.mean(anatomy.grey[here] + anatomy.white[here], dtype=np.float64))
@@ -209,19 +196,6 @@ def _at_air(place: NDArray[np.float64]) -> bool:
     return bool(orbital or temporal or mastoid)
 
 
-def _holds_iron(anatomy: Anatomy, voxels: NDArray[np.intp], place: NDArray[np.float64]) -> bool:
-    """Whether something lies in or beside nuclei that gather iron or calcify with age."""
-    here = tuple(voxels)
-    wanted = [part for region in IRON for part in parts_of(region)]
-    return float(np.isin(anatomy.parts[here], wanted).mean()) > 0.2 or _near(place, DENTATE)
-
-
-def _near(place: NDArray[np.float64], ball: tuple[Triple, float]) -> bool:
-    """Whether a place, or its mirror image, lies in a ball."""
-    lateral = np.array([abs(place[0]), place[1], place[2]])
-    return bool(np.linalg.norm(lateral - np.array(ball[0])) <= ball[1])
-
-
 def _has_fellow(
     spot: Spot, place: NDArray[np.float64], places: NDArray[np.float64], traits: NDArray[np.float64]
 ) -> bool:
@@ -235,14 +209,3 @@ def _has_fellow(
     share = traits / np.array([spot.darkness, spot.diameter_mm])
     alike = np.all((share >= MIRROR_SHARE) & (share <= 1 / MIRROR_SHARE), axis=1)
     return bool(np.any(alike & (away <= MIRROR_MM)))
-
-
-def _nearest(voxels: NDArray[np.intp], centre: tuple[float, ...]) -> tuple[int, int, int]:
-    """The voxel nearest to a place."""
-    one = int(np.argmin(np.sum((voxels - np.array(centre)[:, None]) ** 2, axis=0)))
-    k, j, i = (int(n) for n in voxels[:, one])
-    return k, j, i
-
-
-def _template_mm(anatomy: Anatomy, voxel: tuple[int, int, int]) -> NDArray[np.float64]:
-    return anatomy.template_mm[(slice(None), *voxel)].astype(np.float64)

@@ -32,9 +32,15 @@ MAX_FLATNESS = 4.0
 """Length over thickness of blood within tissue; sulci, falx and tentorium are thinner. [P]"""
 
 
-CHAIN = 1.6
-CHAIN_WIDTH_MM = 9.0
-"""Length over width, and width, from which and below which it is a row of foci: simulated pairs are 16 x 7 mm. [P]"""
+LONG = 1.6
+"""Length over width from which something may be a vein or a row of foci. [P]"""
+VEIN_MM = 6.0
+"""Width below which something long is a vein, though it swells. [P]"""
+ROW_MM = 9.0
+"""Width below which something long is a row of foci, if it has a waist: simulated pairs are 16 x 7 mm. [P]"""
+WAIST = 0.75
+"""Cross-section there over that on either side of it. [P]"""
+WAIST_STEP_MM = 2.0
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -49,19 +55,16 @@ class Haemorrhage:
     """The same of the number of voxels."""
 
 
-def find_haemorrhages(
-    anatomy: Anatomy, spacing_mm: Triple, longer_mm: float | None = None
-) -> tuple[Haemorrhage, ...]:
-    """All dark lesions of more than 10 mm, or another length, the longest first; symmetric iron is left to the caller."""
+def find_haemorrhages(anatomy: Anatomy, spacing_mm: Triple) -> tuple[Haemorrhage, ...]:
+    """All dark lesions of more than 10 mm, the longest first; symmetric iron is left to the caller."""
     box = box_of(anatomy.brain)
     if box is None:
         return ()
     corner = np.array([[one.start] for one in box])
     steady = _steady(anatomy.corrected[box], spacing_mm)
-    longer = cut_of(Measure.HAEMORRHAGE_LONGER) if longer_mm is None else longer_mm
     found = [
         _sized(voxels, steady, anatomy.brain[box], spacing_mm)
-        for voxels in _long_areas(steady, anatomy.brain[box], longer, spacing_mm)
+        for voxels in _long_areas(steady, anatomy.brain[box], cut_of(Measure.HAEMORRHAGE_LONGER), spacing_mm)
         if _is_within(anatomy, voxels + corner) and _is_thick(voxels, spacing_mm)
     ]
     moved = [
@@ -71,10 +74,19 @@ def find_haemorrhages(
     return tuple(sorted(moved, key=lambda one: -one.longest_mm))
 
 
+def long_areas(anatomy: Anatomy, spacing_mm: Triple, longer_mm: float) -> list[NDArray[np.intp]]:
+    """The voxels, (3, n), of each dark area of more than a length, whatever its shape: veins, sulci and bone are among them."""
+    box = box_of(anatomy.brain)
+    if box is None:
+        return []
+    corner = np.array([[one.start] for one in box])
+    steady = _steady(anatomy.corrected[box], spacing_mm)
+    return [voxels + corner for voxels in _long_areas(steady, anatomy.brain[box], longer_mm, spacing_mm)]
+
+
 def _long_areas(
     steady: FloatArray, brain: BoolArray, longer_mm: float, spacing_mm: Triple
 ) -> list[NDArray[np.intp]]:
-    """The voxels, (3, n), of each dark area of more than a length."""
     labels, _ = ndimage.label(_solid(steady, brain, cut_of(Measure.HAEMORRHAGE_DARK), spacing_mm))
     areas = []
     for label, box in enumerate(ndimage.find_objects(labels), start=1):
@@ -148,13 +160,26 @@ def _is_within(anatomy: Anatomy, voxels: NDArray[np.intp]) -> bool:
 
 
 def _is_thick(voxels: NDArray[np.intp], spacing_mm: Triple) -> bool:
-    """No sheet, and no small chain: two microbleeds that touch are no haemorrhage."""
+    """No sheet, no vein, and no small row: two microbleeds that touch are no haemorrhage, but one that is long and narrow is."""
     mm = np.array(spacing_mm[::-1])
     places = voxels.T * mm
     spread = places - places.mean(axis=0)
-    squares = np.linalg.eigvalsh(spread.T @ spread / len(places) + np.diag(mm**2 / 12))
-    is_chain = squares[2] > CHAIN**2 * squares[1] and 2 * np.sqrt(5 * squares[1]) < CHAIN_WIDTH_MM
-    return bool(np.sqrt(squares[2] / squares[0]) <= MAX_FLATNESS and not is_chain)
+    squares, axes = np.linalg.eigh(spread.T @ spread / len(places) + np.diag(mm**2 / 12))
+    if np.sqrt(squares[2] / squares[0]) > MAX_FLATNESS:
+        return False
+    width_mm = 2 * np.sqrt(5 * squares[1])
+    if squares[2] <= LONG**2 * squares[1] or width_mm >= ROW_MM:
+        return True
+    step_mm = max(WAIST_STEP_MM, float(np.max(np.abs(axes[:, 2]) * mm)))
+    return bool(width_mm >= VEIN_MM and not _has_waist(spread @ axes[:, 2], step_mm))
+
+
+def _has_waist(along_mm: NDArray[np.float64], step_mm: float) -> bool:
+    """Whether something is thinner at a place along it than on either side of it."""
+    steps = np.floor((along_mm - along_mm.min()) / step_mm).astype(int)
+    section = np.convolve(np.bincount(steps), (0.25, 0.5, 0.25))
+    before, after = np.maximum.accumulate(section), np.maximum.accumulate(section[::-1])[::-1]
+    return bool(np.any(section < WAIST * np.minimum(before, after)))
 
 
 def _at(labels: NDArray[np.integer], voxels: NDArray[np.intp], spacing_mm: Triple) -> tuple[int, float]:

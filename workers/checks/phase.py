@@ -13,8 +13,8 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import fft, ndimage
 
-from workers.checks.bleeds import IRON
 from workers.checks.cropping import box_around
+from workers.checks.iron import IRON
 from workers.imaging.diffusion import same_grid
 from workers.imaging.regions import parts_of
 from workers.imaging.scan import Scan

@@ -25,11 +25,12 @@ from workers.checks.result import CheckResult
 from workers.errors import CannotAssess
 from workers.imaging.cuts import cut_of
 from workers.imaging.regions import parts_of, sides
-from workers.imaging.scan import Scan
+from workers.imaging.scan import Scan, carried
 
 NAME = "susceptibility"
-VERSION = "5"
+VERSION = "6"
 LABEL = f"{NAME} {VERSION}"
+FLAIR_CHECK = "flair_hyperintensity"
 
 REPORTED = (
     Region.BRAIN, Region.FRONTAL, Region.PARIETAL, Region.TEMPORAL, Region.OCCIPITAL, Region.CINGULATE,
@@ -49,7 +50,7 @@ def measure(inputs: Inputs) -> CheckResult:
     """Foci by region and side, the longest haemorrhage and its volumes."""
     role = Role.SWI if Role.SWI in inputs.scans or Role.B0 not in inputs.scans else Role.B0
     scan = inputs.scan(role)
-    spacing = scan.volume.spacing_mm
+    spacing, bright = scan.volume.spacing_mm, _bright(inputs, scan)
     silent: list[Finding] = []
     try:
         if role is Role.B0:
@@ -59,9 +60,9 @@ def measure(inputs: Inputs) -> CheckResult:
                 if lack
                 else CannotAssess(Why.SERIES_MISSING, "no SWI series")
             )
-        bleeds = _without_lime(find_bleeds(scan.anatomy, spacing), scan, inputs.scans.get(Role.PHASE))
+        bleeds = _without_lime(find_bleeds(scan.anatomy, spacing, bright), scan, inputs.scans.get(Role.PHASE))
     except CannotAssess as refused:
-        bleeds = Bleeds((), find_large(scan.anatomy, spacing))
+        bleeds = Bleeds((), find_large(scan.anatomy, spacing, bright))
         silent += _silent_counts(REPORTED, refused.why, refused.detail)
     findings = silent or _counts(scan, bleeds)
     if bleeds.lime:
@@ -75,6 +76,14 @@ def silence(why: Why, detail: str) -> tuple[Finding, ...]:
     """Everything this check would have said, as not assessed."""
     large = [NotAssessed(quantity, Region.BRAIN, Side.WHOLE, why, detail) for quantity in _LARGE]
     return (*_silent_counts(REPORTED, why, detail), *large)
+
+
+def _bright(inputs: Inputs, scan: Scan) -> NDArray[np.bool_] | None:
+    """What the FLAIR check found, on the grid of a scan; None where FLAIR was not measured."""
+    flair, found = inputs.scans.get(Role.FLAIR), inputs.found.get(FLAIR_CHECK)
+    if flair is None or found is None or found.mask is None:
+        return None
+    return carried(found.mask, flair, scan) >= 0.5
 
 
 def _without_lime(bleeds: Bleeds, scan: Scan, images: Scan | None) -> Bleeds:
@@ -198,4 +207,12 @@ def _lesions(scan: Scan, bleeds: Bleeds) -> tuple[Lesion, ...]:
     return tuple(sorted(both, key=lambda one: -one.volume_ml))
 
 
-CHECK = Check(NAME, VERSION, (Role.SWI, Role.B0, Role.PHASE), measure, silence, optional=(Role.PHASE,))
+CHECK = Check(
+    NAME,
+    VERSION,
+    (Role.SWI, Role.B0, Role.FLAIR, Role.PHASE),
+    measure,
+    silence,
+    after=(FLAIR_CHECK,),
+    optional=(Role.PHASE,),
+)

@@ -11,7 +11,7 @@ from rules.findings import Finding, Measured, NotAssessed, Quantity, Why
 from workers.checks import foci
 from workers.checks.check import Inputs, Lack
 from workers.checks.result import CheckResult
-from workers.checks.susceptibility import CHECK, REPORTED, measure, silence
+from workers.checks.susceptibility import CHECK, FLAIR_CHECK, REPORTED, measure, silence
 from workers.errors import CannotAssess
 from workers.imaging.anatomy import Anatomy
 from workers.imaging.motion import at_rest
@@ -59,7 +59,10 @@ class Head:
 
     def ball(self, centre: Place, diameter: float, left: float = 0.15) -> "Head":
         r = diameter / 2
-        return self.darken([self.radius(centre, (r, r, r), up) <= 1 for up in self.heights()], left)
+        return self.egg(centre, (r, r, r), left)
+
+    def egg(self, centre: Place, radii: Place, left: float = 0.15) -> "Head":
+        return self.darken([self.radius(centre, radii, up) <= 1 for up in self.heights()], left)
 
     def tube(self, start: Place, end: Place, radius: float = TUBES_R, left: float = 0.3) -> "Head":
         run = np.subtract(end, start).astype(float)
@@ -215,6 +218,38 @@ def test_iron_that_is_short_of_ten_millimetres_on_one_side_is_no_haemorrhage(oth
     assert bool(found.value) == bool(haemorrhages)
 
 
+def test_lime_is_told_by_its_fellow_though_that_is_narrow():
+    """A nucleus is an egg: by itself it may look like a row of foci, which are no haemorrhage."""
+    lime = Head().egg((19, -3, 15), (4.0, 8.0, 4.5)).egg((-18, -4, 15), (3.2, 6.5, 3.2))
+    assert value(result_of(_with_nuclei(lime)), Quantity.HAEMORRHAGE_DIAMETER) == 0
+    alone = Head().egg((19, -3, 15), (4.0, 8.0, 4.5))
+    assert value(result_of(_with_nuclei(alone)), Quantity.HAEMORRHAGE_DIAMETER) == pytest.approx(16, abs=2.5)
+
+
+BLEEDS = {
+    "elsewhere": ((19.0, 5.5, 15.0), 13.0, 0.4),
+    "larger": ((17.0, -4.0, 15.0), 16.5, 0.4),
+    "darker": ((17.0, -4.0, 15.0), 13.0, 0.05),
+}
+
+
+@pytest.mark.parametrize(("place", "diameter", "left"), BLEEDS.values(), ids=BLEEDS)
+def test_a_bleed_opposite_iron_that_is_not_like_it_is_a_haemorrhage(place, diameter, left):
+    bleed = Head().ball(place, diameter, left).egg((-18, -4, 15), (3.2, 7.0, 3.2), 0.4)
+    found = value(result_of(_with_nuclei(bleed)), Quantity.HAEMORRHAGE_DIAMETER)
+    assert found == pytest.approx(diameter, abs=2.5)
+
+
+@pytest.mark.parametrize(("rim_mm", "haemorrhages"), [(6.0, 1), (0.0, 0)])
+def test_a_bleed_opposite_iron_is_told_by_its_oedema_on_flair(rim_mm, haemorrhages):
+    head = Head().ball((19, -3, 15), 12, 0.3).ball((-18, -4, 15), 11, 0.3)
+    swi, reach = _with_nuclei(head), 6.0 + rim_mm
+    oedema = (head.radius((19, -3, 15), (reach, reach, reach)) <= 1) & (head.y > -6)
+    flair = CheckResult((), oedema, Role.FLAIR)
+    found = measure(Inputs({Role.SWI: swi, Role.FLAIR: swi}, found={FLAIR_CHECK: flair}))
+    assert bool(value(found, Quantity.HAEMORRHAGE_DIAMETER)) == bool(haemorrhages)
+
+
 @pytest.mark.parametrize("diameter", [14.0, 22.0])
 def test_a_haemorrhage_is_measured_and_is_no_microbleed(diameter):
     result = result_of(Head().ball((12, 2, 20), diameter).scan())
@@ -235,9 +270,22 @@ def test_a_haemorrhage_with_a_bright_middle_is_whole():
     assert volume == pytest.approx(np.pi / 6 * 22**3 / 1000, rel=0.3)
 
 
-def test_two_foci_that_touch_are_no_haemorrhage():
-    result = result_of(Head().ball((8, 0, 20), 6).ball((13.5, 0, 20), 6).scan())
+@pytest.mark.parametrize(
+    ("way", "apart"), [((1.0, 0.0, 0.0), 5.5), ((0.6, 0.8, 0.0), 7.0), ((0.0, 0.6, 0.8), 6.5)]
+)
+def test_two_foci_that_touch_are_no_haemorrhage(way, apart):
+    first = np.array([8.0, 0.0, 20.0])
+    second = first + apart * np.array(way)
+    result = result_of(Head().ball(tuple(first), 6).ball(tuple(second), 6).scan())
     assert value(result, Quantity.HAEMORRHAGE_DIAMETER) == 0
+
+
+@pytest.mark.parametrize(
+    ("radii", "haemorrhages"), [((4.5, 8.5, 4.5), 1), ((4.0, 4.5, 8.5), 1), ((2.2, 9.0, 2.2), 0)]
+)
+def test_a_long_and_narrow_haemorrhage_counts_and_a_vein_that_swells_does_not(radii, haemorrhages):
+    found = value(result_of(Head().egg((8, 2, 20), radii).scan()), Quantity.HAEMORRHAGE_DIAMETER)
+    assert found == (pytest.approx(17, abs=2.5) if haemorrhages else 0)
 
 
 @pytest.mark.parametrize("axis", [0, 1, 2])
