@@ -40,19 +40,22 @@ class Comparison:
 
 
 _IN_PERCENT = (lambda now, was: 100 * (now - was) / was, lambda cut, was: was * (1 + cut / 100))
+_MORE = (lambda now, was: max(0.0, now - was), lambda cut, was: was + cut)
+_LESS = (lambda now, was: max(0.0, was - now), lambda cut, was: was - cut)
 COMPARISONS: dict[Quantity, tuple[Comparison, ...]] = {
     Quantity.FLAIR_VOLUME: (
         Comparison(Quantity.FLAIR_CHANGE, *_IN_PERCENT),
-        Comparison(
-            Quantity.FLAIR_NEW_VOLUME, lambda now, was: max(0.0, now - was), lambda cut, was: was + cut
-        ),
-        Comparison(
-            Quantity.FLAIR_GONE_VOLUME, lambda now, was: max(0.0, was - now), lambda cut, was: was - cut
-        ),
+        Comparison(Quantity.FLAIR_NEW_VOLUME, *_MORE),
+        Comparison(Quantity.FLAIR_GONE_VOLUME, *_LESS),
+    ),
+    Quantity.MICROBLEED_COUNT: (
+        Comparison(Quantity.MICROBLEED_NEW_COUNT, *_MORE),
+        Comparison(Quantity.MICROBLEED_NOT_BEFORE_COUNT, *_MORE),
+        Comparison(Quantity.MICROBLEED_GONE_COUNT, *_LESS),
     ),
     Quantity.CSF_VOLUME: (Comparison(Quantity.CSF_CHANGE, *_IN_PERCENT),),
 }
-"""What `was` says of each quantity. New and gone volume are the least that the two volumes allow."""
+"""What `was` says of each quantity. What is new and gone is the least that the two values allow."""
 COMPARED = frozenset(one.quantity for several in COMPARISONS.values() for one in several)
 
 

@@ -59,6 +59,12 @@ class Quantity(StrEnum):
 
     MICROBLEED_COUNT = "microbleed_count"
     """Number of microbleed-like foci (round, dark on SWI or T2*, 2-10 mm) in the region; larger is worse."""
+    MICROBLEED_NEW_COUNT = "microbleed_new_count"
+    """Number of microbleed-like foci at whose place the earlier study has nothing that could be one; larger is worse."""
+    MICROBLEED_NOT_BEFORE_COUNT = "microbleed_not_before_count"
+    """Number of microbleed-like foci that were not counted on the earlier study: the new ones, and those that may be new; larger is worse."""
+    MICROBLEED_GONE_COUNT = "microbleed_gone_count"
+    """Number of the earlier study's microbleed-like foci of which nothing is left."""
     CALCIFIED_COUNT = "calcified_count"
     """Number of foci that look like microbleeds and whose phase is that of lime; counted in no other quantity."""
     HAEMORRHAGE_DIAMETER = "haemorrhage_diameter"
@@ -127,6 +133,9 @@ UNITS: dict[Quantity, Unit] = {
     Quantity.LESION_ADC: Unit.ADC,
     Quantity.ADC_MEDIAN: Unit.ADC,
     Quantity.MICROBLEED_COUNT: Unit.COUNT,
+    Quantity.MICROBLEED_NEW_COUNT: Unit.COUNT,
+    Quantity.MICROBLEED_NOT_BEFORE_COUNT: Unit.COUNT,
+    Quantity.MICROBLEED_GONE_COUNT: Unit.COUNT,
     Quantity.CALCIFIED_COUNT: Unit.COUNT,
     Quantity.HAEMORRHAGE_DIAMETER: Unit.MILLIMETRE,
     Quantity.HAEMORRHAGE_VOLUME: Unit.MILLILITRE,

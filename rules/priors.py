@@ -49,7 +49,10 @@ class Series:
     instances: int = 0
 
 
-_NEEDED = ("FLAIR", "T2", "T1", "MPRAGE", "TIRM", "DARK FLUID", "DARK-FLUID", "BRAVO", "SPACE", "CUBE")
+_NEEDED = (
+    "FLAIR", "T2", "T1", "MPRAGE", "TIRM", "DARK FLUID", "DARK-FLUID", "BRAVO", "SPACE", "CUBE",
+    "SWI", "SWAN", "SUSC", "HEM", "GRE", "FFE", "VENBOLD", "VEN_BOLD",
+)  # fmt: skip
 _LOCALISERS = ("LOC", "SCOUT", "SURVEY", "SMARTBRAIN")
 
 

@@ -17,6 +17,8 @@ SUFFICIENT = ((Role.FLAIR,), (Role.DWI, Role.ADC))
 """Series that a result can be given from; each group gives one provisional result, as soon as it is there."""
 _REFERENCES = (Role.FLAIR, Role.T2, Role.T1)
 """Series that the brain can be found in; without one nothing is measured."""
+_EARLIER = "earlier study"
+"""In the reason of what lacks an earlier study, or a series of it."""
 
 
 def is_due(settled: Collection[Role], reported: Collection[Role]) -> bool:
@@ -60,6 +62,6 @@ def confirmed(case: Case, own: Priority) -> tuple[str, ...]:
 def _awaiting(finding: Finding) -> Finding:
     if not isinstance(finding, NotAssessed) or finding.why is not Why.SERIES_MISSING:
         return finding
-    if family_words(finding.quantity) == COMPARISON:
+    if family_words(finding.quantity) == COMPARISON and _EARLIER in finding.detail:
         return finding
     return replace(finding, detail=f"not yet received: {finding.detail}")

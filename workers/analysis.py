@@ -51,15 +51,16 @@ def analyse(
     results: dict[str, CheckResult] = {}
     identities: dict[str, str] = {}
     placed: dict[Role, Placed | Lack] = {}
+    past = _Past(earlier, checks, age) if earlier else None
     for check in checks:
         placed.update({role: images.placed(role) for role in check.roles})
         parts = [check.label, images.digest(check.roles), [identities[name] for name in check.after], age]
-        compared = earlier if check.uses_earlier else None
+        compared = past if check.uses_earlier else None
         if compared:
-            parts.append(compared.digest(check.roles))
+            parts.append(compared.identity(check))
         identity = identities[check.name] = digest_of(parts)
         found = {name: results[name] for name in check.after}
-        before = partial(_earlier, compared, check, checks, age) if compared else None
+        before = partial(compared.inputs, check) if compared else None
         run = partial(_run, check, images, Inputs({}, found=found, age=age), before)
         results[check.name] = images.stages.recall(check.name, identity, run)
     return Analysis(results, placed, identities)
@@ -84,14 +85,41 @@ def _run(
         return CheckResult(check.silence(reason.why, reason.detail))
 
 
-def _earlier(images: Images, check: Check, checks: Sequence[Check], age: int | None) -> Inputs:
-    """The earlier study as the check asked for it, and what the checks before it find there."""
-    found: dict[str, CheckResult] = {}
-    for one in checks:
-        if one.name in check.after:
-            known = Inputs({}, found={name: found[name] for name in one.after if name in found}, age=age)
-            found[one.name] = _run(one, images, known)
-    return Inputs(_scans(check, images)[0], found=found)
+@dataclass(slots=True)
+class _Past:
+    """The earlier study as the comparing checks ask for it: what the checks before them find there, each once."""
+
+    images: Images
+    checks: Sequence[Check]
+    age: int | None
+    _found: dict[str, CheckResult] = field(default_factory=dict)
+
+    def identity(self, check: Check) -> str:
+        """Digest of all that a check is handed of the earlier study."""
+        return digest_of(
+            [self.images.digest(check.roles), [self._identity(one) for one in self._before(check)]]
+        )
+
+    def inputs(self, check: Check) -> Inputs:
+        """The series of a check, and the results of those it comes after."""
+        return Inputs(_scans(check, self.images)[0], found=self._results(check))
+
+    def _results(self, check: Check) -> dict[str, CheckResult]:
+        return {one.name: self._result(one) for one in self._before(check)}
+
+    def _result(self, check: Check) -> CheckResult:
+        if check.name not in self._found:
+            known = Inputs({}, found=self._results(check), age=self.age)
+            run = partial(_run, check, self.images, known)
+            stage, identity = f"earlier {check.name}", self._identity(check)
+            self._found[check.name] = self.images.stages.recall(stage, identity, run)
+        return self._found[check.name]
+
+    def _identity(self, check: Check) -> str:
+        return digest_of([check.label, self.identity(check), self.age])
+
+    def _before(self, check: Check) -> list[Check]:
+        return [one for one in self.checks if one.name in check.after]
 
 
 @dataclass(frozen=True, slots=True, eq=False)

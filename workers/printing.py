@@ -51,6 +51,9 @@ _TABLES: dict[str, dict[Quantity, str]] = {
         Quantity.FLAIR_GONE_VOLUME: "gone",
         Quantity.FLAIR_CHANGE: "change",
         Quantity.CSF_CHANGE: "fluid",
+        Quantity.MICROBLEED_NEW_COUNT: "new foci",
+        Quantity.MICROBLEED_NOT_BEFORE_COUNT: "foci not known before",
+        Quantity.MICROBLEED_GONE_COUNT: "foci gone",
     },
     "Fluid spaces, midline and cord": {
         Quantity.CSF_VOLUME: "fluid",

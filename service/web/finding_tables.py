@@ -1,4 +1,4 @@
-"""Findings as tables: a quantity each, regions down, sides across, and beside FLAIR hyperintensity what changed since the earlier study."""
+"""Findings as tables: a quantity each, regions down, sides across, and beside what is compared what changed since the earlier study."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -7,9 +7,16 @@ from rules.anatomy import Region, Side
 from rules.findings import Finding, Measured, NotAssessed, Quantity
 from rules.words import family_words, quantity_words, value_words
 
-_COMPARED = Quantity.FLAIR_VOLUME
-"""What an earlier study is compared in."""
-_TOLD = ((Quantity.FLAIR_NEW_VOLUME, "new"), (Quantity.FLAIR_GONE_VOLUME, "gone"))
+_COMPARED: Mapping[Quantity, tuple[tuple[Quantity, str], ...]] = {
+    Quantity.FLAIR_VOLUME: ((Quantity.FLAIR_NEW_VOLUME, "new"), (Quantity.FLAIR_GONE_VOLUME, "gone")),
+    Quantity.MICROBLEED_COUNT: (
+        (Quantity.MICROBLEED_NEW_COUNT, "new"),
+        (Quantity.MICROBLEED_NOT_BEFORE_COUNT, "not known from before"),
+        (Quantity.MICROBLEED_GONE_COUNT, "gone"),
+    ),
+}
+"""What an earlier study is compared in, with what is told of the change."""
+_IN_PERCENT = {Quantity.FLAIR_VOLUME: Quantity.FLAIR_CHANGE}
 
 _Held = Mapping[Region, Mapping[Side, Finding]]
 
@@ -56,12 +63,10 @@ def tables(findings: Sequence[Finding]) -> tuple[QuantityTable, ...]:
 
 
 def _table(quantity: Quantity, held: Mapping[Quantity, _Held]) -> QuantityTable:
-    is_compared = quantity is _COMPARED
     rows = tuple(
-        _row(region, sides, _change(region, held) if is_compared else "")
-        for region, sides in held[quantity].items()
+        _row(region, sides, _change(quantity, region, held)) for region, sides in held[quantity].items()
     )
-    why = _why_not(held) if is_compared and not any(row.change for row in rows) else ""
+    why = _why_not(quantity, held) if not any(row.change for row in rows) else ""
     return QuantityTable(family_words(quantity), quantity_words(quantity), rows, why)
 
 
@@ -81,32 +86,36 @@ def _cell(finding: Finding | None) -> str:
     return f"not assessed: {finding.detail}"
 
 
-def _change(region: Region, held: Mapping[Quantity, _Held]) -> str:
+def _change(quantity: Quantity, region: Region, held: Mapping[Quantity, _Held]) -> str:
     """As in `left +40 %, 2.1 mL new; right 0.3 mL gone`; empty where nothing changed or nothing was compared."""
     told = []
     for side in Side:
-        clauses = ", ".join(_clauses(region, side, held))
+        clauses = ", ".join(_clauses(quantity, (region, side), held))
         if clauses:
             told.append(f"{side.value} {clauses}" if side in (Side.LEFT, Side.RIGHT) else clauses)
     return "; ".join(told)
 
 
-def _clauses(region: Region, side: Side, held: Mapping[Quantity, _Held]) -> Iterator[str]:
-    found = [(held.get(quantity, {}).get(region, {}).get(side), words) for quantity, words in _TOLD]
-    if not any(isinstance(one, Measured) and one.value for one, _ in found):
-        return
-    change = held.get(Quantity.FLAIR_CHANGE, {}).get(region, {}).get(side)
-    if isinstance(change, Measured):
-        yield f"{change.value:+.0f} %"
-    for one, words in found:
-        if isinstance(one, Measured) and one.value:
-            yield f"{value_words(one.value, one.unit)} {words}"
+def _clauses(quantity: Quantity, place: tuple[Region, Side], held: Mapping[Quantity, _Held]) -> Iterator[str]:
+    found = [(_at(change, place, held), words) for change, words in _COMPARED.get(quantity, ())]
+    changed = [(one, words) for one, words in found if isinstance(one, Measured) and one.value]
+    percent = _at(_IN_PERCENT[quantity], place, held) if quantity in _IN_PERCENT else None
+    if changed and isinstance(percent, Measured):
+        yield f"{percent.value:+.0f} %"
+    for one, words in changed:
+        yield f"{value_words(one.value, one.unit)} {words}"
 
 
-def _why_not(held: Mapping[Quantity, _Held]) -> str:
+def _at(quantity: Quantity, place: tuple[Region, Side], held: Mapping[Quantity, _Held]) -> Finding | None:
+    region, side = place
+    return held.get(quantity, {}).get(region, {}).get(side)
+
+
+def _why_not(quantity: Quantity, held: Mapping[Quantity, _Held]) -> str:
     """The reason of the first place that was not compared."""
-    for sides in held.get(Quantity.FLAIR_NEW_VOLUME, {}).values():
-        for one in sides.values():
-            if isinstance(one, NotAssessed):
-                return one.detail
+    for change, _ in _COMPARED.get(quantity, ()):
+        for sides in held.get(change, {}).values():
+            for one in sides.values():
+                if isinstance(one, NotAssessed):
+                    return one.detail
     return ""

@@ -57,10 +57,14 @@ def test_a_study_of_the_day_of_infusion_is_not_known_to_be_before_it(made, befor
     ("described", "left"),
     [
         (("AX FLAIR", "t2_tse", "DWI b1000", "LOCALIZER"), ("AX FLAIR", "t2_tse")),
+        (
+            ("AX FLAIR", "t2_swi_tra_p2", "sSWIp", "AX GRE", "DTI"),
+            ("AX FLAIR", "t2_swi_tra_p2", "sSWIp", "AX GRE"),
+        ),
         (("sag dark-fluid", "DWI", "Survey"), ("sag dark-fluid", "DWI")),
         (("", "1", "2"), ("", "1", "2")),
     ],
-    ids=["names that tell", "no FLAIR named", "no names"],
+    ids=["names that tell", "susceptibility", "no FLAIR named", "no names"],
 )
 def test_series_are_left_out_by_their_words_only_where_a_flair_is_named(described, left):
     series = [Series(str(number), text) for number, text in enumerate(described)]

@@ -45,10 +45,12 @@ def test_a_missing_series_is_not_yet_received_and_nothing_else_changes():
     missing = silent(Quantity.FLAIR_VOLUME, Why.SERIES_MISSING, "no FLAIR series")
     spoiled = silent(Quantity.RESTRICTED_VOLUME, Why.QUALITY, "motion ghosts")
     alone = silent(Quantity.FLAIR_CHANGE, Why.SERIES_MISSING, "no earlier study")
-    assert awaiting([missing, spoiled, alone]) == (
+    late = silent(Quantity.MICROBLEED_NEW_COUNT, Why.SERIES_MISSING, "no SWI series")
+    assert awaiting([missing, spoiled, alone, late]) == (
         replace(missing, detail="not yet received: no FLAIR series"),
         spoiled,
         alone,
+        replace(late, detail="not yet received: no SWI series"),
     )
 
 

@@ -91,6 +91,45 @@ def test_the_earlier_study_is_handed_only_to_checks_that_compare():
     assert [finding.value for finding in result.results["comparing"].findings] == [1.0, 0.0]
 
 
+def test_the_earlier_study_is_measured_once_for_all_that_compare(tmp_path):
+    calls = []
+
+    def told(_):
+        calls.append(1)
+        return CheckResult((found(1.0),))
+
+    plain = check("plain", told)
+    several = [check(name, told, after=("plain",), uses_earlier=True) for name in ("a", "b")]
+    for _ in range(2):
+        now = FakeImages(frozenset(Role), Stages(Cache(tmp_path)))
+        analyse(now, [plain, *several], None, replace(now, version="earlier"))
+    assert len(calls) == len(["plain", "earlier plain", "a", "b"])
+
+
+def test_what_a_check_reads_of_the_earlier_study_is_an_input(tmp_path):
+    """Its own series are the same; those of the check it reads are not."""
+
+    def told(inputs):
+        return CheckResult((found(float(len(inputs.scans[Role.T2]))),))
+
+    plain = check("plain", told, roles=(Role.T2,))
+    comparing = check(
+        "comparing", lambda inputs: inputs.earlier_found["plain"], after=("plain",), uses_earlier=True
+    )
+
+    @dataclass
+    class Earlier(FakeImages):
+        def digest(self, roles):
+            return f"{self.version if Role.T2 in roles else ''} {sorted(roles)}"
+
+    values = []
+    for version in ("a", "longer"):
+        now = FakeImages(frozenset(Role), Stages(Cache(tmp_path)))
+        before = Earlier(frozenset(Role), now.stages, version)
+        values.append(analyse(now, [plain, comparing], None, before).results["comparing"].findings[0].value)
+    assert values[0] != values[1]
+
+
 def test_another_earlier_study_is_another_input(tmp_path):
     def told(inputs):
         return CheckResult((found(float(len(inputs.earlier[Role.FLAIR]))),))

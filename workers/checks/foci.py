@@ -102,6 +102,11 @@ def _mean(signal: FloatArray, weight: FloatArray, sigma: list[float]) -> FloatAr
     return mean
 
 
+def steadied(dark: FloatArray, spacing_mm: Triple) -> FloatArray:
+    """Darkness after the smoothing with which spots are cut out, (k, j, i)."""
+    return _blurred(dark, STEADY_MM, spacing_mm)
+
+
 def noise_of(dark: FloatArray, tissue: BoolArray, spacing_mm: Triple) -> float:
     """Robust standard deviation of white matter after the smoothing with which spots are cut out."""
     return _robust(_blurred(dark, STEADY_MM, spacing_mm)[tissue])

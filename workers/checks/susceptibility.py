@@ -129,7 +129,7 @@ def _counts(scan: Scan, bleeds: Bleeds) -> list[Finding]:
 
 def _count(scan: Scan, bleeds: Bleeds, place: Place) -> Measured:
     """Foci whose centre lies there; the uncertainty is that of independent doubtful calls, and of foci that nothing is left of."""
-    there = [focus for focus in bleeds.foci if _lies(scan, focus.voxel, place)]
+    there = [focus for focus in bleeds.foci if lies(scan, focus.voxel, place)]
     counted = [focus for focus in there if focus.score >= cut_of(Measure.BLEED_LEAST_SCORE)]
     calls = sum(focus.score * (1 - focus.score) for focus in there if focus.score >= MAYBE)
     doubt = 1.96 * float(np.sqrt(calls + MERGED * len(counted)))
@@ -139,7 +139,8 @@ def _count(scan: Scan, bleeds: Bleeds, place: Place) -> Measured:
     return Measured(quantity, *place, float(len(counted)), UNITS[quantity], seen, doubt)
 
 
-def _lies(scan: Scan, voxel: tuple[int, int, int], place: Place) -> bool:
+def lies(scan: Scan, voxel: tuple[int, int, int], place: Place) -> bool:
+    """Whether a voxel (k, j, i) belongs to a region on a side."""
     region, side = place
     if scan.anatomy.parts[voxel] not in parts_of(region):
         return False

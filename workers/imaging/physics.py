@@ -49,6 +49,7 @@ class Physics:
     te_ms: float | None
     tr_ms: float | None
     ti_ms: float | None
+    field_t: float | None
     has_several_echoes: bool
     b_values: frozenset[float]
     planes: int
@@ -112,6 +113,7 @@ def physics_of(headers: Sequence[Dataset]) -> Physics:
         te_ms=_median(echo_times),
         tr_ms=_median([time for ds in headers if (time := _repetition_time(ds))]),
         ti_ms=_median([time for ds in headers if (time := _inversion_time(ds))]),
+        field_t=number(first, "MagneticFieldStrength"),
         has_several_echoes=bool(echo_times) and max(echo_times) > SAME_ECHO * min(echo_times),
         b_values=frozenset(_b_values(headers)),
         planes=len({plane for ds, n in _frames(headers) if (plane := _plane(ds, n)) is not None}),

@@ -15,7 +15,7 @@ from rules.anatomy import Role
 from rules.findings import Why
 from workers.errors import CannotAssess
 from workers.imaging.headers import quiet
-from workers.imaging.physics import physics_of
+from workers.imaging.physics import Physics, physics_of
 from workers.imaging.pixels import inverted_if_monochrome1, padded, stored_planes
 from workers.imaging.series import Series
 from workers.imaging.stack import Frame, Stack, stack_of
@@ -32,7 +32,7 @@ def read_volume(series: Series) -> Volume:
     with quiet():
         stack = stack_of(series.files, series.headers, series.role)
         array = _pixels_of(series, stack)
-        is_after_contrast = physics_of(series.headers).is_after_contrast
+        physics = physics_of(series.headers)
     _refuse_worthless(array)
     return Volume(
         array=array,
@@ -42,9 +42,14 @@ def read_volume(series: Series) -> Volume:
         frame_of_reference_uid=stack.frames[0].frame_of_reference_uid,
         sop_instance_uids=tuple(frame.sop_instance_uid for frame in stack.frames),
         frame_numbers=tuple(frame.number + 1 for frame in stack.frames),
-        is_after_contrast=is_after_contrast,
+        is_after_contrast=physics.is_after_contrast,
         b_value=stack.frames[0].b_value if series.role in {Role.DWI, Role.B0} else None,
+        dephasing=_dephasing(physics) if series.role is Role.SWI else None,
     )
+
+
+def _dephasing(physics: Physics) -> float | None:
+    return physics.te_ms * physics.field_t if physics.te_ms and physics.field_t else None
 
 
 def _pixels_of(series: Series, stack: Stack) -> NDArray[np.float32]:

@@ -22,6 +22,13 @@ class Scan:
     """From the series that the anatomy was found in to this one."""
 
 
+def carried_mm(place: NDArray[np.float64], source: Scan, target: Scan) -> NDArray[np.float64]:
+    """A place of one scan in the patient coordinates of another; (3,) or (3, n), mm, LPS."""
+    there = target.motion.homogeneous @ np.linalg.inv(source.motion.homogeneous)
+    moved: NDArray[np.float64] = (there[:3, :3] @ place).T + there[:3, 3]
+    return moved.T
+
+
 def carried(
     values: NDArray[np.generic], source: Scan, target: Scan, *, order: Literal[0, 1] = 1
 ) -> NDArray[np.float32]:

@@ -29,6 +29,8 @@ class Volume:
     """Whether the headers say that contrast agent was given before."""
     b_value: float | None = None
     """Diffusion weighting in s/mm2, of a DWI or B0 volume."""
+    dephasing: float | None = None
+    """Echo time by field strength in ms T, of a SWI volume: a dark focus grows with it."""
 
     @property
     def spacing_mm(self) -> tuple[float, float, float]:

@@ -113,6 +113,13 @@ QUANTITIES = {
     Quantity.LESION_ADC: private("lesion-adc", "Mean ADC of FLAIR hyperintensity"),
     Quantity.ADC_MEDIAN: private("adc-median", "Median ADC of the region"),
     Quantity.MICROBLEED_COUNT: private("microbleeds", "Number of microbleed-like foci"),
+    Quantity.MICROBLEED_NEW_COUNT: private("microbleeds-new", "Number of new microbleed-like foci"),
+    Quantity.MICROBLEED_NOT_BEFORE_COUNT: private(
+        "microbleed-notbf", "Number of microbleed-like foci not known from the earlier study"
+    ),
+    Quantity.MICROBLEED_GONE_COUNT: private(
+        "microbleeds-gone", "Number of microbleed-like foci that are gone"
+    ),
     Quantity.CALCIFIED_COUNT: private("calcified", "Number of foci left out as calcification by phase"),
     Quantity.HAEMORRHAGE_DIAMETER: private("bleed-diameter", "Diameter of the largest focus over 10 mm"),
     Quantity.HAEMORRHAGE_VOLUME: VOLUME,
@@ -146,6 +153,7 @@ _FINDING_TYPES = {
     "contrast_enhancement": ENHANCING_LESION,
     "oedema": private("fluid-spaces", "Sulci, cisterns and ventricles"),
     "cervical_cord": private("cord-signal", "Cervical cord signal"),
+    "bleed_change": private("bleed-change", "Microbleed-like foci against the earlier study"),
     "change": private("change", "Change against the earlier study"),
 }
 

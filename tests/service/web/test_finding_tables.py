@@ -32,6 +32,18 @@ def test_the_change_stands_beside_the_volume_side_by_side():
     assert not any(one.is_compared for one in others)
 
 
+def test_new_foci_stand_beside_their_number():
+    count = measured(Quantity.MICROBLEED_COUNT, Side.LEFT, 4.0)
+    changed = (
+        measured(Quantity.MICROBLEED_NEW_COUNT, Side.LEFT, 2.0),
+        measured(Quantity.MICROBLEED_NOT_BEFORE_COUNT, Side.LEFT, 3.0),
+        measured(Quantity.MICROBLEED_GONE_COUNT, Side.LEFT, 0.0),
+    )
+    assert (
+        tables((count, *changed))[0].rows[0].change == "left 2 lesions new, 3 lesions not known from before"
+    )
+
+
 def test_what_is_gone_is_no_silence():
     gone = measured(Quantity.FLAIR_GONE_VOLUME, Side.LEFT, 3.0)
     (volume, _) = tables((replace(NOW[0], value=0.0), gone))
