@@ -21,7 +21,7 @@ from workers.imaging.scan import Scan
 BoolArray = NDArray[np.bool_]
 
 NAME = "restricted_diffusion"
-VERSION = "2"
+VERSION = "3"
 LABEL = f"{NAME} {VERSION}"
 FLAIR_CHECK = "flair_hyperintensity"
 

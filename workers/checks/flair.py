@@ -1,13 +1,12 @@
 """FLAIR hyperintensity: how much of each region is brighter than its own undiseased tissue (sign M1, symmetry M4)."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import ndimage
 
 from rules.anatomy import Region, Role, Side
 from rules.findings import UNITS, Evidence, Finding, Lesion, Measured, NotAssessed, Quantity, Why
@@ -23,6 +22,7 @@ from workers.checks.lesion_model import lesion_probability, network_probability
 from workers.checks.reported import REPORTED, uncovered
 from workers.checks.result import CheckResult
 from workers.checks.t2_hyperintensity import GREYNESS, find_on_t2
+from workers.checks.volume_doubt import VolumeDoubt, volume_doubt
 from workers.errors import CannotAssess
 from workers.imaging.cuts import cut_of
 from workers.imaging.regions import CORTICAL, sides
@@ -32,15 +32,14 @@ from workers.models.engine import probability_on, within_labels, within_mask
 from workers.models.store import SHIPPED, Installed, installed, shipped
 
 NAME = "flair_hyperintensity"
-VERSION = "9"
+VERSION = "10"
 
 WITNESSES = (Role.T2, Role.ADC)
 """The T2 tells whether the FLAIR nulls fluid, and stands in for it where there is none; the ADC, whether white matter is a norm."""
 ROLES = (Role.FLAIR, *WITNESSES)
 
-EDGE_SHARE, SHARE, LEAST_ML = 1.0, 0.35, 0.4
-"""Half width of a volume's 95 % interval: over the volume of a layer of voxels on the surface, over the volume, and at least. It
-held 94 % of 224 true region volumes from 0.5 mL on of 17 simulated studies of the tuning half, by which it was chosen. [P]"""
+MOSTLY = 0.5
+"""Share of white matter from which a voxel is some."""
 
 _OF_SIDES = (
     Quantity.FLAIR_VOLUME,
@@ -59,7 +58,7 @@ class Seen:
     """What was found in a scan, and by what.
 
     areas : the connected areas; hearts : for each the voxel (k, j, i) of it that lies nearest to its centre of mass
-    voxels : flat indices of the hyperintense voxels, in order; surface : of those on both sides of their surface
+    voxels : flat indices of the hyperintense voxels, in order
     label : check and method, as evidence carries it
     """
 
@@ -68,7 +67,7 @@ class Seen:
     areas: tuple[Area, ...]
     hearts: tuple[tuple[int, int, int], ...]
     voxels: NDArray[np.intp]
-    surface: NDArray[np.intp]
+    doubt: VolumeDoubt
     label: str
 
     def evidence(self, voxels: NDArray[np.intp]) -> Evidence:
@@ -97,14 +96,22 @@ def measure(inputs: Inputs, models: Installed | None = None) -> CheckResult:
     seen = _look(scan, models or Installed())
     if has_bright_fluid(whole, t2):
         return _apart_from_fluid(seen, put_back(_deep(seen), box, whole.volume.array.shape))
+    if no_norm := doubt_of(inputs.scans.get(Role.ADC)):
+        seen = _without_norm(seen)
     findings: list[Finding] = []
     for region in REPORTED:
         findings += _of_region(seen, region)
     findings += _cortical_share(seen)
-    if doubt := doubt_of(inputs.scans.get(Role.ADC)):
-        findings = _told_where_enough(findings, doubt, cut_of(Measure.FLAIR_TOLD_FROM))
+    if no_norm:
+        findings = _told_where_enough(findings, no_norm, cut_of(Measure.FLAIR_TOLD_FROM))
     mask = put_back(seen.found.mask, box, whole.volume.array.shape)
     return CheckResult(tuple(findings), mask, Role.FLAIR, _lesions(seen))
+
+
+def _without_norm(seen: Seen) -> Seen:
+    """Where white matter is no norm for itself, all of it may be diseased: what was found is the least there is."""
+    found, white = seen.found, seen.scan.anatomy.white > MOSTLY
+    return replace(seen, doubt=volume_doubt(found, unknown=white))
 
 
 def silence(why: Why, detail: str) -> tuple[Finding, ...]:
@@ -177,7 +184,8 @@ def _look(scan: Scan, models: Installed) -> Seen:
 def _seen(scan: Scan, found: Hyperintensity, label: str) -> Seen:
     connected = tuple(areas(found.mask, FACES))
     hearts = tuple(area.heart(scan.volume) for area in connected)
-    return Seen(scan, found, connected, hearts, np.flatnonzero(found.mask), _surface(found.mask), label)
+    doubt = volume_doubt(found)
+    return Seen(scan, found, connected, hearts, np.flatnonzero(found.mask), doubt, label)
 
 
 def _probability(scan: Scan, models: Installed) -> tuple[Probability | None, str]:
@@ -205,11 +213,6 @@ def _by(engine: Engine, scan: Scan, card: Card) -> NDArray[np.float32] | None:
     return lesion_probability(scan.anatomy, scan.volume.spacing_mm, card)
 
 
-def _surface(mask: NDArray[np.bool_]) -> NDArray[np.intp]:
-    plane = ndimage.generate_binary_structure(2, 1)[None]
-    return np.flatnonzero(ndimage.binary_dilation(mask, plane) & ~ndimage.binary_erosion(mask, plane))
-
-
 def _of_region(seen: Seen, region: Region) -> list[Finding]:
     if detail := uncovered(seen.scan.anatomy.covered[region]):
         return _silence(region, Why.COVERAGE, detail)
@@ -223,12 +226,10 @@ def _on_side(seen: Seen, place: tuple[Region, Side]) -> list[Finding]:
     flat, voxel_ml = inside.reshape(-1), seen.scan.volume.voxel_ml
     bright = seen.voxels[flat[seen.voxels]]
     percent = 100.0 / max(int(inside.sum()), 1)
-    # Each surface voxel belongs half to the area: both layers together are one.
-    edge = EDGE_SHARE * 0.5 * int(np.count_nonzero(flat[seen.surface]))
-    unsure = float(np.hypot(edge, SHARE * len(bright))) + LEAST_ML / voxel_ml
+    unsure = seen.doubt.half_width(flat, len(bright), voxel_ml)
     values: list[tuple[Quantity, float, float | None]] = [
-        (Quantity.FLAIR_VOLUME, len(bright) * voxel_ml, unsure * voxel_ml),
-        (Quantity.FLAIR_FRACTION, len(bright) * percent, min(unsure * percent, 100.0)),
+        (Quantity.FLAIR_VOLUME, len(bright) * voxel_ml, unsure),
+        (Quantity.FLAIR_FRACTION, len(bright) * percent, min(unsure / voxel_ml * percent, 100.0)),
     ]
     if len(bright):
         values += [

@@ -12,7 +12,7 @@ from scipy import ndimage
 
 from rules.anatomy import Region
 from rules.measures import Measure
-from workers.checks.lesion_model import connected, hysteresis
+from workers.checks.lesion_model import calmed, connected, hysteresis
 from workers.imaging.anatomy import Anatomy
 from workers.imaging.cuts import cut_of
 from workers.imaging.tissue import FEW, Level, level
@@ -41,23 +41,25 @@ reach the middle between white and grey: where grey is 1.17 it has 1.11-1.13 (si
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Hyperintensity:
-    """Voxels called hyperintense, (k, j, i), and how much brighter than expected every voxel of the brain is.
-
-    ratio : signal over expected signal; z : difference in standard deviations of undiseased tissue
-    """
-
-    mask: BoolArray
-    ratio: FloatArray
-    z: FloatArray
-
-
-@dataclass(frozen=True, slots=True, eq=False)
 class Probability:
     """Lesion probability of each voxel, (k, j, i), and from where on a voxel is called."""
 
     values: FloatArray
     threshold: float
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Hyperintensity:
+    """Voxels called hyperintense, (k, j, i), and how much brighter than expected every voxel of the brain is.
+
+    ratio : signal over expected signal; z : difference in standard deviations of undiseased tissue
+    model : what the model that called them believes, without speckle; None where cuts did
+    """
+
+    mask: BoolArray
+    ratio: FloatArray
+    z: FloatArray
+    model: Probability | None = None
 
 
 def find_hyperintensity(
@@ -72,8 +74,9 @@ def find_hyperintensity(
     z = np.divide(signal - expected, spread, out=np.zeros_like(signal), where=spread > 0)
     sound = anatomy.brain & (~hind | (gains <= cut_of(Measure.FLAIR_BRIGHT_SLAB))[:, None, None])
     usable = sound & (anatomy.depth_mm >= EDGE_MM) & ~anatomy.region(Region.VENTRICLES)
-    if model:
-        clear = hysteresis(np.where(sound, model.values, 0), model.threshold, ratio, spacing_mm)
+    calm = model and Probability(calmed(np.where(sound, model.values, 0), spacing_mm), model.threshold)
+    if calm:
+        clear = hysteresis(calm.values, calm.threshold, ratio, spacing_mm)
     else:
         grown = usable & _reached(ratio, z, Measure.FLAIR_GROW_RATIO, Measure.FLAIR_GROW_Z)
         seeds = grown & _reached(ratio, z, Measure.FLAIR_SEED_RATIO, Measure.FLAIR_SEED_Z)
@@ -82,7 +85,7 @@ def find_hyperintensity(
     if model:
         low = anatomy.region(Region.CEREBELLUM) | anatomy.region(Region.MEDULLA)
         broad = _supported(broad, low, model.values)
-    return Hyperintensity(clear | broad, ratio, z)
+    return Hyperintensity(clear | broad, ratio, z, calm)
 
 
 def _reached(ratio: FloatArray, z: FloatArray, least_ratio: Measure, least_z: Measure) -> BoolArray:

@@ -58,13 +58,18 @@ def lesion_probability(
     return whole
 
 
-def hysteresis(
-    probability: FloatArray, threshold: float, ratio: FloatArray, spacing_mm: tuple[float, float, float]
-) -> BoolArray:
-    """Connected areas that hold a seed at the threshold and reach the least volume, grown to their edge."""
-    calm = ndimage.gaussian_filter(
+def calmed(probability: FloatArray, spacing_mm: tuple[float, float, float]) -> FloatArray:
+    """Probability as it is judged: without its speckle."""
+    calm: FloatArray = ndimage.gaussian_filter(
         probability, [SMOOTHING_MM / mm if mm < 2 * SMOOTHING_MM else 0.0 for mm in spacing_mm[::-1]]
     )
+    return calm
+
+
+def hysteresis(
+    calm: FloatArray, threshold: float, ratio: FloatArray, spacing_mm: tuple[float, float, float]
+) -> BoolArray:
+    """Connected areas of a calmed probability that hold a seed at the threshold and reach the least volume, grown to their edge."""
     likely = calm >= cut_of(Measure.FLAIR_MODEL_GROW_SHARE) * threshold
     grown = likely & (ratio >= cut_of(Measure.FLAIR_MODEL_GROW_RATIO))
     seeds = grown & (calm >= threshold) & (ratio >= cut_of(Measure.FLAIR_MODEL_SEED_RATIO))

@@ -137,6 +137,19 @@ def test_the_truth_lies_within_the_uncertainty():
     assert abs(told.value - ml(share)) <= told.uncertainty
 
 
+@pytest.mark.parametrize("radius_mm", [3.5, 5.0])
+def test_the_truth_of_small_blurred_areas_lies_within_the_uncertainty(radius_mm):
+    """Blur and slices are as large as they are: nobody knows where such an area ends."""
+    shares = [ball(place, radius_mm) for place in CEREBELLAR]
+    blurred = [ndimage.gaussian_filter(share, (0.5, 0.9, 0.9)) for share in shares]
+    result = diffusion.measure(inputs_of(*((share, 3.0, 350) for share in blurred)))
+    (told,) = (
+        f for f in result.findings if f.quantity is Quantity.RESTRICTED_VOLUME and f.region is Region.BRAIN
+    )
+    assert told.uncertainty >= 0.5 * told.value
+    assert abs(told.value - sum(map(ml, shares))) <= told.uncertainty
+
+
 def test_areas_of_both_sides_are_counted_and_not_lateral():
     left, right = ball((-40, -70, 20), 8), ball((40, -70, 20), 8)
     found = values(diffusion.measure(inputs_of((left, 1.8, 430), (right, 1.8, 430))))

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from workers.checks.lesion_model import hysteresis
+from workers.checks.lesion_model import calmed, hysteresis
 from workers.models.card import Engine
 from workers.models.slices import slice_probabilities
 from workers.models.store import shipped
@@ -23,7 +23,7 @@ WHOLE = disc(1, 1) > 0
 
 
 def share_of_rim(probability, ratio):
-    found = hysteresis(probability, SEED, ratio, MM)
+    found = hysteresis(calmed(probability, MM), SEED, ratio, MM)
     return (found & WHOLE & ~CORE).sum() / (WHOLE & ~CORE).sum()
 
 
@@ -40,7 +40,9 @@ def test_the_blurred_rim_of_a_bright_lesion_is_none_and_a_faint_lesion_has_no_su
 
 
 def test_the_core_is_always_found():
-    assert (hysteresis(disc(0.98, 0.42), SEED, disc(1.9, 1.1), MM) & CORE).sum() > 0.9 * CORE.sum()
+    assert (
+        hysteresis(calmed(disc(0.98, 0.42), MM), SEED, disc(1.9, 1.1), MM) & CORE
+    ).sum() > 0.9 * CORE.sum()
 
 
 def test_a_mirrored_slice_gets_the_mirrored_answer():
