@@ -1,7 +1,7 @@
 """FLAIR hyperintensity: how much of each region is brighter than its own undiseased tissue (sign M1, symmetry M4)."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 
@@ -23,6 +23,7 @@ from workers.checks.lesion_model import lesion_probability, network_probability
 from workers.checks.reported import REPORTED, uncovered
 from workers.checks.result import CheckResult
 from workers.checks.t2_hyperintensity import GREYNESS, find_on_t2
+from workers.checks.witnessed import witnessed
 from workers.errors import CannotAssess
 from workers.imaging.cuts import cut_of
 from workers.imaging.regions import CORTICAL, sides
@@ -32,10 +33,11 @@ from workers.models.engine import probability_on, within_labels, within_mask
 from workers.models.store import SHIPPED, Installed, installed, shipped
 
 NAME = "flair_hyperintensity"
-VERSION = "9"
+VERSION = "10"
 
 WITNESSES = (Role.T2, Role.ADC)
-"""The T2 tells whether the FLAIR nulls fluid, and stands in for it where there is none; the ADC, whether white matter is a norm."""
+"""The T2 tells whether the FLAIR nulls fluid, shows faint dots of the callosum too, and stands in for a FLAIR where there is none;
+the ADC tells whether white matter is a norm."""
 ROLES = (Role.FLAIR, *WITNESSES)
 
 EDGE_SHARE, SHARE, LEAST_ML = 1.0, 0.35, 0.4
@@ -60,6 +62,7 @@ class Seen:
 
     areas : the connected areas; hearts : for each the voxel (k, j, i) of it that lies nearest to its centre of mass
     voxels : flat indices of the hyperintense voxels, in order; surface : of those on both sides of their surface
+    dotted : where dots of the callosal body are counted: hyperintense, or faint and seen on the T2 too
     label : check and method, as evidence carries it
     """
 
@@ -69,6 +72,7 @@ class Seen:
     hearts: tuple[tuple[int, int, int], ...]
     voxels: NDArray[np.intp]
     surface: NDArray[np.intp]
+    dotted: NDArray[np.bool_]
     label: str
 
     def evidence(self, voxels: NDArray[np.intp]) -> Evidence:
@@ -94,7 +98,7 @@ def measure(inputs: Inputs, models: Installed | None = None) -> CheckResult:
             raise
         return _by_t2(t2, lack)
     scan, box = around_brain(whole)
-    seen = _look(scan, models or Installed())
+    seen = _look(scan, t2, models or Installed())
     if has_bright_fluid(whole, t2):
         return _apart_from_fluid(seen, put_back(_deep(seen), box, whole.volume.array.shape))
     findings: list[Finding] = []
@@ -163,7 +167,7 @@ def _silence(region: Region, why: Why, detail: str) -> list[Finding]:
     return silent
 
 
-def _look(scan: Scan, models: Installed) -> Seen:
+def _look(scan: Scan, t2: Scan | None, models: Installed) -> Seen:
     if models.mask:
         scan = within_mask(models.mask, scan)
     if models.label_map:
@@ -171,13 +175,18 @@ def _look(scan: Scan, models: Installed) -> Seen:
     model, method = _probability(scan, models)
     found = find_hyperintensity(scan.anatomy, scan.volume.spacing_mm, model)
     prepared = [card.label for card in (models.mask, models.label_map) if card]
-    return _seen(scan, found, " ".join([NAME, VERSION, *prepared, method]))
+    seen = _seen(scan, found, " ".join([NAME, VERSION, *prepared, method]))
+    if t2 and model:
+        return replace(seen, dotted=found.mask | witnessed(scan, t2, found, model))
+    return seen
 
 
 def _seen(scan: Scan, found: Hyperintensity, label: str) -> Seen:
     connected = tuple(areas(found.mask, FACES))
     hearts = tuple(area.heart(scan.volume) for area in connected)
-    return Seen(scan, found, connected, hearts, np.flatnonzero(found.mask), _surface(found.mask), label)
+    return Seen(
+        scan, found, connected, hearts, np.flatnonzero(found.mask), _surface(found.mask), found.mask, label
+    )
 
 
 def _probability(scan: Scan, models: Installed) -> tuple[Probability | None, str]:
@@ -249,8 +258,7 @@ def _foci(seen: Seen, place: tuple[Region, Side], evident: Evidence) -> Finding:
     inside = seen.scan.anatomy.region(*place)
     count = float(sum(bool(inside[heart]) for heart in seen.hearts))
     if place[0] is Region.CALLOSAL_BODY:
-        found = seen.found
-        count = float(count_dots(found.ratio, found.mask, inside, seen.scan.volume.spacing_mm))
+        count = float(count_dots(seen.found.ratio, seen.dotted, inside, seen.scan.volume.spacing_mm))
     if apart > cut_of(Measure.QUALITY_THICK) and count < cut_of(Measure.FLAIR_FOCI_ENOUGH):
         detail = f"slices {apart:.1f} mm apart: small foci may lie between them"
         return NotAssessed(quantity, *place, Why.QUALITY, detail)

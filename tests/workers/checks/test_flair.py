@@ -5,10 +5,11 @@ import numpy as np
 import pytest
 from scipy import ndimage
 
-from rules.anatomy import Region, Side
+from rules.anatomy import Region, Role, Side
 from rules.findings import UNITS, Measured, NotAssessed, Quantity, Why
 from tests.workers.imaging.heads import flat_anatomy, scans_of
 from workers.checks import flair
+from workers.checks.check import Inputs
 from workers.models.card import Engine, ModelRefused
 from workers.models.store import shipped
 
@@ -151,7 +152,7 @@ def test_key_slices_are_those_with_most_of_it():
     areas = (result.mask & anatomy.region(Region.PARIETAL, Side.LEFT)).sum(axis=(1, 2))
     assert finding.evidence.sop_instance_uids[0] == volume.sop_instance_uids[int(np.argmax(areas))]
     assert len(finding.evidence.sop_instance_uids) == 3
-    assert finding.evidence.check == "flair_hyperintensity 9 flair_network 1"
+    assert finding.evidence.check == "flair_hyperintensity 10 flair_network 1"
 
 
 def test_a_region_outside_the_slices_is_not_assessed():
@@ -241,6 +242,25 @@ def test_of_the_callosal_body_dots_are_counted(monkeypatch):
     assert found[Quantity.FLAIR_FOCI, Region.CALLOSAL_BODY, Side.MIDLINE] == 5
 
 
+def test_faint_dots_that_the_t2_shows_too_are_counted(monkeypatch):
+    def three(scan, _t2, found, _model):
+        dots = np.zeros_like(found.mask)
+        places = np.argwhere(scan.anatomy.region(Region.CALLOSAL_BODY))
+        for n in (0, len(places) // 2, -1):
+            dots[tuple(places[n])] = True
+        return dots
+
+    monkeypatch.setattr(flair, "witnessed", three)
+    alone = scans_of(*every_fourth_slice(*flat_anatomy()))
+    scan = alone.scans[Role.FLAIR]
+    beside = Inputs({**alone.scans, Role.T2: replace(scan, volume=replace(scan.volume, role=Role.T2))})
+    place = (Quantity.FLAIR_FOCI, Region.CALLOSAL_BODY, Side.MIDLINE)
+    assert place not in values(flair.measure(alone))
+    found = values(flair.measure(beside))
+    assert found[place] == 3
+    assert found[Quantity.FLAIR_VOLUME, Region.CALLOSAL_BODY, Side.MIDLINE] == 0, "too faint for a volume"
+
+
 def test_volumes_say_how_sure_they_are():
     brain = next(
         f for f in two_balls().findings if f.quantity is Quantity.FLAIR_VOLUME and f.region is Region.BRAIN
@@ -271,5 +291,5 @@ def test_without_its_network_the_check_says_that_it_went_by_the_voxel_model(monk
     monkeypatch.setattr(flair, "shipped", refusing({Engine.PLANES}))
     result = flair.measure(scans_of(*flat_anatomy(bump(PRES, 1.6))))
     assert values(result)[Quantity.FLAIR_VOLUME, Region.PARIETO_OCCIPITAL, Side.WHOLE] > 6
-    said = "flair_hyperintensity 9 flair_lesion 1, for planes 1: the weights model.onnx are missing"
+    said = "flair_hyperintensity 10 flair_lesion 1, for planes 1: the weights model.onnx are missing"
     assert {f.evidence.check for f in result.findings} == {said}
