@@ -29,6 +29,8 @@ class Measure(StrEnum):
     FLAIR_BRIGHT_SLAB = "flair.bright_slab"
     FLAIR_SIDE_FROM = "flair.side_from"
     FLAIR_FOCI_ENOUGH = "flair.foci_enough"
+    FLAIR_WITNESSED_SHARE = "flair.witnessed_share"
+    FLAIR_WITNESSED_RISE = "flair.witnessed_rise"
     FLAIR_BRIGHT_FLUID = "flair.bright_fluid"
     FLAIR_NORM_ADC = "flair.norm_adc"
     FLAIR_TOLD_FROM = "flair.told_from"

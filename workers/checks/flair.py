@@ -23,6 +23,7 @@ from workers.checks.reported import REPORTED, uncovered
 from workers.checks.result import CheckResult
 from workers.checks.t2_hyperintensity import GREYNESS, find_on_t2
 from workers.checks.volume_doubt import VolumeDoubt, volume_doubt
+from workers.checks.witnessed import witnessed
 from workers.errors import CannotAssess
 from workers.imaging.cuts import cut_of
 from workers.imaging.regions import CORTICAL, sides
@@ -35,7 +36,8 @@ NAME = "flair_hyperintensity"
 VERSION = "10"
 
 WITNESSES = (Role.T2, Role.ADC)
-"""The T2 tells whether the FLAIR nulls fluid, and stands in for it where there is none; the ADC, whether white matter is a norm."""
+"""The T2 tells whether the FLAIR nulls fluid, shows faint dots of the callosum too, and stands in for a FLAIR where there is none;
+the ADC tells whether white matter is a norm."""
 ROLES = (Role.FLAIR, *WITNESSES)
 
 MOSTLY = 0.5
@@ -59,6 +61,7 @@ class Seen:
 
     areas : the connected areas; hearts : for each the voxel (k, j, i) of it that lies nearest to its centre of mass
     voxels : flat indices of the hyperintense voxels, in order
+    dotted : where dots of the callosal body are counted: hyperintense, or faint and seen on the T2 too
     label : check and method, as evidence carries it
     """
 
@@ -68,6 +71,7 @@ class Seen:
     hearts: tuple[tuple[int, int, int], ...]
     voxels: NDArray[np.intp]
     doubt: VolumeDoubt
+    dotted: NDArray[np.bool_]
     label: str
 
     def evidence(self, voxels: NDArray[np.intp]) -> Evidence:
@@ -93,7 +97,7 @@ def measure(inputs: Inputs, models: Installed | None = None) -> CheckResult:
             raise
         return _by_t2(t2, lack)
     scan, box = around_brain(whole)
-    seen = _look(scan, models or Installed())
+    seen = _look(scan, t2, models or Installed())
     if has_bright_fluid(whole, t2):
         return _apart_from_fluid(seen, put_back(_deep(seen), box, whole.volume.array.shape))
     if no_norm := doubt_of(inputs.scans.get(Role.ADC)):
@@ -170,7 +174,7 @@ def _silence(region: Region, why: Why, detail: str) -> list[Finding]:
     return silent
 
 
-def _look(scan: Scan, models: Installed) -> Seen:
+def _look(scan: Scan, t2: Scan | None, models: Installed) -> Seen:
     if models.mask:
         scan = within_mask(models.mask, scan)
     if models.label_map:
@@ -178,14 +182,25 @@ def _look(scan: Scan, models: Installed) -> Seen:
     model, method = _probability(scan, models)
     found = find_hyperintensity(scan.anatomy, scan.volume.spacing_mm, model)
     prepared = [card.label for card in (models.mask, models.label_map) if card]
-    return _seen(scan, found, " ".join([NAME, VERSION, *prepared, method]))
+    seen = _seen(scan, found, " ".join([NAME, VERSION, *prepared, method]))
+    if t2 and model:
+        return replace(seen, dotted=found.mask | witnessed(scan, t2, found, model))
+    return seen
 
 
 def _seen(scan: Scan, found: Hyperintensity, label: str) -> Seen:
     connected = tuple(areas(found.mask, FACES))
     hearts = tuple(area.heart(scan.volume) for area in connected)
-    doubt = volume_doubt(found)
-    return Seen(scan, found, connected, hearts, np.flatnonzero(found.mask), doubt, label)
+    return Seen(
+        scan,
+        found,
+        connected,
+        hearts,
+        np.flatnonzero(found.mask),
+        volume_doubt(found),
+        found.mask,
+        label,
+    )
 
 
 def _probability(scan: Scan, models: Installed) -> tuple[Probability | None, str]:
@@ -250,8 +265,7 @@ def _foci(seen: Seen, place: tuple[Region, Side], evident: Evidence) -> Finding:
     inside = seen.scan.anatomy.region(*place)
     count = float(sum(bool(inside[heart]) for heart in seen.hearts))
     if place[0] is Region.CALLOSAL_BODY:
-        found = seen.found
-        count = float(count_dots(found.ratio, found.mask, inside, seen.scan.volume.spacing_mm))
+        count = float(count_dots(seen.found.ratio, seen.dotted, inside, seen.scan.volume.spacing_mm))
     if apart > cut_of(Measure.QUALITY_THICK) and count < cut_of(Measure.FLAIR_FOCI_ENOUGH):
         detail = f"slices {apart:.1f} mm apart: small foci may lie between them"
         return NotAssessed(quantity, *place, Why.QUALITY, detail)

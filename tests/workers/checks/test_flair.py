@@ -5,10 +5,11 @@ import numpy as np
 import pytest
 from scipy import ndimage
 
-from rules.anatomy import Region, Side
+from rules.anatomy import Region, Role, Side
 from rules.findings import UNITS, Measured, NotAssessed, Quantity, Why
 from tests.workers.imaging.heads import flat_anatomy, scans_of
 from workers.checks import flair
+from workers.checks.check import Inputs
 from workers.models.card import Engine, ModelRefused
 from workers.models.store import shipped
 
@@ -239,6 +240,25 @@ def test_of_the_callosal_body_dots_are_counted(monkeypatch):
     monkeypatch.setattr(flair, "count_dots", lambda *_: 5)
     found = values(flair.measure(scans_of(*every_fourth_slice(*flat_anatomy()))))
     assert found[Quantity.FLAIR_FOCI, Region.CALLOSAL_BODY, Side.MIDLINE] == 5
+
+
+def test_faint_dots_that_the_t2_shows_too_are_counted(monkeypatch):
+    def three(scan, _t2, found, _model):
+        dots = np.zeros_like(found.mask)
+        places = np.argwhere(scan.anatomy.region(Region.CALLOSAL_BODY))
+        for n in (0, len(places) // 2, -1):
+            dots[tuple(places[n])] = True
+        return dots
+
+    monkeypatch.setattr(flair, "witnessed", three)
+    alone = scans_of(*every_fourth_slice(*flat_anatomy()))
+    scan = alone.scans[Role.FLAIR]
+    beside = Inputs({**alone.scans, Role.T2: replace(scan, volume=replace(scan.volume, role=Role.T2))})
+    place = (Quantity.FLAIR_FOCI, Region.CALLOSAL_BODY, Side.MIDLINE)
+    assert place not in values(flair.measure(alone))
+    found = values(flair.measure(beside))
+    assert found[place] == 3
+    assert found[Quantity.FLAIR_VOLUME, Region.CALLOSAL_BODY, Side.MIDLINE] == 0, "too faint for a volume"
 
 
 def test_volumes_say_how_sure_they_are():
