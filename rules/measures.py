@@ -20,7 +20,6 @@ class Measure(StrEnum):
     FLAIR_MODEL_GROW_RATIO = "flair.model_grow_ratio"
     FLAIR_MODEL_SEED_RATIO = "flair.model_seed_ratio"
     FLAIR_MODEL_EDGE_SHARE = "flair.model_edge_share"
-    FLAIR_MODEL_EDGE_RISE = "flair.model_edge_rise"
     FLAIR_LEAST_CLUSTER = "flair.least_cluster"
     FLAIR_BROAD_RATIO = "flair.broad_ratio"
     FLAIR_BROAD_RATIO_BRAINSTEM = "flair.broad_ratio_brainstem"

@@ -21,8 +21,10 @@ SMOOTHING_MM = 0.8
 """Gaussian under which the probability is seen: a speckle is no lesion. [P]"""
 EDGE_REACH_MM = 6.0
 """Half width of the surroundings whose highest values an edge is measured by. [P]"""
-EDGE_SMOOTHING_MM = 0.6
-"""In-plane Gaussian under which the highest rise is looked for, lest noise make it. [P]"""
+CLOSING_MM = 1.5
+"""Radius in plane of the gaps that the texture of a read scan tears into the outline of a lesion. [P]"""
+DARK = 0.9
+"""Ratio below which a gap is fluid or a cavity and stays one. [P]"""
 
 
 def network_probability(scan: Scan, card: Card) -> FloatArray | None:
@@ -74,28 +76,34 @@ def hysteresis(
     grown = likely & (ratio >= cut_of(Measure.FLAIR_MODEL_GROW_RATIO))
     seeds = grown & (calm >= threshold) & (ratio >= cut_of(Measure.FLAIR_MODEL_SEED_RATIO))
     areas = connected(grown, seeds, spacing_mm)
-    return areas & _within_edge(areas, calm, ratio, spacing_mm)
+    return _closed(areas & _within_edge(areas, calm, spacing_mm), ratio, spacing_mm)
 
 
 def _within_edge(
-    areas: BoolArray, probability: FloatArray, ratio: FloatArray, spacing_mm: tuple[float, float, float]
+    areas: BoolArray, probability: FloatArray, spacing_mm: tuple[float, float, float]
 ) -> BoolArray:
-    """Where probability and rise reach their shares of the highest within reach: the blurred rim of a bright lesion does not."""
+    """Where the probability reaches its share of the highest within reach: the blurred rim of a bright lesion does not."""
     within: BoolArray = np.ones_like(areas)
     box = ndimage.find_objects(areas.astype(np.uint8))
     if not box:
         return within
     size = [2 * round(EDGE_REACH_MM / mm) + 1 for mm in spacing_mm[::-1]]
-    plane = [0.0, *(EDGE_SMOOTHING_MM / mm for mm in spacing_mm[1::-1])]
-    inside = areas[box[0]]
-    likely = np.where(inside, probability[box[0]], 0)
-    rise = np.where(inside, np.clip(ratio[box[0]] - 1, 0, None), 0)
-    near = cut_of(Measure.FLAIR_MODEL_EDGE_SHARE) * ndimage.maximum_filter(likely, size)
-    high = cut_of(Measure.FLAIR_MODEL_EDGE_RISE) * ndimage.maximum_filter(
-        ndimage.gaussian_filter(rise, plane), size
-    )
-    within[box[0]] = (likely >= near) & (rise >= high)
+    likely = np.where(areas[box[0]], probability[box[0]], 0)
+    within[box[0]] = likely >= cut_of(Measure.FLAIR_MODEL_EDGE_SHARE) * ndimage.maximum_filter(likely, size)
     return within
+
+
+def _closed(areas: BoolArray, ratio: FloatArray, spacing_mm: tuple[float, float, float]) -> BoolArray:
+    """The areas, slice by slice, with narrow gaps and holes filled where they are not dark."""
+    reach = max(1, round(CLOSING_MM / spacing_mm[0]))
+    beside, across = np.ogrid[-reach : reach + 1, -reach : reach + 1]
+    disc = (beside**2 + across**2 <= reach**2)[None]
+    rim = ((0, 0), (reach, reach), (reach, reach))
+    whole = ndimage.binary_closing(np.pad(areas, rim), disc)[:, reach:-reach, reach:-reach]
+    plane = ndimage.generate_binary_structure(2, 1)[None]
+    whole = ndimage.binary_fill_holes(whole, plane)
+    closed: BoolArray = areas | (whole & (ratio > DARK))
+    return closed
 
 
 def connected(grown: BoolArray, seeds: BoolArray, spacing_mm: tuple[float, float, float]) -> BoolArray:
