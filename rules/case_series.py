@@ -24,6 +24,7 @@ _MADE_FROM: dict[str, tuple[tuple[Role, ...], ...]] = {
     "haemorrhage": ((Role.SWI, Role.B0),),
     "sulcal_enhancement": ((Role.T1C,), (Role.T1,)),
     "lesion_enhancement": ((Role.T1C,), (Role.T1,), (Role.FLAIR,)),
+    "enhancement": ((Role.T1C,), (Role.T1,)),
     "enhancing": ((Role.T1C,), (Role.T1,)),
     "csf": ((Role.T2, Role.FLAIR, Role.T1),),
     "midline": ((Role.T2, Role.FLAIR, Role.T1),),

@@ -53,6 +53,16 @@ COMPARISONS: dict[Quantity, tuple[Comparison, ...]] = {
         Comparison(Quantity.MICROBLEED_NOT_BEFORE_COUNT, *_MORE),
         Comparison(Quantity.MICROBLEED_GONE_COUNT, *_LESS),
     ),
+    Quantity.RESTRICTED_VOLUME: (
+        Comparison(Quantity.RESTRICTED_CHANGE, *_IN_PERCENT),
+        Comparison(Quantity.RESTRICTED_NEW_VOLUME, *_MORE),
+        Comparison(Quantity.RESTRICTED_GONE_VOLUME, *_LESS),
+    ),
+    Quantity.SULCAL_ENHANCEMENT_VOLUME: (
+        Comparison(Quantity.ENHANCEMENT_CHANGE, *_IN_PERCENT),
+        Comparison(Quantity.ENHANCEMENT_NEW_VOLUME, *_MORE),
+        Comparison(Quantity.ENHANCEMENT_GONE_VOLUME, *_LESS),
+    ),
     Quantity.CSF_VOLUME: (Comparison(Quantity.CSF_CHANGE, *_IN_PERCENT),),
 }
 """What `was` says of each quantity. What is new and gone is the least that the two values allow."""

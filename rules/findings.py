@@ -40,6 +40,12 @@ class Quantity(StrEnum):
 
     RESTRICTED_VOLUME = "restricted_volume"
     """Volume of restricted diffusion (bright on DWI and low ADC) in the region; larger is worse."""
+    RESTRICTED_NEW_VOLUME = "restricted_new_volume"
+    """Volume of restricted diffusion that the earlier study does not have; larger is worse."""
+    RESTRICTED_GONE_VOLUME = "restricted_gone_volume"
+    """Volume of the earlier study's restricted diffusion that is no longer there."""
+    RESTRICTED_CHANGE = "restricted_change"
+    """Change of RESTRICTED_VOLUME against the earlier study; larger is worse."""
     RESTRICTED_ADC = "restricted_adc"
     """Mean ADC of the restricted voxels of the region; smaller is worse."""
     RESTRICTED_FOCI = "restricted_foci"
@@ -82,6 +88,12 @@ class Quantity(StrEnum):
     """Median post over pre T1 signal of the FLAIR-hyperintense voxels; below 1.10 is no enhancement."""
     ENHANCING_VOLUME = "enhancing_volume"
     """Volume of parenchymal enhancement in the region; larger is worse."""
+    ENHANCEMENT_NEW_VOLUME = "enhancement_new_volume"
+    """Volume of enhancement, of meninges or brain, that the earlier study does not have; larger is worse."""
+    ENHANCEMENT_GONE_VOLUME = "enhancement_gone_volume"
+    """Volume of the earlier study's enhancement that is no longer there."""
+    ENHANCEMENT_CHANGE = "enhancement_change"
+    """Change of the volume of enhancement against the earlier study; larger is worse."""
 
     CSF_VOLUME = "csf_volume"
     """Cerebrospinal fluid in the region (sulci above the ventricles, cisterns, ventricles); smaller is worse."""
@@ -124,6 +136,9 @@ UNITS: dict[Quantity, Unit] = {
     Quantity.FLAIR_CORTICAL_SHARE: Unit.PERCENT,
     Quantity.FLAIR_FOCI: Unit.COUNT,
     Quantity.RESTRICTED_VOLUME: Unit.MILLILITRE,
+    Quantity.RESTRICTED_NEW_VOLUME: Unit.MILLILITRE,
+    Quantity.RESTRICTED_GONE_VOLUME: Unit.MILLILITRE,
+    Quantity.RESTRICTED_CHANGE: Unit.PERCENT,
     Quantity.RESTRICTED_ADC: Unit.ADC,
     Quantity.RESTRICTED_FOCI: Unit.COUNT,
     Quantity.RESTRICTED_LARGEST: Unit.MILLILITRE,
@@ -144,6 +159,9 @@ UNITS: dict[Quantity, Unit] = {
     Quantity.SULCAL_ENHANCEMENT_HEIGHT: Unit.MILLIMETRE,
     Quantity.LESION_ENHANCEMENT: Unit.ONE,
     Quantity.ENHANCING_VOLUME: Unit.MILLILITRE,
+    Quantity.ENHANCEMENT_NEW_VOLUME: Unit.MILLILITRE,
+    Quantity.ENHANCEMENT_GONE_VOLUME: Unit.MILLILITRE,
+    Quantity.ENHANCEMENT_CHANGE: Unit.PERCENT,
     Quantity.CSF_VOLUME: Unit.MILLILITRE,
     Quantity.CSF_CHANGE: Unit.PERCENT,
     Quantity.CSF_RATIO: Unit.ONE,

@@ -51,7 +51,7 @@ class Series:
 
 _NEEDED = (
     "FLAIR", "T2", "T1", "MPRAGE", "TIRM", "DARK FLUID", "DARK-FLUID", "BRAVO", "SPACE", "CUBE",
-    "SWI", "SWAN", "SUSC", "HEM", "GRE", "FFE", "VENBOLD", "VEN_BOLD",
+    "SWI", "SWAN", "SUSC", "HEM", "GRE", "FFE", "VENBOLD", "VEN_BOLD", "DWI", "DIFF", "ADC", "TRACE",
 )  # fmt: skip
 _LOCALISERS = ("LOC", "SCOUT", "SURVEY", "SMARTBRAIN")
 

@@ -78,7 +78,7 @@ def _run(
     inputs = replace(known, scans=scans, lacking=lacking)
     if before:
         past = before()
-        inputs = replace(inputs, earlier=past.scans, earlier_found=past.found)
+        inputs = replace(inputs, earlier=past.scans, earlier_lacking=past.lacking, earlier_found=past.found)
     try:
         return check.measure(inputs)
     except CannotAssess as reason:
@@ -102,7 +102,8 @@ class _Past:
 
     def inputs(self, check: Check) -> Inputs:
         """The series of a check, and the results of those it comes after."""
-        return Inputs(_scans(check, self.images)[0], found=self._results(check))
+        scans, lacking = _scans(check, self.images)
+        return Inputs(scans, lacking, self._results(check))
 
     def _results(self, check: Check) -> dict[str, CheckResult]:
         return {one.name: self._result(one) for one in self._before(check)}

@@ -56,7 +56,7 @@ def test_a_study_of_the_day_of_infusion_is_not_known_to_be_before_it(made, befor
 @pytest.mark.parametrize(
     ("described", "left"),
     [
-        (("AX FLAIR", "t2_tse", "DWI b1000", "LOCALIZER"), ("AX FLAIR", "t2_tse")),
+        (("AX FLAIR", "t2_tse", "DWI b1000", "TOF", "LOCALIZER"), ("AX FLAIR", "t2_tse", "DWI b1000")),
         (
             ("AX FLAIR", "t2_swi_tra_p2", "sSWIp", "AX GRE", "DTI"),
             ("AX FLAIR", "t2_swi_tra_p2", "sSWIp", "AX GRE"),

@@ -17,7 +17,7 @@ from workers.errors import CannotAssess
 from workers.images import REFERENCES, Images, Mapped, Placed
 from workers.imaging.brain_map import BrainMap
 from workers.imaging.cuts import measuring_by
-from workers.imaging.motion import at_rest
+from workers.imaging.motion import Motion, at_rest
 from workers.imaging.series import read_study
 from workers.stages import Stages
 
@@ -154,3 +154,39 @@ def test_the_places_of_a_reference_with_ghosts_are_those_of_all_its_slices(diffu
     assert isinstance(images.placed(Role.FLAIR), Placed)
     assert not images.scan(Role.FLAIR).anatomy.brain[46:50].any()
     assert images.reference(images.mapped()).anatomy.brain[46:50].any()
+
+
+def test_another_series_of_an_earlier_study_is_brought_by_its_own_reference(diffusion, monkeypatch):
+    """Each series of the earlier study need not match this study's FLAIR: their own FLAIR does."""
+    now = study_of({Role.FLAIR: diffusion[Role.FLAIR]})
+    earlier = Images((), (), now.stages, origin=now)
+    for role in (Role.FLAIR, Role.SWI):
+        volume = replace(diffusion[Role.FLAIR].volume, role=role)
+        earlier._volumes[role] = volume, (f"1.3.{role.value}",)
+        earlier._scans[role] = replace(diffusion[Role.FLAIR], volume=volume)
+    asked = []
+
+    def matched(places, moving):
+        asked.append((places, moving.role))
+        turn = np.array([[0.0, -1.0, 0.0], [1.0, 0.0, 0.0], [0.0, 0.0, 1.0]])
+        if moving.role is Role.SWI:
+            return Motion(np.eye(3), np.array([0.0, 2.0, 0.0]), information=0.1)
+        return Motion(turn, np.array([5.0, 0.0, 0.0]), information=0.5)
+
+    monkeypatch.setattr("workers.images.align", matched)
+    monkeypatch.setattr("workers.images.strewn", lambda scan: scan.volume.role)
+    monkeypatch.setattr(Images, "_places", lambda *_: "places of this study")
+    motion = earlier.placed(Role.SWI).motion
+    assert asked == [("places of this study", Role.FLAIR), (Role.FLAIR, Role.SWI)]
+    assert motion.matrix @ np.array([1.0, 0.0, 0.0]) + motion.shift == pytest.approx([5.0, 3.0, 0.0])
+    assert motion.information == 0.1
+
+
+def test_without_an_earlier_reference_a_series_is_matched_with_this_study(diffusion, monkeypatch):
+    now = study_of({Role.FLAIR: diffusion[Role.FLAIR]})
+    earlier = Images((), (), now.stages, origin=now)
+    earlier._volumes[Role.SWI] = replace(diffusion[Role.FLAIR].volume, role=Role.SWI), ("1.3.1",)
+    earlier._scans[Role.SWI] = diffusion[Role.FLAIR]
+    monkeypatch.setattr(Images, "_places", lambda *_: "places of this study")
+    monkeypatch.setattr("workers.images.align", lambda places, _: replace(at_rest(), shift=places))
+    assert earlier.placed(Role.SWI).motion.shift == "places of this study"

@@ -55,9 +55,7 @@ class _Changed:
 
 def measure(inputs: Inputs) -> CheckResult:
     """Foci that are new, that are not known from before, and that are gone, of every region and side."""
-    scan, earlier = inputs.scan(Role.SWI), inputs.earlier.get(Role.SWI)
-    if earlier is None:
-        raise CannotAssess(Why.SERIES_MISSING, _lack(inputs))
+    scan, earlier = inputs.scan(Role.SWI), inputs.earlier_scan(Role.SWI)
     ours, theirs = _foci(inputs.found, "this"), _foci(inputs.earlier_found, "the earlier")
     require_alike(scan.volume, earlier.volume)
     here, there = _middles(ours), _middles(theirs)
@@ -87,10 +85,6 @@ def _silent(region: Region, why: Why, detail: str) -> list[Finding]:
     return [
         NotAssessed(quantity, region, side, why, detail) for quantity in QUANTITIES for side in sides(region)
     ]
-
-
-def _lack(inputs: Inputs) -> str:
-    return "no SWI to compare with in the earlier study" if inputs.earlier_found else "no earlier study"
 
 
 def _foci(found: Mapping[str, CheckResult], study: str) -> tuple[Lesion, ...]:
@@ -135,8 +129,9 @@ def _of_region(
         all_here = sum(lies(scan, voxel, place) for voxel in changed.now)
         for quantity, count in counts.items():
             share = float(np.sqrt(count / max(all_here, count, 1)))
-            # What may be new widens the interval of what is.
-            doubt = float(np.hypot(share * doubts.get(place, 0.0), counts[UNKNOWN] - counts[NEW]))
+            # What may be new widens the interval of what is; of what is gone it says nothing.
+            unsure = 0 if quantity is GONE else counts[UNKNOWN] - counts[NEW]
+            doubt = float(np.hypot(share * doubts.get(place, 0.0), unsure))
             yield Measured(quantity, *place, float(count), UNITS[quantity], seen, doubt)
 
 

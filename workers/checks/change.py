@@ -46,9 +46,7 @@ class _Voxels:
 
 def measure(inputs: Inputs) -> CheckResult:
     """New and gone volume of every region, and the change in per cent where there was enough before."""
-    whole, before = inputs.scan(Role.FLAIR), inputs.earlier.get(Role.FLAIR)
-    if before is None:
-        raise CannotAssess(Why.SERIES_MISSING, _lack(inputs))
+    whole, before = inputs.scan(Role.FLAIR), inputs.earlier_scan(Role.FLAIR)
     mask, earlier_mask = _mask(inputs.found, "this"), _mask(inputs.earlier_found, "the earlier")
     box = box_around(whole.anatomy.brain, MARGIN_MM, whole.volume.spacing_mm)
     if box is None:
@@ -71,10 +69,6 @@ def silence(why: Why, detail: str) -> tuple[Finding, ...]:
         for region in REPORTED
         for side in sides(region)
     )
-
-
-def _lack(inputs: Inputs) -> str:
-    return "no FLAIR to compare with in the earlier study" if inputs.earlier_found else "no earlier study"
 
 
 def _mask(found: Mapping[str, CheckResult], study: str) -> BoolArray:

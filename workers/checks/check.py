@@ -33,6 +33,8 @@ class Inputs:
     """Results of the checks it comes after, by their name."""
     earlier: Mapping[Role, Scan] = field(default_factory=dict)
     """The same series of the earlier study, if there is one; their motion leads from this study's reference series."""
+    earlier_lacking: Mapping[Role, Lack] = field(default_factory=dict)
+    """Why others of the earlier study are not."""
     earlier_found: Mapping[str, CheckResult] = field(default_factory=dict)
     """Results of the checks on the earlier study."""
     age: int | None = None
@@ -45,6 +47,15 @@ class Inputs:
         except KeyError:
             lack = self.lacking.get(role, Lack(Why.SERIES_MISSING, f"no {role.value} series"))
             raise CannotAssess(lack.why, lack.detail) from None
+
+    def earlier_scan(self, role: Role) -> Scan:
+        """The scan of the earlier study; raises CannotAssess with the reason if there is none to compare with."""
+        if role in self.earlier:
+            return self.earlier[role]
+        if not (self.earlier_found or self.earlier or self.earlier_lacking):
+            raise CannotAssess(Why.SERIES_MISSING, "no earlier study")
+        lack = self.earlier_lacking.get(role, Lack(Why.SERIES_MISSING, f"no {role.value} series"))
+        raise CannotAssess(lack.why, f"not comparable with the earlier study: {lack.detail}")
 
 
 @dataclass(frozen=True, slots=True)

@@ -25,6 +25,13 @@ class Motion:
         matrix[:3, :3], matrix[:3, 3] = self.matrix, self.shift
         return matrix
 
+    def after(self, first: "Motion") -> "Motion":
+        """Both motions, the first one first; as sure as the less sure of the two."""
+        known = [one.information for one in (self, first) if one.information is not None]
+        return Motion(
+            self.matrix @ first.matrix, self.matrix @ first.shift + self.shift, min(known, default=None)
+        )
+
     @property
     def angle_deg(self) -> float:
         """How far the head turned."""

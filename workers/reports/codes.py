@@ -102,6 +102,9 @@ QUANTITIES = {
     Quantity.FLAIR_CORTICAL_SHARE: private("flair-cortical", "Cortical share of FLAIR hyperintensity"),
     Quantity.FLAIR_FOCI: private("flair-foci", "Number of FLAIR hyperintensities"),
     Quantity.RESTRICTED_VOLUME: VOLUME,
+    Quantity.RESTRICTED_NEW_VOLUME: private("restricted-new", "New restricted diffusion volume"),
+    Quantity.RESTRICTED_GONE_VOLUME: private("restricted-gone", "Resolved restricted diffusion volume"),
+    Quantity.RESTRICTED_CHANGE: private("restricted-chang", "Change of restricted diffusion volume"),
     Quantity.RESTRICTED_ADC: ADC,
     Quantity.RESTRICTED_FOCI: private("restricted-foci", "Number of areas of restricted diffusion"),
     Quantity.RESTRICTED_LARGEST: private("restricted-large", "Largest area of restricted diffusion"),
@@ -128,6 +131,9 @@ QUANTITIES = {
     Quantity.SULCAL_ENHANCEMENT_HEIGHT: private("leptomening-hgt", "Height of leptomeningeal enhancement"),
     Quantity.LESION_ENHANCEMENT: private("lesion-enhance", "Signal post over pre of FLAIR hyperintensity"),
     Quantity.ENHANCING_VOLUME: private("enhancing", "Volume of parenchymal enhancement"),
+    Quantity.ENHANCEMENT_NEW_VOLUME: private("enhancement-new", "New enhancement volume"),
+    Quantity.ENHANCEMENT_GONE_VOLUME: private("enhancement-gone", "Resolved enhancement volume"),
+    Quantity.ENHANCEMENT_CHANGE: private("enhancement-chan", "Change of enhancement volume"),
     Quantity.CSF_VOLUME: VOLUME,
     Quantity.CSF_CHANGE: private("csf-change", "Change of cerebrospinal fluid volume"),
     Quantity.CSF_RATIO: private("csf-ratio", "Smaller over larger hemispheric sulcal fluid"),
@@ -154,6 +160,8 @@ _FINDING_TYPES = {
     "oedema": private("fluid-spaces", "Sulci, cisterns and ventricles"),
     "cervical_cord": private("cord-signal", "Cervical cord signal"),
     "bleed_change": private("bleed-change", "Microbleed-like foci against the earlier study"),
+    "restriction_change": private("restricted-diff", "Restricted diffusion against the earlier study"),
+    "enhancement_change": private("enhancement-diff", "Enhancement against the earlier study"),
     "change": private("change", "Change against the earlier study"),
 }
 

@@ -172,7 +172,7 @@ def test_unlike_series_are_not_compared(changes, why, words):
 def test_without_an_earlier_swi_nothing_is_said():
     now = session(())
     found = {susceptibility.NAME: foci(now)}
-    for earlier_found, words in (({}, "no earlier study"), (found, "no SWI to compare with")):
+    for earlier_found, words in (({}, "no earlier study"), (found, "the earlier study: no SWI series")):
         with pytest.raises(CannotAssess, match=words) as refused:
             measure(Inputs({Role.SWI: now}, found=found, earlier_found=earlier_found))
         assert refused.value.why is Why.SERIES_MISSING
