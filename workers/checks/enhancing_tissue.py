@@ -19,6 +19,13 @@ EDGE_MM = 4.0
 """Nearer to the surface meninges and cortical veins cannot be told from cortex. [P]"""
 PLEXUS_MM = 2.5
 """Distance from ventricular fluid within which choroid plexus and ependymal veins are mixed in."""
+BRIGHT_SHARE = 0.3
+"""Share of an area that is bright on FLAIR, from which it is a lesion: 0.89 and more in a simulated study with lesions, 0.00 of what four with
+meningeal disease alone have. [P]"""
+WHITE_SHARE = 0.5
+"""Mean white matter of an area from which it is no sulcus: 0.03 to 0.21 in the same. [P]"""
+INSIDE = 0.9
+"""Quantile of the gain of an area that stands for its inside. [P]"""
 VESSEL_MM = 3.0
 """Distance from fluid, in the places of large vessels, that these take."""
 
@@ -31,14 +38,35 @@ class EnhancingTissue:
     areas: tuple[Area, ...]
 
 
-def find_enhancing_tissue(pair: Pair, scan: Scan, spaces: Spaces) -> EnhancingTissue:
-    """Hysteresis on the ratio; thin and small areas are vessels or noise."""
+def find_enhancing_tissue(
+    pair: Pair, scan: Scan, spaces: Spaces, bright: BoolArray | None = None
+) -> EnhancingTissue:
+    """Hysteresis on the ratio; thin and small areas are vessels or noise.
+
+    bright : what is bright on FLAIR, (k, j, i); an area of grey matter without it is a sulcus whose pia enhances. None where that is
+        not known: then all areas count
+    """
     usable = _usable(pair, scan, spaces)
     grown = pair.brighter(cut_of(Measure.ENHANCING_GROW_RATIO), usable)
     seeds = pair.brighter(cut_of(Measure.ENHANCING_SEED_RATIO), usable)
     wide = _widened(ndimage.binary_opening(grown, _cross()), scan)
     kept = [area for area in areas(wide & grown) if _is_lesion(area, seeds, scan)]
-    return EnhancingTissue(joined(kept, usable.shape), tuple(kept))
+    if bright is not None:
+        kept = [area for area in kept if _is_brain(area, bright, scan)]
+    lesions = tuple(_within_edge(area, pair) for area in kept)
+    return EnhancingTissue(joined(lesions, usable.shape), lesions)
+
+
+def _is_brain(area: Area, bright: BoolArray, scan: Scan) -> bool:
+    """Whether an area is diseased on FLAIR as well, or lies in white matter, where no sulcus is."""
+    lit, white = float(bright[area.voxels].mean()), float(scan.anatomy.white[area.voxels].mean(dtype=float))
+    return lit >= BRIGHT_SHARE or white >= WHITE_SHARE
+
+
+def _within_edge(area: Area, pair: Pair) -> Area:
+    """An area as far as it gains half of what it gains inside: beyond, a voxel is mostly its surroundings."""
+    gained = (pair.after - pair.before)[area.voxels]
+    return area.only(gained >= np.quantile(gained, INSIDE) / 2)
 
 
 def _usable(pair: Pair, scan: Scan, spaces: Spaces) -> BoolArray:

@@ -14,7 +14,7 @@ from rules.anatomy import Region
 from rules.measures import Measure
 from workers.checks.areas import Area, areas, joined, near, run_height
 from workers.checks.cropping import box_around
-from workers.checks.subtraction import Pair
+from workers.checks.subtraction import Pair, blood_level
 from workers.imaging.anatomy import Anatomy
 from workers.imaging.cuts import cut_of
 from workers.imaging.scan import Scan
@@ -33,6 +33,10 @@ VENTRICLE_MM = 5.0
 """Distance from ventricular fluid within which choroid plexus and ependymal veins lie."""
 VENTRICLE_REACH_MM = 12.0
 """How far the patient's own ventricles may reach beyond the fitted ones."""
+BLOOD_ERROR = 0.5
+"""How far pia may brighten less or more than blood, as a share: it decides how much of a voxel is pia. [P]"""
+HIGHEST = 0.99
+"""Quantile of what voxels of the meninges gain that stands for the highest. [P]"""
 NEAR_MM = 6.0
 """Standard deviation of the Gaussian over which the share is taken."""
 
@@ -42,16 +46,25 @@ class Meninges:
     """What of the sulcal shell enhances, (k, j, i), and the areas that it consists of.
 
     mask : enhancing voxels; areas : connected stretches, of which `mask` is a part
+    share : how much of each of these voxels enhances; the pia is thinner than a voxel
+    filled : those of which most does
     """
 
     mask: BoolArray
     areas: tuple[Area, ...]
-    margin_ml: float
-    """Half width of 95 % of the volume of `mask`."""
+    share: FloatArray
+    filled: BoolArray
+    margin: float
+    """Half width of 95 % of the volume, over the volume."""
 
     def enhancing(self, area: Area) -> Area:
         """The enhancing voxels of an area."""
         return area.only(self.mask[area.voxels])
+
+    def shown(self, area: Area) -> Area:
+        """Those of which most enhances, or all where no voxel is so full."""
+        full = area.only(self.filled[area.voxels])
+        return full if full.size else self.enhancing(area)
 
     def height_mm(self, area: Area, scan: Scan) -> float:
         """Height of the tallest run of adjoining slices in which an area enhances."""
@@ -94,8 +107,23 @@ def find_meningeal(pair: Pair, scan: Scan, spaces: Spaces) -> Meninges:
     close = joined(kept, shell.shape)
     mask = up & close
     strict, loose = (int(np.count_nonzero(pair.brighter(cut, close))) for cut in (ratio + STEP, ratio - STEP))
-    margin = np.hypot((loose - strict) / 2, 1.96 * np.sqrt(np.count_nonzero(mask)))
-    return Meninges(mask, tuple(kept), float(margin) * scan.volume.voxel_ml)
+    by_cut = (loose - strict) / 2 / max(int(np.count_nonzero(mask)), 1)
+    margin = float(np.hypot(by_cut, BLOOD_ERROR))
+    return Meninges(mask, tuple(kept), *_shares(pair, scan, mask), margin)
+
+
+def _shares(pair: Pair, scan: Scan, mask: BoolArray) -> tuple[FloatArray, BoolArray]:
+    """How much of each enhancing voxel does, held against blood; and where it is most, of the stretches' own highest if that is less."""
+    share = np.zeros(mask.shape, dtype=np.float32)
+    if not mask.any():
+        return share, mask
+    gained = (pair.after - pair.before)[mask]
+    blood = blood_level(pair, scan)
+    share[mask] = np.clip(gained / blood, 0.0, 1.0)
+    highest = min(blood, float(np.quantile(gained, HIGHEST)))
+    filled = np.zeros_like(mask)
+    filled[mask] = gained >= highest / 2
+    return share, filled
 
 
 def _fluid(pair: Pair, anatomy: Anatomy) -> BoolArray:

@@ -139,6 +139,36 @@ def test_an_enhancing_ball_in_white_matter_has_its_volume():
     assert [lesion.side for lesion in result.lesions] == [Side.RIGHT]
 
 
+def test_pia_that_fills_half_of_its_voxels_has_half_of_the_volume():
+    """Its voxels gain half of what blood does."""
+    faint, full = (
+        values(measure(inputs(t1(dura(4.0) * pia((35, -45, 55), 20, ratio), seed=2))))[
+            (Quantity.SULCAL_ENHANCEMENT_VOLUME, *WHOLE)
+        ]
+        for ratio in (1.6, 2.2)
+    )
+    assert 0.3 * full < faint < 0.65 * full
+
+
+@pytest.mark.parametrize(
+    ("middle_mm", "on_flair", "is_told"),
+    [((14, -18, 8), False, False), ((14, -18, 8), True, True), ((26, 10, 30), False, True)],
+    ids=["grey", "grey and bright", "white"],
+)
+def test_grey_matter_enhances_only_where_it_is_diseased_on_flair(middle_mm, on_flair, is_told):
+    """Else it is a sulcus, whose fluid thick slices hide; in white matter there is none."""
+    lesion = ball(middle_mm if on_flair else (-26, 10, 30), 8, 2.0) > 1
+    found = values(measure(inputs(t1(dura() * ball(middle_mm, 7), seed=2), lesion=lesion)))
+    assert bool(found[(Quantity.ENHANCING_VOLUME, *WHOLE)]) == is_told
+
+
+def test_a_blurred_ball_ends_where_it_gains_half():
+    after = t1(dura() * ndimage.gaussian_filter(ball((26, 10, 30), 8, 1.8), 1.5), seed=2)
+    found = values(measure(inputs(after)))
+    truth = 4 / 3 * np.pi * 8**3 / 1000
+    assert found[(Quantity.ENHANCING_VOLUME, *WHOLE)] == pytest.approx(truth, rel=0.2)
+
+
 @pytest.mark.parametrize("ratio", [1.0, 1.3])
 def test_enhancement_of_a_flair_lesion_is_told_also_when_there_is_none(ratio):
     lesion = ball((26, 10, 30), 10, 2.0) > 1
@@ -190,7 +220,7 @@ def test_silence_covers_everything_that_is_measured():
         (f.quantity, f.region, f.side) for f in silent
     }
     assert all(isinstance(one, NotAssessed) for one in silent)
-    assert CHECK.label == f"{NAME} 2"
+    assert CHECK.label == f"{NAME} 3"
 
 
 def test_a_pair_in_which_as_much_became_darker_as_brighter_is_refused():
