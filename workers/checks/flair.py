@@ -191,16 +191,8 @@ def _look(scan: Scan, t2: Scan | None, models: Installed) -> Seen:
 def _seen(scan: Scan, found: Hyperintensity, label: str) -> Seen:
     connected = tuple(areas(found.mask, FACES))
     hearts = tuple(area.heart(scan.volume) for area in connected)
-    return Seen(
-        scan,
-        found,
-        connected,
-        hearts,
-        np.flatnonzero(found.mask),
-        volume_doubt(found),
-        found.mask,
-        label,
-    )
+    voxels = np.flatnonzero(found.mask)
+    return Seen(scan, found, connected, hearts, voxels, volume_doubt(found), found.mask, label)
 
 
 def _probability(scan: Scan, models: Installed) -> tuple[Probability | None, str]:

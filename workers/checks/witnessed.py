@@ -20,8 +20,8 @@ from workers.imaging.tissue import level
 FloatArray = NDArray[np.float32]
 BoolArray = NDArray[np.bool_]
 
-RING_MM = (4.0, 6.5)
-"""Radii of the ring in the slice whose median a dot is held against. [P]"""
+RING_MM, DIRECTIONS = (4.0, 5.25, 6.5), 12
+"""The ring in the slice whose median a dot is held against: places at these radii in so many directions, however fine the pixels. [P]"""
 AROUND_MM = 8.0
 """How far beyond the region the rings are followed. [P]"""
 SURE_WHITE, DEPTH_MM = 0.9, 4.0
@@ -48,12 +48,14 @@ def witnessed(flair: Scan, t2: Scan, found: Hyperintensity, model: Probability) 
 
 def _ring(spacing_mm: tuple[float, float, float]) -> BoolArray:
     """Footprint of the ring in one slice, (1, rows, columns)."""
-    inner, outer = RING_MM
-    reach_j, reach_i = (int(np.ceil(outer / mm)) for mm in (spacing_mm[1], spacing_mm[0]))
-    j, i = np.mgrid[-reach_j : reach_j + 1, -reach_i : reach_i + 1]
-    away = np.hypot(j * spacing_mm[1], i * spacing_mm[0])
-    footprint: BoolArray = ((away >= inner) & (away <= outer))[None]
-    return footprint
+    radius, angle = np.meshgrid(RING_MM, 2 * np.pi * np.arange(DIRECTIONS) / DIRECTIONS)
+    j, i = (
+        np.rint(radius * side / mm).astype(int)
+        for side, mm in ((np.sin(angle), spacing_mm[1]), (np.cos(angle), spacing_mm[0]))
+    )
+    ring = np.zeros((1, 2 * j.max() + 1, 2 * i.max() + 1), dtype=bool)
+    ring[0, j.max() + j, i.max() + i] = True
+    return ring
 
 
 def _rise(signal: FloatArray, ring: BoolArray) -> FloatArray:
