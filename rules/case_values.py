@@ -58,6 +58,11 @@ COMPARISONS: dict[Quantity, tuple[Comparison, ...]] = {
         Comparison(Quantity.RESTRICTED_NEW_VOLUME, *_MORE),
         Comparison(Quantity.RESTRICTED_GONE_VOLUME, *_LESS),
     ),
+    Quantity.HAEMORRHAGE_VOLUME: (
+        Comparison(Quantity.HAEMORRHAGE_CHANGE, *_IN_PERCENT),
+        Comparison(Quantity.HAEMORRHAGE_NEW_VOLUME, *_MORE),
+        Comparison(Quantity.HAEMORRHAGE_GONE_VOLUME, *_LESS),
+    ),
     Quantity.SULCAL_ENHANCEMENT_VOLUME: (
         Comparison(Quantity.ENHANCEMENT_CHANGE, *_IN_PERCENT),
         Comparison(Quantity.ENHANCEMENT_NEW_VOLUME, *_MORE),

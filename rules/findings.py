@@ -77,6 +77,12 @@ class Quantity(StrEnum):
     """Longest diameter of the largest susceptibility focus of more than 10 mm, 0 if there is none; larger is worse."""
     HAEMORRHAGE_VOLUME = "haemorrhage_volume"
     """Volume of susceptibility foci of more than 10 mm; larger is worse."""
+    HAEMORRHAGE_NEW_VOLUME = "haemorrhage_new_volume"
+    """Volume of susceptibility foci of more than 10 mm that the earlier study does not have; larger is worse."""
+    HAEMORRHAGE_GONE_VOLUME = "haemorrhage_gone_volume"
+    """Volume of the earlier study's susceptibility foci of more than 10 mm that is no longer there."""
+    HAEMORRHAGE_CHANGE = "haemorrhage_change"
+    """Change of HAEMORRHAGE_VOLUME against the earlier study; larger is worse."""
 
     SULCAL_ENHANCEMENT_VOLUME = "sulcal_enhancement_volume"
     """Volume of leptomeningeal enhancement (post over pre T1) in the region's sulcal shell; larger is worse."""
@@ -154,6 +160,9 @@ UNITS: dict[Quantity, Unit] = {
     Quantity.CALCIFIED_COUNT: Unit.COUNT,
     Quantity.HAEMORRHAGE_DIAMETER: Unit.MILLIMETRE,
     Quantity.HAEMORRHAGE_VOLUME: Unit.MILLILITRE,
+    Quantity.HAEMORRHAGE_NEW_VOLUME: Unit.MILLILITRE,
+    Quantity.HAEMORRHAGE_GONE_VOLUME: Unit.MILLILITRE,
+    Quantity.HAEMORRHAGE_CHANGE: Unit.PERCENT,
     Quantity.SULCAL_ENHANCEMENT_VOLUME: Unit.MILLILITRE,
     Quantity.SULCAL_ENHANCEMENT_RATIO: Unit.ONE,
     Quantity.SULCAL_ENHANCEMENT_HEIGHT: Unit.MILLIMETRE,

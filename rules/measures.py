@@ -75,6 +75,7 @@ class Measure(StrEnum):
     BLEED_LIME = "susceptibility.lime"
     HAEMORRHAGE_DARK = "susceptibility.haemorrhage_dark"
     HAEMORRHAGE_LONGER = "susceptibility.haemorrhage_longer"
+    HAEMORRHAGE_LEAST_NEW = "susceptibility.haemorrhage_least_new"
     HAEMORRHAGE_LEAST_TISSUE = "susceptibility.haemorrhage_least_tissue"
 
     MENINGES_RATIO = "enhancement.meninges_ratio"
@@ -129,7 +130,7 @@ _OF_UNIT: dict[str, tuple[Measure, ...]] = {
     "mL": (
         _M.FLAIR_SIDE_FROM, _M.FLAIR_TOLD_FROM, _M.T2_TOLD_FROM, _M.RESTRICTION_LEAST, _M.RESTRICTION_LEAST_SPLENIUM, _M.RESTRICTION_SIDE_FROM,
         _M.RESTRICTION_LESION_ADC_FROM, _M.MENINGES_LEAST, _M.ENHANCING_LEAST, _M.ENHANCING_LESION_FROM,
-        _M.FLUID_RATIO_FROM, _M.FLUID_CHANGE_FROM, _M.CHANGE_PERCENT_FROM,
+        _M.HAEMORRHAGE_LEAST_NEW, _M.FLUID_RATIO_FROM, _M.FLUID_CHANGE_FROM, _M.CHANGE_PERCENT_FROM,
     ),
     "mm3": (_M.FLAIR_LEAST_CLUSTER, _M.FLAIR_BROAD_LEAST, _M.CHANGE_LEAST_CLUSTER),
     "mm": (

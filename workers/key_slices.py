@@ -15,7 +15,7 @@ from workers.figures.plane import Plane, plane_of
 from workers.images import Images
 from workers.imaging.scan import Scan
 from workers.reports.content import KeySlice
-from workers.reports.involvement import amount, in_turn
+from workers.reports.involvement import amount, in_turn, turn_of
 from workers.versions import drawing_digest
 
 AT_MOST = 6
@@ -31,7 +31,7 @@ def key_slices(images: Images, analysis: Analysis) -> tuple[KeySlice, ...]:
     """At most `AT_MOST` slices, each check in turn; a slice that two checks chose of one series is shown once."""
     found = [one for name in analysis.results for one in _kept(images, name, analysis)]
     shown: dict[tuple[str, str], KeySlice] = {}
-    for one in in_turn(found, lambda one: one.check):
+    for one in in_turn(found, lambda one: turn_of(one.check)):
         shown.setdefault((one.series, one.place), one)
     return tuple(shown.values())[:AT_MOST]
 

@@ -30,7 +30,7 @@ from workers.key_frames import key_frames
 from workers.key_slices import key_slices
 from workers.lesion_masks import lesion_masks
 from workers.reports.content import ReportContent
-from workers.reports.involvement import amount, check_name, in_turn
+from workers.reports.involvement import amount, check_name, in_turn, turn_of
 from workers.reports.writing import write_reports
 from workers.stages import Stages
 from workers.study import age_years, modalities, study_date, with_birth_date
@@ -220,7 +220,7 @@ def _beside(ready: StudyReady) -> Iterator[str]:
 def _key_images(findings: Sequence[Finding]) -> tuple[str, ...]:
     """The key slices of what there is most of, each check in turn, each slice once, at most six."""
     measured = [one for one in findings if isinstance(one, Measured) and amount([one]) > 0]
-    ranked = in_turn(sorted(measured, key=lambda one: -one.value), check_name)
+    ranked = in_turn(sorted(measured, key=lambda one: -one.value), lambda one: turn_of(check_name(one)))
     uids = [uid for finding in ranked for uid in finding.evidence.sop_instance_uids]
     return tuple(dict.fromkeys(uids))[:6]
 

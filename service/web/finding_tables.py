@@ -22,6 +22,10 @@ _COMPARED: Mapping[Quantity, tuple[tuple[Quantity, str], ...]] = {
         (Quantity.RESTRICTED_NEW_VOLUME, "new"),
         (Quantity.RESTRICTED_GONE_VOLUME, "gone"),
     ),
+    Quantity.HAEMORRHAGE_VOLUME: (
+        (Quantity.HAEMORRHAGE_NEW_VOLUME, "new"),
+        (Quantity.HAEMORRHAGE_GONE_VOLUME, "gone"),
+    ),
     Quantity.SULCAL_ENHANCEMENT_VOLUME: _OF_ENHANCEMENT,
     Quantity.ENHANCING_VOLUME: _OF_ENHANCEMENT,
 }
@@ -29,6 +33,7 @@ _COMPARED: Mapping[Quantity, tuple[tuple[Quantity, str], ...]] = {
 _IN_PERCENT = {
     Quantity.FLAIR_VOLUME: Quantity.FLAIR_CHANGE,
     Quantity.RESTRICTED_VOLUME: Quantity.RESTRICTED_CHANGE,
+    Quantity.HAEMORRHAGE_VOLUME: Quantity.HAEMORRHAGE_CHANGE,
 }
 
 _Held = Mapping[Region, Mapping[Side, Finding]]

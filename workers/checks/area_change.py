@@ -1,4 +1,4 @@
-"""Restricted diffusion and contrast enhancement against an earlier study: new, gone and change by region (signs M2, M5 and M7).
+"""Restricted diffusion, enhancement and haemorrhage against an earlier study: new, gone and change by region (signs M2, M3, M5, M7).
 
 What each study's own check saw is laid on each other. New is only what lies farther from all that was there before than two sessions
 differ; what grew less than that is told by the change of the volume. One witness, not two as for FLAIR: so it labels and switches no
@@ -15,15 +15,28 @@ from numpy.typing import NDArray
 from rules.anatomy import Region, Role, Side
 from rules.findings import UNITS, Finding, Lesion, Measured, NotAssessed, Quantity, Why
 from rules.measures import Measure
-from workers.checks.areas import Area, Values, area_of, areas, evidence, joined, lesions, near, within
+from workers.checks.areas import (
+    Area,
+    Values,
+    area_of,
+    areas,
+    evidence,
+    joined,
+    lesions,
+    longest_mm,
+    near,
+    within,
+)
 from workers.checks.check import Check, Inputs
 from workers.checks.comparison import is_alike
 from workers.checks.reported import REPORTED, uncovered
 from workers.checks.result import CheckResult
+from workers.checks.same_foci import require_alike
 from workers.errors import CannotAssess
 from workers.imaging.cuts import cut_of
 from workers.imaging.regions import sides
 from workers.imaging.scan import Scan, carried
+from workers.imaging.volume import Volume
 
 VERSION = "1"
 STEP_MM = 1.0
@@ -39,8 +52,8 @@ class Kind:
     name: str
     role: Role
     """The series that the check told its mask on."""
-    beside: Role
-    """The other one that it was made from."""
+    beside: tuple[Role, ...]
+    """Others that it was made from."""
     check: str
     words: str
     new: Quantity
@@ -49,6 +62,9 @@ class Kind:
     least: Measure
     """Volume below which an area is none."""
     reach_mm: float
+    regions: tuple[Region, ...] = REPORTED
+    longer: Measure | None = None
+    """Length above which an area of the mask is one of these; the rest of the mask is something else."""
 
     @property
     def label(self) -> str:
@@ -59,7 +75,7 @@ class Kind:
 DIFFUSION = Kind(
     "restriction_change",
     Role.DWI,
-    Role.ADC,
+    (Role.ADC,),
     "restricted_diffusion",
     "restricted diffusion",
     Quantity.RESTRICTED_NEW_VOLUME,
@@ -72,7 +88,7 @@ DIFFUSION = Kind(
 CONTRAST = Kind(
     "enhancement_change",
     Role.T1C,
-    Role.T1,
+    (Role.T1,),
     "contrast_enhancement",
     "contrast enhancement",
     Quantity.ENHANCEMENT_NEW_VOLUME,
@@ -82,6 +98,21 @@ CONTRAST = Kind(
     reach_mm=6.0,
 )
 """A stretch of meninges is found by the share that is lit within about 6 mm. [P]"""
+BLEEDING = Kind(
+    "haemorrhage_change",
+    Role.SWI,
+    (),
+    "susceptibility",
+    "susceptibility",
+    Quantity.HAEMORRHAGE_NEW_VOLUME,
+    Quantity.HAEMORRHAGE_GONE_VOLUME,
+    Quantity.HAEMORRHAGE_CHANGE,
+    Measure.HAEMORRHAGE_LEAST_NEW,
+    reach_mm=4.0,
+    regions=(Region.BRAIN,),
+    longer=Measure.HAEMORRHAGE_LONGER,
+)
+"""Blood ages, and how far it blooms with it. [P]"""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -101,19 +132,16 @@ def measure(kind: Kind, inputs: Inputs) -> CheckResult:
     """New and gone volume of every region, and the change in per cent where there was enough before."""
     now, before = inputs.scan(kind.role), inputs.earlier_scan(kind.role)
     masks = _mask(kind, inputs.found, "this"), _mask(kind, inputs.earlier_found, "the earlier")
-    if not is_alike(now.volume, before.volume):
-        raise CannotAssess(
-            Why.GEOMETRY, f"not comparable: the voxels of the two {kind.role.value} series differ"
-        )
+    _require_alike(kind, now.volume, before.volume)
     seen = _seen(kind, now, before, masks)
-    findings = [one for region in REPORTED for one in _of_region(kind, (now, before), seen, region)]
+    findings = [one for region in kind.regions for one in _of_region(kind, (now, before), seen, region)]
     mask = joined((seen.new, seen.gone), masks[0].shape)
     return CheckResult(tuple(findings), mask, kind.role, _lesions(kind, now, seen))
 
 
 def silence(kind: Kind, why: Why, detail: str) -> tuple[Finding, ...]:
     """Everything this check would have said, as not assessed."""
-    return tuple(one for region in REPORTED for one in _silent(kind, region, why, detail))
+    return tuple(one for region in kind.regions for one in _silent(kind, region, why, detail))
 
 
 def _silent(kind: Kind, region: Region, why: Why, detail: str) -> list[Finding]:
@@ -132,9 +160,26 @@ def _mask(kind: Kind, found: Mapping[str, CheckResult], study: str) -> BoolArray
     return result.mask
 
 
+def _of_kind(kind: Kind, scan: Scan, mask: BoolArray) -> BoolArray:
+    """The part of a check's mask that is of this kind."""
+    if kind.longer is None:
+        return mask
+    spacing, least = scan.volume.spacing_mm, cut_of(kind.longer)
+    return joined([area for area in areas(mask) if longest_mm(area.voxels, spacing) > least], mask.shape)
+
+
+def _require_alike(kind: Kind, now: Volume, before: Volume) -> None:
+    if kind.role is Role.SWI:
+        require_alike(now, before)
+    elif not is_alike(now, before):
+        detail = f"not comparable: the voxels of the two {kind.role.value} series differ"
+        raise CannotAssess(Why.GEOMETRY, detail)
+
+
 def _seen(kind: Kind, now: Scan, before: Scan, masks: tuple[BoolArray, BoolArray]) -> _Seen:
     there = carried(np.ones(masks[1].shape, dtype=np.float32), before, now) > 0.99
-    current, earlier = masks[0] & there, (carried(masks[1], before, now) >= 0.5) & there
+    past = carried(_of_kind(kind, before, masks[1]), before, now) >= 0.5
+    current, earlier = _of_kind(kind, now, masks[0]) & there, past & there
     new, new_margin = _beyond(kind, now, current, earlier)
     gone, gone_margin = _beyond(kind, now, earlier, current)
     return _Seen(area_of(current), area_of(earlier), area_of(new), area_of(gone), new_margin, gone_margin)
@@ -212,7 +257,7 @@ def _check(kind: Kind) -> Check:
     return Check(
         kind.name,
         VERSION,
-        (kind.role, kind.beside),
+        (kind.role, *kind.beside),
         partial(measure, kind),
         partial(silence, kind),
         after=(kind.check,),
@@ -222,3 +267,4 @@ def _check(kind: Kind) -> Check:
 
 RESTRICTION = _check(DIFFUSION)
 ENHANCEMENT = _check(CONTRAST)
+HAEMORRHAGE = _check(BLEEDING)

@@ -14,6 +14,10 @@ AMOUNTS = frozenset(
         Quantity.SULCAL_ENHANCEMENT_VOLUME,
         Quantity.ENHANCING_VOLUME,
         Quantity.FLAIR_NEW_VOLUME,
+        Quantity.MICROBLEED_NEW_COUNT,
+        Quantity.HAEMORRHAGE_NEW_VOLUME,
+        Quantity.RESTRICTED_NEW_VOLUME,
+        Quantity.ENHANCEMENT_NEW_VOLUME,
     }
 )
 """Quantities that say how much there is, so that nothing is zero."""
@@ -24,6 +28,15 @@ T = TypeVar("T")
 def check_name(measured: Measured) -> str:
     """The check without its version: a new version measures the same thing."""
     return measured.evidence.check.split(" ")[0]
+
+
+def turn_of(check: str) -> str:
+    """Whose turn a check takes in a short report: what compares with an earlier study shares one, or it would crowd out the rest.
+
+    >>> turn_of("bleed_change"), turn_of("susceptibility")
+    ('change', 'susceptibility')
+    """
+    return "change" if check.endswith("change") else check
 
 
 def amount(measured: Iterable[Measured]) -> float:

@@ -25,7 +25,7 @@ from pydicom.uid import SegmentationStorage
 from rules.anatomy import Region, Side
 from rules.findings import Finding, Measured, Quantity
 from workers.reports import codes
-from workers.reports.involvement import amount, check_name, in_turn
+from workers.reports.involvement import amount, check_name, in_turn, turn_of
 from workers.reports.segments import Place, Segment, tracking
 
 GROUPS_AT_MOST = 8
@@ -81,7 +81,7 @@ def _most_involved(places: dict[Place, list[Measured]]) -> list[Place]:
     ranked = sorted(places, key=lambda place: (place[1] is not Region.BRAIN, -amount(places[place]), place))
     ranked = [place for place in ranked if not _is_told_elsewhere(place, places)]
     involved = [place for place in ranked if amount(places[place]) > 0]
-    return in_turn(involved or ranked[:1], lambda place: place[0])[:GROUPS_AT_MOST]
+    return in_turn(involved or ranked[:1], lambda place: turn_of(place[0]))[:GROUPS_AT_MOST]
 
 
 def _is_told_elsewhere(place: Place, places: Collection[Place]) -> bool:

@@ -11,7 +11,15 @@ from rules.findings import Measured, NotAssessed, Quantity, Why
 from tests.workers.checks.test_change import moved
 from tests.workers.imaging.heads import flat_anatomy
 from workers.checks import area_change
-from workers.checks.area_change import CONTRAST, DIFFUSION, ENHANCEMENT, RESTRICTION, Kind
+from workers.checks.area_change import (
+    BLEEDING,
+    CONTRAST,
+    DIFFUSION,
+    ENHANCEMENT,
+    HAEMORRHAGE,
+    RESTRICTION,
+    Kind,
+)
 from workers.checks.check import Inputs, Lack
 from workers.checks.result import CheckResult
 from workers.errors import CannotAssess
@@ -33,6 +41,7 @@ def seen(balls: Balls) -> tuple[Scan, CheckResult]:
         np.linalg.norm(places - np.array(mm)[:, None, None, None], axis=0) / radius for mm, radius in balls
     ]
     mask = np.logical_or.reduce([one <= 1 for one in away], axis=0) if away else np.zeros_like(anatomy.brain)
+    volume = replace(volume, dephasing=60.0)
     return Scan(volume, anatomy, at_rest()), CheckResult((), mask & anatomy.brain, Role.DWI)
 
 
@@ -59,7 +68,7 @@ def ball_ml(radius_mm: float) -> float:
     return 4 / 3 * np.pi * radius_mm**3 / 1000
 
 
-@pytest.mark.parametrize("kind", [DIFFUSION, CONTRAST])
+@pytest.mark.parametrize("kind", [DIFFUSION, CONTRAST, BLEEDING])
 def test_what_is_unchanged_is_neither_new_nor_gone_nor_less(kind):
     one = seen(((RIGHT_MM, 9.0),))
     result = area_change.measure(kind, inputs(one, one, kind))
@@ -103,6 +112,23 @@ def test_a_change_in_per_cent_is_not_told_of_almost_nothing():
     assert QUANTITIES[2] not in values(result)
 
 
+def test_microbleeds_in_the_mask_are_no_haemorrhage_and_a_larger_one_is_larger():
+    before = seen(((RIGHT_MM, 7.0),))
+    result = area_change.measure(BLEEDING, inputs(seen(((RIGHT_MM, 9.0), (LEFT_MM, 3.0))), before, BLEEDING))
+    found = values(result)
+    assert found[Quantity.HAEMORRHAGE_NEW_VOLUME] == 0
+    assert found[Quantity.HAEMORRHAGE_CHANGE] == pytest.approx(100 * (9**3 / 7**3 - 1), rel=0.2)
+    fresh = area_change.measure(BLEEDING, inputs(seen(((RIGHT_MM, 7.0), (LEFT_MM, 7.0))), before, BLEEDING))
+    assert values(fresh)[Quantity.HAEMORRHAGE_NEW_VOLUME] == pytest.approx(ball_ml(7), rel=0.15)
+
+
+def test_a_haemorrhage_of_another_technique_is_not_compared():
+    now, (scan, found) = seen(()), seen(())
+    other = replace(scan, volume=replace(scan.volume, dephasing=20.0))
+    with pytest.raises(CannotAssess, match="as in SWI and T2"):
+        area_change.measure(BLEEDING, inputs(now, (other, found), BLEEDING))
+
+
 def test_other_voxels_are_not_compared():
     now, (before, found) = seen(()), seen(())
     coarse = np.diag([1.0, 1.0, 3.0, 1.0])
@@ -144,7 +170,9 @@ def test_a_region_that_one_study_does_not_cover_is_not_compared():
     assert {(one.region, one.why) for one in silent} == {(Region.CEREBELLUM, Why.COVERAGE)}
 
 
-@pytest.mark.parametrize(("check", "kind"), [(RESTRICTION, DIFFUSION), (ENHANCEMENT, CONTRAST)])
+@pytest.mark.parametrize(
+    ("check", "kind"), [(RESTRICTION, DIFFUSION), (ENHANCEMENT, CONTRAST), (HAEMORRHAGE, BLEEDING)]
+)
 def test_everything_that_is_measured_can_also_be_silent(check, kind):
     now, before = seen(((RIGHT_MM, 9.0),)), seen(((RIGHT_MM, 8.0),))
     result = check.measure(inputs(now, before, kind))
