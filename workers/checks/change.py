@@ -22,7 +22,7 @@ from workers.imaging.regions import sides
 from workers.imaging.scan import Scan
 
 NAME = "change"
-VERSION = "1"
+VERSION = "2"
 LABEL = f"{NAME} {VERSION}"
 FLAIR_CHECK = "flair_hyperintensity"
 

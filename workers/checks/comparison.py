@@ -33,6 +33,10 @@ UNLIKE_FACTOR = 2.0
 """How much farther apart edges may lie where slices or pixels differ. [P]"""
 EDGE_MM = 1.5
 """Distance from the earlier lesion at which a voxel is more than its partial volume. [P]"""
+THICK = 2.0
+"""Distance of slices over pixel size from which two stacks cut a lesion at other heights."""
+MIXED = 0.5
+"""Share of a slice by which they then may: what lies above or below is mixed in. [P]"""
 MAX_NOISE = 0.2
 """Spread of the difference, relative to white matter, above which two series cannot be compared. [P]"""
 LIKE_SPACING = 1.5
@@ -57,9 +61,13 @@ class Comparison:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class _Difference:
-    """How many standard deviations of undiseased tissue brighter, and by how much; (k, j, i)."""
+    """How many standard deviations of undiseased tissue brighter, and by how much; (k, j, i).
+
+    sure_z : the same where thick slices of other heights may have mixed in what lies above or below
+    """
 
     z: FloatArray
+    sure_z: FloatArray
     size: FloatArray
 
     def risen(self, cut: float) -> BoolArray:
@@ -69,6 +77,11 @@ class _Difference:
     def fallen(self, cut: float) -> BoolArray:
         fallen: BoolArray = (self.z <= -cut) & (self.size <= -cut_of(Measure.CHANGE_LEAST_DIFFERENCE))
         return fallen
+
+    def is_sure(self) -> BoolArray:
+        """Whether a change is one of the tissue, whatever was mixed in."""
+        sure: BoolArray = np.abs(self.sure_z) >= cut_of(Measure.CHANGE_CLEAR_Z)
+        return sure
 
 
 def compare(now: Scan, mask: BoolArray, before: Scan, earlier_mask: BoolArray) -> Comparison:
@@ -86,8 +99,13 @@ def compare(now: Scan, mask: BoolArray, before: Scan, earlier_mask: BoolArray) -
     widening = 1.0 if is_alike(now.volume, before.volume) else UNLIKE_FACTOR
     difference = _difference(now, signal, valid, (current | earlier, widening))
     reach = EDGE_MM * widening
-    new, new_margin = _agreed(now, current & ~earlier, earlier, reach, difference.risen)
-    gone, gone_margin = _agreed(now, earlier & ~current, current, reach, difference.fallen)
+    sure = difference.is_sure()
+    far_from = (
+        sure & ~near(earlier, reach, now.volume.spacing_mm),
+        sure & ~near(current, reach, now.volume.spacing_mm),
+    )
+    new, new_margin = _agreed(now, current & ~earlier, far_from[0], difference.risen)
+    gone, gone_margin = _agreed(now, earlier & ~current, far_from[1], difference.fallen)
     return Comparison(current, earlier, new, gone, valid, new_margin, gone_margin)
 
 
@@ -120,7 +138,21 @@ def _difference(
         raise CannotAssess(Why.QUALITY, "the two FLAIR series differ too much to be compared")
     steep = _gradient(signal, valid, spacing) * REGISTRATION_MM * widening
     spread = np.hypot(noise * widening, steep).astype(np.float32)
-    return _Difference(np.where(valid, flat / spread, 0.0).astype(np.float32), flat)
+    mixed = np.hypot(spread, _across_slices(signal, valid, spacing)).astype(np.float32)
+    z, sure_z = (np.where(valid, flat / one, 0.0).astype(np.float32) for one in (spread, mixed))
+    return _Difference(z, sure_z, flat)
+
+
+def _across_slices(signal: FloatArray, valid: BoolArray, spacing: tuple[float, float, float]) -> FloatArray:
+    """By how much a voxel of thick slices may differ for what lies above and below it; 0 of thin ones."""
+    across = np.zeros_like(signal)
+    if spacing[2] < THICK * max(spacing[:2]):
+        return across
+    smooth = _smoothed(signal, valid, SMOOTHING_MM, spacing)
+    step = np.abs(np.diff(smooth, axis=0))
+    across[1:] = step
+    across[:-1] = np.maximum(across[:-1], step)
+    return MIXED * across
 
 
 def _gradient(signal: FloatArray, valid: BoolArray, spacing: tuple[float, float, float]) -> FloatArray:
@@ -147,10 +179,9 @@ def _spread(values: FloatArray) -> float:
 
 
 def _agreed(
-    now: Scan, candidates: BoolArray, other: BoolArray, reach_mm: float, changed: Callable[[float], BoolArray]
+    now: Scan, candidates: BoolArray, beyond: BoolArray, changed: Callable[[float], BoolArray]
 ) -> tuple[BoolArray, float]:
     """Candidates whose signal changed, in clusters that reach beyond the edge of the other mask; and the margin."""
-    beyond = candidates & ~near(other, reach_mm, now.volume.spacing_mm)
     found = _clusters(now, candidates & changed(cut_of(Measure.CHANGE_CLEAR_Z)), beyond)
     loose, strict = (
         np.count_nonzero(_clusters(now, candidates & changed(cut_of(Measure.CHANGE_CLEAR_Z) + step), beyond))

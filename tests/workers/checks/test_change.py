@@ -10,6 +10,7 @@ from scipy import ndimage
 from rules.anatomy import Region, Role, Side
 from rules.findings import Measured, NotAssessed, Quantity, Why
 from tests.workers.imaging.heads import flat_anatomy
+from workers.checks import comparison
 from workers.checks.change import CHECK, FLAIR_CHECK, measure, silence
 from workers.checks.check import Inputs
 from workers.checks.result import CheckResult
@@ -184,3 +185,56 @@ def test_silence_covers_everything_that_is_measured():
     }
     assert all(isinstance(one, NotAssessed) for one in silent)
     assert CHECK.uses_earlier
+
+
+def thick(balls: Balls, seed: int, start: int) -> tuple[Scan, CheckResult]:
+    """Slices of 6 mm, from the thin slice `start` on; hyperintense is what is bright in them."""
+    scan, found = flair(balls, seed)
+    anatomy = scan.anatomy
+    count = (len(anatomy.brain) - start) // 3
+
+    def mean(values: np.ndarray) -> np.ndarray:
+        parts = values[start : start + 3 * count].reshape(count, 3, *values.shape[1:])
+        return parts.mean(axis=1).astype(np.float32)
+
+    middles = slice(start + 1, start + 3 * count, 3)
+    names = ("brain", "parts", "is_left", "grey", "white", "depth_mm")
+    arrays = {name: getattr(anatomy, name)[middles] for name in names}
+    signal = mean(anatomy.corrected)
+    places = anatomy.template_mm[:, middles]
+    affine = scan.volume.affine @ np.diag([1.0, 1.0, 3.0, 1.0])
+    affine[:3, 3] += scan.volume.affine[:3, 2] * (start + 1)
+    volume = replace(
+        scan.volume, array=signal, affine=affine, sop_instance_uids=scan.volume.sop_instance_uids[middles]
+    )
+    mask = (mean(found.mask) > 0) & (signal > 1.15) & arrays["brain"]
+    anatomy = replace(anatomy, **arrays, corrected=signal, template_mm=places)
+    return Scan(volume, anatomy, at_rest()), CheckResult((), mask, Role.FLAIR)
+
+
+AROUND_VENTRICLES: Balls = (((16.0, -10.0, 24.0), 13.0), ((-16.0, -10.0, 24.0), 13.0))
+
+
+def thick_new(balls: Balls, before: Balls) -> float:
+    (scan, found), (earlier, earlier_found) = thick(balls, 1, 0), thick(before, 2, 1)
+    seen = measure(
+        Inputs(
+            {Role.FLAIR: scan},
+            found={FLAIR_CHECK: found},
+            earlier={Role.FLAIR: earlier},
+            earlier_found={FLAIR_CHECK: earlier_found},
+        )
+    )
+    return values(seen)[(NEW, *WHOLE)]
+
+
+def test_fluid_that_thick_slices_of_other_heights_mix_in_makes_nothing_new(monkeypatch):
+    unchanged = thick_new(AROUND_VENTRICLES, AROUND_VENTRICLES)
+    monkeypatch.setattr(comparison, "MIXED", 0.0)
+    assert thick_new(AROUND_VENTRICLES, AROUND_VENTRICLES) > 2 * unchanged
+    assert unchanged < 0.3
+
+
+def test_a_new_lesion_in_thick_slices_is_new():
+    found = thick_new((*AROUND_VENTRICLES, ((30.0, -50.0, 36.0), 9.0)), AROUND_VENTRICLES)
+    assert found == pytest.approx(ball_ml(9), rel=0.35)
