@@ -23,7 +23,7 @@ from workers.checks.reported import REPORTED, uncovered
 from workers.checks.result import CheckResult
 from workers.checks.t2_hyperintensity import GREYNESS, find_on_t2
 from workers.checks.volume_doubt import VolumeDoubt, volume_doubt
-from workers.checks.witnessed import witnessed
+from workers.checks.witnessed import foci_may_hide, witnessed
 from workers.errors import CannotAssess
 from workers.imaging.cuts import cut_of
 from workers.imaging.regions import CORTICAL, sides
@@ -33,7 +33,7 @@ from workers.models.engine import probability_on, within_labels, within_mask
 from workers.models.store import SHIPPED, Installed, installed, shipped
 
 NAME = "flair_hyperintensity"
-VERSION = "11"
+VERSION = "12"
 
 WITNESSES = (Role.T2, Role.ADC)
 """The T2 tells whether the FLAIR nulls fluid, shows faint dots of the callosum too, and stands in for a FLAIR where there is none;
@@ -61,7 +61,7 @@ class Seen:
 
     areas : the connected areas; hearts : for each the voxel (k, j, i) of it that lies nearest to its centre of mass
     voxels : flat indices of the hyperintense voxels, in order
-    dotted : where dots of the callosal body are counted: hyperintense, or faint and seen on the T2 too
+    dotted : where dots of the callosal body are counted: hyperintense, or, where the T2 is their witness, faint and seen on both
     label : check and method, as evidence carries it
     """
 
@@ -73,6 +73,7 @@ class Seen:
     doubt: VolumeDoubt
     dotted: NDArray[np.bool_]
     label: str
+    has_witness: bool = False
 
     def evidence(self, voxels: NDArray[np.intp]) -> Evidence:
         """The check, the series, and the slices with most of these voxels."""
@@ -184,7 +185,7 @@ def _look(scan: Scan, t2: Scan | None, models: Installed) -> Seen:
     prepared = [card.label for card in (models.mask, models.label_map) if card]
     seen = _seen(scan, found, " ".join([NAME, VERSION, *prepared, method]))
     if t2 and model:
-        return replace(seen, dotted=found.mask | witnessed(scan, t2, found, model))
+        return replace(seen, dotted=found.mask | witnessed(scan, t2, found, model), has_witness=True)
     return seen
 
 
@@ -249,16 +250,14 @@ def _on_side(seen: Seen, place: tuple[Region, Side]) -> list[Finding]:
 
 
 def _foci(seen: Seen, place: tuple[Region, Side], evident: Evidence) -> Finding:
-    """How many areas have their heart there, and in the callosal body, where dots touch (R18), how many dots.
-
-    On slices that lie far apart it is the least there are: few say nothing.
-    """
+    """How many areas have their heart there, and in the callosal body, where dots touch (R18), how many dots."""
     quantity, apart = Quantity.FLAIR_FOCI, seen.scan.volume.spacing_mm[2]
-    inside = seen.scan.anatomy.region(*place)
+    inside, has_witness = seen.scan.anatomy.region(*place), False
     count = float(sum(bool(inside[heart]) for heart in seen.hearts))
     if place[0] is Region.CALLOSAL_BODY:
         count = float(count_dots(seen.found.ratio, seen.dotted, inside, seen.scan.volume.spacing_mm))
-    if apart > cut_of(Measure.QUALITY_THICK) and count < cut_of(Measure.FLAIR_FOCI_ENOUGH):
+        has_witness = seen.has_witness
+    if foci_may_hide(count, apart, has_witness=has_witness):
         detail = f"slices {apart:.1f} mm apart: small foci may lie between them"
         return NotAssessed(quantity, *place, Why.QUALITY, detail)
     return Measured(quantity, *place, count, UNITS[quantity], evident)

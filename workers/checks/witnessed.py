@@ -46,6 +46,17 @@ def witnessed(flair: Scan, t2: Scan, found: Hyperintensity, model: Probability) 
     return dots
 
 
+def foci_may_hide(count: float, apart_mm: float, *, has_witness: bool) -> bool:
+    """Whether foci that matter may lie unseen between slices, so that a count of few is no answer.
+
+    Where the T2 was looked at too, on slices that are not much thicker, it takes one that is missing to leave a doubt.
+    """
+    lacking = cut_of(Measure.FLAIR_FOCI_ENOUGH) - count
+    if apart_mm <= cut_of(Measure.QUALITY_THICK) or lacking <= 0:
+        return False
+    return lacking <= 1 or not has_witness or apart_mm > cut_of(Measure.FLAIR_WITNESSED_SLICES)
+
+
 def _ring(spacing_mm: tuple[float, float, float]) -> BoolArray:
     """Footprint of the ring in one slice, (1, rows, columns)."""
     radius, angle = np.meshgrid(RING_MM, 2 * np.pi * np.arange(DIRECTIONS) / DIRECTIONS)

@@ -8,7 +8,7 @@ import pytest
 from rules.anatomy import Region, Role
 from tests.workers.imaging.heads import flat_anatomy
 from workers.checks.hyperintensity import Hyperintensity, Probability
-from workers.checks.witnessed import witnessed
+from workers.checks.witnessed import foci_may_hide, witnessed
 from workers.imaging.motion import at_rest
 from workers.imaging.scan import Scan
 
@@ -72,3 +72,21 @@ def test_without_a_callosal_body_or_white_matter_nothing_is_found(head, heart):
     volume, anatomy = head
     assert not len(dots_of((volume, replace(anatomy, parts=0 * anatomy.parts)), heart, flair=0.3, t2=0.4))
     assert not len(dots_of((volume, replace(anatomy, white=0 * anatomy.white)), heart, flair=0.3, t2=0.4))
+
+
+@pytest.mark.parametrize(
+    ("count", "apart_mm", "has_witness", "may_hide"),
+    [
+        (0, 5.0, False, False),
+        (0, 6.0, False, False),
+        (2, 7.2, False, True),
+        (3, 7.2, False, False),
+        (1, 7.2, True, False),
+        (2, 7.2, True, True),
+        (3, 7.2, True, False),
+        (0, 7.6, True, True),
+        (3, 9.0, True, False),
+    ],
+)
+def test_few_foci_on_thick_slices_are_an_answer_only_beside_a_t2(count, apart_mm, has_witness, may_hide):
+    assert foci_may_hide(count, apart_mm, has_witness=has_witness) is may_hide
