@@ -7,10 +7,6 @@ from rules.anatomy import Region, Side
 from rules.findings import Finding, Measured, NotAssessed, Quantity
 from rules.words import family_words, quantity_words, value_words
 
-_OF_ENHANCEMENT = (
-    (Quantity.ENHANCEMENT_NEW_VOLUME, "new, of meninges or brain"),
-    (Quantity.ENHANCEMENT_GONE_VOLUME, "gone, of meninges or brain"),
-)
 _COMPARED: Mapping[Quantity, tuple[tuple[Quantity, str], ...]] = {
     Quantity.FLAIR_VOLUME: ((Quantity.FLAIR_NEW_VOLUME, "new"), (Quantity.FLAIR_GONE_VOLUME, "gone")),
     Quantity.MICROBLEED_COUNT: (
@@ -26,8 +22,6 @@ _COMPARED: Mapping[Quantity, tuple[tuple[Quantity, str], ...]] = {
         (Quantity.HAEMORRHAGE_NEW_VOLUME, "new"),
         (Quantity.HAEMORRHAGE_GONE_VOLUME, "gone"),
     ),
-    Quantity.SULCAL_ENHANCEMENT_VOLUME: _OF_ENHANCEMENT,
-    Quantity.ENHANCING_VOLUME: _OF_ENHANCEMENT,
 }
 """What an earlier study is compared in, with what is told of the change."""
 _IN_PERCENT = {

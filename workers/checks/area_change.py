@@ -179,19 +179,24 @@ def _require_alike(kind: Kind, now: Volume, before: Volume) -> None:
 def _seen(kind: Kind, now: Scan, before: Scan, masks: tuple[BoolArray, BoolArray]) -> _Seen:
     there = carried(np.ones(masks[1].shape, dtype=np.float32), before, now) > 0.99
     past = carried(_of_kind(kind, before, masks[1]), before, now) >= 0.5
-    current, earlier = _of_kind(kind, now, masks[0]) & there, past & there
+    present = _of_kind(kind, now, masks[0])
+    if any(there[area.voxels].mean() < 0.5 for area in areas(present)):
+        raise CannotAssess(Why.COVERAGE, f"{kind.words} lies outside of the slices of the earlier study")
+    current, earlier = present & there, past & there
     new, new_margin = _beyond(kind, now, current, earlier)
     gone, gone_margin = _beyond(kind, now, earlier, current)
     return _Seen(area_of(current), area_of(earlier), area_of(new), area_of(gone), new_margin, gone_margin)
 
 
 def _beyond(kind: Kind, scan: Scan, mask: BoolArray, other: BoolArray) -> tuple[BoolArray, float]:
-    """What of a mask lies out of the reach of another, in areas large enough to be one; and the margin of their voxels."""
+    """What of a mask lies out of the reach of another, apart or in parts large enough; and the margin of its voxels."""
 
     def found(reach_mm: float) -> BoolArray:
         far = mask & ~near(other, reach_mm, scan.volume.spacing_mm)
         least = cut_of(kind.least) / scan.volume.voxel_ml
-        return joined([area for area in areas(far) if area.size >= least], mask.shape)
+        # What lies wholly apart was large enough for its check.
+        apart = [area for area in areas(mask) if far[area.voxels].all()]
+        return joined([*apart, *(area for area in areas(far) if area.size >= least)], mask.shape)
 
     middle = found(kind.reach_mm)
     loose, strict = (np.count_nonzero(found(kind.reach_mm + step)) for step in (-STEP_MM, STEP_MM))

@@ -17,7 +17,6 @@ AMOUNTS = frozenset(
         Quantity.MICROBLEED_NEW_COUNT,
         Quantity.HAEMORRHAGE_NEW_VOLUME,
         Quantity.RESTRICTED_NEW_VOLUME,
-        Quantity.ENHANCEMENT_NEW_VOLUME,
     }
 )
 """Quantities that say how much there is, so that nothing is zero."""

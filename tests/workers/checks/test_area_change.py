@@ -97,6 +97,24 @@ def test_a_new_area_has_its_volume_and_side():
     assert lesion.side is Side.LEFT
 
 
+def test_a_new_area_of_any_size_is_new():
+    """A check that tells of so small an area of the splenium must not have it called old here."""
+    result = area_change.measure(
+        DIFFUSION, inputs(seen(((RIGHT_MM, 9.0), (LEFT_MM, 2.5))), seen(((RIGHT_MM, 9.0),)))
+    )
+    assert 0.03 < values(result)[QUANTITIES[0]] < 0.1
+
+
+def test_what_lies_outside_of_the_earlier_slices_is_not_called_old():
+    now, (before, found) = seen(((RIGHT_MM, 9.0),)), seen(())
+    affine = before.volume.affine.copy()
+    affine[2, 3] += 100.0 * (1 if affine[2, 2] < 0 else -1)
+    low = replace(before, volume=replace(before.volume, affine=affine))
+    with pytest.raises(CannotAssess, match="outside of the slices of the earlier study") as refused:
+        area_change.measure(DIFFUSION, inputs(now, (low, found)))
+    assert refused.value.why is Why.COVERAGE
+
+
 def test_an_area_that_left_is_gone_and_one_that_grew_far_is_larger():
     result = area_change.measure(
         DIFFUSION, inputs(seen(((RIGHT_MM, 14.0),)), seen(((RIGHT_MM, 7.0), (LEFT_MM, 7.0))))
