@@ -21,7 +21,7 @@ from workers.imaging.regions import sides
 from workers.imaging.scan import Scan
 
 NAME = "oedema"
-VERSION = "2"
+VERSION = "3"
 
 ROLES = (Role.T2, Role.FLAIR, Role.T1)
 """Best first: in T2 fluid stands out most, and swollen white matter least resembles it."""
