@@ -14,18 +14,18 @@ from workers.checks.check import Check, Inputs
 from workers.checks.cropping import box_around, cropped, put_back
 from workers.checks.enhancing_tissue import EnhancingTissue, find_enhancing_tissue
 from workers.checks.meninges import EDGE_MM, Meninges, find_meningeal, find_spaces
+from workers.checks.on_flair import FLAIR_CHECK, bright_on_flair
 from workers.checks.reported import REPORTED, uncovered
 from workers.checks.result import CheckResult
 from workers.checks.subtraction import RIM_MM, Pair, match
 from workers.errors import CannotAssess
 from workers.imaging.cuts import cut_of
 from workers.imaging.regions import sides
-from workers.imaging.scan import Scan, carried
+from workers.imaging.scan import Scan
 
 NAME = "contrast_enhancement"
 VERSION = "3"
 LABEL = f"{NAME} {VERSION}"
-FLAIR_CHECK = "flair_hyperintensity"
 
 MATCH_ERROR = 0.02
 """What is left of the match of two series: median ratio of healthy grey matter 1.00-1.02 (simulated)."""
@@ -54,7 +54,7 @@ def measure(inputs: Inputs) -> CheckResult:
     pair = match(inputs.scan(Role.T1), after)
     spaces = find_spaces(pair, after)
     meninges = find_meningeal(pair, after, spaces)
-    bright = _bright(inputs, after)
+    bright = bright_on_flair(inputs, after)
     tissue = find_enhancing_tissue(pair, after, spaces, bright)
     findings = [*_volumes(after, meninges, tissue), *_meninges_of_brain(pair, after, meninges)]
     findings += _of_lesions(bright, pair, after)
@@ -122,14 +122,6 @@ def _meninges_of_brain(pair: Pair, scan: Scan, found: Meninges) -> list[Finding]
 
 def _of_brain(quantity: Quantity, value: float, seen: Evidence, margin: float) -> Measured:
     return Measured(quantity, Region.BRAIN, Side.WHOLE, value, UNITS[quantity], seen, margin)
-
-
-def _bright(inputs: Inputs, scan: Scan) -> BoolArray | None:
-    """What the FLAIR check found, on the grid of a scan; None where it could not look everywhere."""
-    flair, found = inputs.scans.get(Role.FLAIR), inputs.found.get(FLAIR_CHECK)
-    if flair is None or found is None or found.mask is None:
-        return None
-    return carried(found.mask, flair, scan) >= 0.5
 
 
 def _of_lesions(bright: BoolArray | None, pair: Pair, scan: Scan) -> list[Finding]:

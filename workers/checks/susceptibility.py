@@ -19,18 +19,18 @@ from workers.checks.bleeds import MAYBE, Bleeds, Focus, find_bleeds, find_large
 from workers.checks.check import Check, Inputs
 from workers.checks.foci import darkness_of
 from workers.checks.haemorrhage import Haemorrhage
+from workers.checks.on_flair import FLAIR_CHECK, bright_on_flair
 from workers.checks.phase import phase_of
 from workers.checks.reported import uncovered
 from workers.checks.result import CheckResult
 from workers.errors import CannotAssess
 from workers.imaging.cuts import cut_of
 from workers.imaging.regions import parts_of, sides
-from workers.imaging.scan import Scan, carried
+from workers.imaging.scan import Scan
 
 NAME = "susceptibility"
 VERSION = "6"
 LABEL = f"{NAME} {VERSION}"
-FLAIR_CHECK = "flair_hyperintensity"
 
 REPORTED = (
     Region.BRAIN, Region.FRONTAL, Region.PARIETAL, Region.TEMPORAL, Region.OCCIPITAL, Region.CINGULATE,
@@ -50,7 +50,7 @@ def measure(inputs: Inputs) -> CheckResult:
     """Foci by region and side, the longest haemorrhage and its volumes."""
     role = Role.SWI if Role.SWI in inputs.scans or Role.B0 not in inputs.scans else Role.B0
     scan = inputs.scan(role)
-    spacing, bright = scan.volume.spacing_mm, _bright(inputs, scan)
+    spacing, bright = scan.volume.spacing_mm, bright_on_flair(inputs, scan)
     silent: list[Finding] = []
     try:
         if role is Role.B0:
@@ -76,14 +76,6 @@ def silence(why: Why, detail: str) -> tuple[Finding, ...]:
     """Everything this check would have said, as not assessed."""
     large = [NotAssessed(quantity, Region.BRAIN, Side.WHOLE, why, detail) for quantity in _LARGE]
     return (*_silent_counts(REPORTED, why, detail), *large)
-
-
-def _bright(inputs: Inputs, scan: Scan) -> NDArray[np.bool_] | None:
-    """What the FLAIR check found, on the grid of a scan; None where FLAIR was not measured."""
-    flair, found = inputs.scans.get(Role.FLAIR), inputs.found.get(FLAIR_CHECK)
-    if flair is None or found is None or found.mask is None:
-        return None
-    return carried(found.mask, flair, scan) >= 0.5
 
 
 def _without_lime(bleeds: Bleeds, scan: Scan, images: Scan | None) -> Bleeds:
