@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass, replace
 
+from rules.anatomy import Region
 from rules.conditions import AtLeast, Condition, Subject, leaves
 from rules.decision import Pattern, Status
 from rules.evaluation import Facts, answer_to
@@ -154,10 +155,12 @@ def _values(rule: Rule, facts: Facts) -> list[str]:
 
 
 def _short(subject: Subject) -> str:
-    """Where for a volume, what for anything else."""
+    """Where for a volume; what for anything else, and where unless it is the whole brain."""
+    place = subject_words(subject.region, subject.side)
     if subject.quantity is Quantity.FLAIR_VOLUME:
-        return subject_words(subject.region, subject.side)
-    return quantity_words(subject.quantity)
+        return place
+    what = quantity_words(subject.quantity)
+    return what if subject.region is Region.BRAIN else f"{what} {place}"
 
 
 def _capital(text: str) -> str:

@@ -130,6 +130,16 @@ def test_a_value_that_did_not_reach_its_cut_is_not_told_as_what_was_seen():
     )
 
 
+def test_what_is_no_plain_volume_says_what_and_where():
+    new = [Subject(Quantity.FLAIR_NEW_VOLUME, Region.THALAMUS, side) for side in (Side.LEFT, Side.RIGHT)]
+    rule = replace(RULE, required=AllOf(tuple(AtLeast(subject, cut(2)) for subject in new)))
+    grown = replace(FACTS, findings={new[0]: measured(new[0], 7.3), new[1]: measured(new[1], 5.8)})
+    assert judge(replace(POLICY, rules=(rule,)), grown)[0].pattern.sentence == (
+        "Suspected made-up pattern: signal of something (new FLAIR hyperintensity volume left thalamus 7.3 mL,"
+        " new FLAIR hyperintensity volume right thalamus 5.8 mL)."
+    )
+
+
 def test_a_value_at_its_cut_is_told_with_the_decimals_that_show_it():
     assert one(required=AtLeast(LEFT, cut(2.44))).pattern.sentence.endswith("(left thalamus 2.44 mL).")
 
