@@ -107,7 +107,7 @@ _UNITS = {
     "d": " d",
     "10*9/L": " G/L",
     "10*-6.mm2/s": "e-6 mm2/s",
-    "{lesions}": " lesions",
+    "{lesions}": "",  # the name of the quantity says what is counted
 }
 """UCUM code to what is printed after the number."""
 _ANSWERS = {Answer.TRUE: "yes", Answer.FALSE: "no", Answer.UNKNOWN: "open"}
@@ -143,12 +143,14 @@ def unit_words(unit: str) -> str:
 
 
 def value_words(value: float, unit: str, cut: float | None = None) -> str:
-    """A value with its unit, with as many decimals as it takes to see on which side of the cut it lies.
+    """A value with its unit, with as many decimals as it takes to see that it is not zero, and on which side of the cut it lies.
 
-    >>> value_words(12.44, "mL"), value_words(1.96, "mL", 2.0)
-    ('12.4 mL', '1.96 mL')
+    >>> value_words(12.44, "mL"), value_words(0.04, "mL"), value_words(1.96, "mL", 2.0)
+    ('12.4 mL', '0.04 mL', '1.96 mL')
     """
     decimals = _DECIMALS.get(unit, 1)
+    while value and decimals < 6 and not round(value, decimals):
+        decimals += 1
     while cut is not None and decimals < 6 and (round(value, decimals) >= cut) != (value >= cut):
         decimals += 1
     return f"{value:.{decimals}f}{unit_words(unit)}"

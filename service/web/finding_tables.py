@@ -2,10 +2,11 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from enum import StrEnum
 
 from rules.anatomy import Region, Side
 from rules.findings import Finding, Measured, NotAssessed, Quantity
-from rules.words import family_words, quantity_words, value_words
+from rules.words import family_words, quantity_words, subject_words, value_words
 
 _COMPARED: Mapping[Quantity, tuple[tuple[Quantity, str], ...]] = {
     Quantity.FLAIR_VOLUME: ((Quantity.FLAIR_NEW_VOLUME, "new"), (Quantity.FLAIR_GONE_VOLUME, "gone")),
@@ -46,6 +47,15 @@ class RegionRow:
     """Against the earlier study, side by side."""
 
 
+class Group(StrEnum):
+    """What the places of a quantity come to; what is zero and what is not known are never one."""
+
+    SEEN = "seen"
+    ZERO = "zero"
+    """Zero wherever it was assessed."""
+    NOT_ASSESSED = "not assessed"
+
+
 @dataclass(frozen=True, slots=True)
 class QuantityTable:
     """One quantity over its regions."""
@@ -53,12 +63,13 @@ class QuantityTable:
     family: str
     name: str
     rows: tuple[RegionRow, ...]
+    group: Group
+    headline: str
+    """The value of the whole brain, else the only one that is not zero, else in how many places there is one; of what was not assessed the reason."""
+    gaps: int
+    """Places that were not assessed."""
     not_compared: str = ""
     """Why nothing is said of an earlier study; empty where something is, and for what is never compared."""
-
-    @property
-    def has_news(self) -> bool:
-        return any(not row.is_silent for row in self.rows)
 
     @property
     def is_compared(self) -> bool:
@@ -78,8 +89,35 @@ def _table(quantity: Quantity, held: Mapping[Quantity, _Held]) -> QuantityTable:
     rows = tuple(
         _row(region, sides, _change(quantity, region, held)) for region, sides in held[quantity].items()
     )
-    why = _why_not(quantity, held) if not any(row.change for row in rows) else ""
-    return QuantityTable(family_words(quantity), quantity_words(quantity), rows, why)
+    places = [one for sides in held[quantity].values() for one in sides.values()]
+    values = [one for one in places if isinstance(one, Measured)]
+    gaps = [one for one in places if isinstance(one, NotAssessed)]
+    group = _group(values, is_silent=all(row.is_silent for row in rows))
+    return QuantityTable(
+        family_words(quantity),
+        quantity_words(quantity),
+        rows,
+        group,
+        gaps[0].detail if group is Group.NOT_ASSESSED else _headline(values),
+        len(gaps),
+        "" if any(row.change for row in rows) else _why_not(quantity, held),
+    )
+
+
+def _group(values: Sequence[Measured], *, is_silent: bool) -> Group:
+    if not is_silent:
+        return Group.SEEN
+    return Group.ZERO if values else Group.NOT_ASSESSED
+
+
+def _headline(values: Sequence[Measured]) -> str:
+    seen = [one for one in values if one.value]
+    whole = [one for one in seen if one.region is Region.BRAIN and one.side is Side.WHOLE]
+    if len(seen) > 1 and not whole:
+        return f"in {len(seen)} places"
+    return ", ".join(
+        f"{value_words(one.value, one.unit)}, {subject_words(one.region, one.side)}" for one in whole or seen
+    )
 
 
 def _row(region: Region, sides: Mapping[Side, Finding], change: str) -> RegionRow:
