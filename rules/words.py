@@ -106,7 +106,7 @@ _UNITS = {
     "a": " years",
     "d": " d",
     "10*9/L": " G/L",
-    "10*-6.mm2/s": "e-6 mm2/s",
+    "10*-6.mm2/s": " ×10⁻⁶ mm²/s",  # noqa: RUF001 - as radiologists write it
     "{lesions}": "",  # the name of the quantity says what is counted
 }
 """UCUM code to what is printed after the number."""

@@ -6,13 +6,16 @@ from pathlib import Path
 import pytest
 
 from rules.codec import to_plain
+from rules.findings import Unit
 from rules.measures import LOWERED_FINDS_LESS, MEASURE_UNITS, Measure, may_find_less
 from rules.policy import PolicyError, load, problems
 from rules.policy_diff import compared
 from rules.rule_table import markdown, measure_rows
 from rules.site import load_policy
+from rules.words import unit_words
 
 POLICY = load()
+_ADC = unit_words(Unit.ADC)
 SOURCE = "source: our audit, date: 2026-11-27"
 
 
@@ -100,7 +103,7 @@ def test_a_site_measures_by_its_own_number(tmp_path: Path):
     assert policy.site.risks == ()
     (change,) = (one for one in compared(POLICY, policy) if one.where.startswith("measurement"))
     assert (change.where, change.what, change.effect) == ("measurement restriction", "adc white", "")
-    assert (change.before, change.after) == ("620e-6 mm2/s", "640e-6 mm2/s")
+    assert (change.before, change.after) == ("620" + _ADC, "640" + _ADC)
 
 
 def test_a_number_that_finds_less_needs_somebody_who_answers_for_it(tmp_path: Path):
@@ -148,7 +151,7 @@ def test_another_source_is_told_as_a_change():
 def test_the_page_tells_each_number():
     page = markdown(POLICY)
     assert len(measure_rows(POLICY)) == len(Measure)
-    assert "| restriction | adc white | 620e-6 mm2/s | [S23]" in page
+    assert f"| restriction | adc white | 620{_ADC} | [S23]" in page
 
 
 def test_the_numbers_are_plain_data():

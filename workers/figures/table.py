@@ -4,8 +4,8 @@ from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 
-from rules.findings import Finding, Measured, NotAssessed
-from rules.words import quantity_words, subject_words, value_words
+from rules.findings import Finding, Measured, NotAssessed, Unit
+from rules.words import quantity_words, subject_words, unit_words, value_words
 from workers.figures.sheet import blank
 
 ROWS = 64
@@ -75,5 +75,7 @@ def _tables(findings: Sequence[Measured]) -> list[str]:
 
 
 def _cell(finding: Measured) -> str:
-    within = "" if finding.uncertainty is None else f"±{finding.uncertainty:.2g}"
-    return value_words(finding.value, finding.unit).replace(" lesions", "").replace("e-6 mm2/s", "") + within
+    """The value and its half width; the unit of ADC would not fit."""
+    value = value_words(finding.value, finding.unit)
+    short = value.removesuffix(unit_words(finding.unit)) if finding.unit == Unit.ADC else value
+    return short if finding.uncertainty is None else f"{short}±{finding.uncertainty:.2g}"
