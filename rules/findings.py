@@ -35,6 +35,8 @@ class Quantity(StrEnum):
     """(left - right) / (left + right) of FLAIR_VOLUME; 0 is symmetric, +1 all left, -1 all right."""
     FLAIR_CORTICAL_SHARE = "flair_cortical_share"
     """Share of all FLAIR hyperintensity that lies in cortex and subcortical white matter."""
+    FLAIR_CALLOSAL_SHARE = "flair_callosal_share"
+    """Share of the deep white matter's FLAIR hyperintensity that lies in body and isthmus of the corpus callosum; larger is worse."""
     FLAIR_FOCI = "flair_foci"
     """Number of separate FLAIR hyperintensities whose centre lies in the region; larger is worse."""
 
@@ -140,6 +142,7 @@ UNITS: dict[Quantity, Unit] = {
     Quantity.FLAIR_Z: Unit.ONE,
     Quantity.FLAIR_LATERALITY: Unit.ONE,
     Quantity.FLAIR_CORTICAL_SHARE: Unit.PERCENT,
+    Quantity.FLAIR_CALLOSAL_SHARE: Unit.PERCENT,
     Quantity.FLAIR_FOCI: Unit.COUNT,
     Quantity.RESTRICTED_VOLUME: Unit.MILLILITRE,
     Quantity.RESTRICTED_NEW_VOLUME: Unit.MILLILITRE,

@@ -56,6 +56,7 @@ _BY_SIDE: dict[Quantity, tuple[Region, ...]] = {
 _AS_A_WHOLE: dict[Quantity, tuple[Region, ...]] = {
     Quantity.FLAIR_LATERALITY: _PAIRED,
     Quantity.FLAIR_CORTICAL_SHARE: _BRAIN,
+    Quantity.FLAIR_CALLOSAL_SHARE: (Region.CALLOSAL_BODY,),
     Quantity.RESTRICTED_FOCI: (*_BRAIN, Region.CEREBELLUM),
     Quantity.RESTRICTED_LARGEST: _BRAIN,
     Quantity.RESTRICTED_LATERALITY: _BRAIN,

@@ -15,6 +15,7 @@ _QUANTITIES = {
     Quantity.FLAIR_Z: "FLAIR z-score",
     Quantity.FLAIR_LATERALITY: "FLAIR laterality index",
     Quantity.FLAIR_CORTICAL_SHARE: "cortical/subcortical share of FLAIR hyperintensity",
+    Quantity.FLAIR_CALLOSAL_SHARE: "share of the deep white matter's FLAIR hyperintensity",
     Quantity.FLAIR_FOCI: "number of FLAIR hyperintensities",
     Quantity.RESTRICTED_VOLUME: "restricted diffusion volume",
     Quantity.RESTRICTED_NEW_VOLUME: "new restricted diffusion volume",

@@ -21,6 +21,7 @@ _TABLES: dict[str, dict[Quantity, str]] = {
         Quantity.FLAIR_Z: "z",
         Quantity.FLAIR_LATERALITY: "laterality",
         Quantity.FLAIR_CORTICAL_SHARE: "cortical share",
+        Quantity.FLAIR_CALLOSAL_SHARE: "of deep white matter",
         Quantity.FLAIR_FOCI: "number",
         Quantity.LESION_ADC: "ADC",
         Quantity.LESION_ENHANCEMENT: "post/pre",

@@ -32,6 +32,7 @@ def test_a_study_without_any_hyperintensity_has_no_gap_where_a_ratio_of_nothing_
     ratios = {
         Quantity.FLAIR_LATERALITY,
         Quantity.FLAIR_CORTICAL_SHARE,
+        Quantity.FLAIR_CALLOSAL_SHARE,
         Quantity.FLAIR_Z,
         Quantity.FLAIR_CHANGE,
         Quantity.LESION_ADC,

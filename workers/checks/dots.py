@@ -10,7 +10,10 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
 
+from rules.anatomy import Region
+from rules.findings import Quantity
 from workers.checks.cropping import box_around
+from workers.imaging.anatomy import Anatomy
 
 FloatArray = NDArray[np.float32]
 BoolArray = NDArray[np.bool_]
@@ -45,6 +48,23 @@ def count_dots(ratio: FloatArray, mask: BoolArray, region: BoolArray, spacing_mm
     near = np.where(mask[box], ratio[box], 1.0).astype(np.float32)
     steady = ndimage.gaussian_filter(near, (0, STEADY_MM / spacing_mm[1], STEADY_MM / spacing_mm[0]))
     return sum(bool(region[box][dot]) for dot in _dots(steady, mask[box]))
+
+
+def told_of_foci(region: Region) -> tuple[Quantity, ...]:
+    """What is told of the foci of a region."""
+    callosal = (Quantity.FLAIR_CALLOSAL_SHARE,) if region is Region.CALLOSAL_BODY else ()
+    return (Quantity.FLAIR_FOCI, *callosal)
+
+
+def callosal_share(mask: BoolArray, anatomy: Anatomy) -> float | None:
+    """Per cent of the deep white matter's hyperintensity that lies in the callosal body; None where there is none.
+
+    Small-vessel disease and demyelination reach the callosum too, with the least part of what they do.
+    """
+    body = int(np.count_nonzero(mask & anatomy.region(Region.CALLOSAL_BODY)))
+    beside = anatomy.region(Region.PERIVENTRICULAR) | anatomy.region(Region.CENTRUM_SEMIOVALE)
+    total = body + int(np.count_nonzero(mask & beside))
+    return 100.0 * body / total if total else None
 
 
 def _dots(signal: FloatArray, mask: BoolArray) -> list[Place]:

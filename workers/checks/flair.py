@@ -16,7 +16,7 @@ from workers.checks.bright_fluid import APART, WORDS, has_bright_fluid
 from workers.checks.check import Check, Inputs
 from workers.checks.cropping import around_brain, put_back
 from workers.checks.diseased_norm import doubt_of
-from workers.checks.dots import count_dots
+from workers.checks.dots import callosal_share, count_dots, told_of_foci
 from workers.checks.hyperintensity import Hyperintensity, Probability, find_hyperintensity
 from workers.checks.lesion_model import lesion_probability, network_probability
 from workers.checks.reported import REPORTED, uncovered
@@ -33,7 +33,7 @@ from workers.models.engine import probability_on, within_labels, within_mask
 from workers.models.store import SHIPPED, Installed, installed, shipped
 
 NAME = "flair_hyperintensity"
-VERSION = "12"
+VERSION = "13"
 
 WITNESSES = (Role.T2, Role.ADC)
 """The T2 tells whether the FLAIR nulls fluid, shows faint dots of the callosum too, and stands in for a FLAIR where there is none;
@@ -46,7 +46,6 @@ MOSTLY = 0.5
 _OF_SIDES = (
     Quantity.FLAIR_VOLUME,
     Quantity.FLAIR_FRACTION,
-    Quantity.FLAIR_FOCI,
     Quantity.FLAIR_RATIO,
     Quantity.FLAIR_Z,
 )
@@ -168,7 +167,9 @@ def _told_where_enough(found: Sequence[Finding], lack: CannotAssess, least_ml: f
 def _silence(region: Region, why: Why, detail: str) -> list[Finding]:
     """What would have been said of a region."""
     silent: list[Finding] = [
-        NotAssessed(quantity, region, side, why, detail) for side in sides(region) for quantity in _OF_SIDES
+        NotAssessed(quantity, region, side, why, detail)
+        for side in sides(region)
+        for quantity in (*_OF_SIDES, *told_of_foci(region))
     ]
     if Side.LEFT in sides(region):
         silent.append(NotAssessed(Quantity.FLAIR_LATERALITY, region, Side.WHOLE, why, detail))
@@ -246,21 +247,22 @@ def _on_side(seen: Seen, place: tuple[Region, Side]) -> list[Finding]:
         ]
     evident = seen.evidence(bright)
     measured = [Measured(name, *place, value, UNITS[name], evident, half) for name, value, half in values]
-    return [*measured, _foci(seen, place, evident)]
+    return [*measured, *_foci(seen, place, evident)]
 
 
-def _foci(seen: Seen, place: tuple[Region, Side], evident: Evidence) -> Finding:
-    """How many areas have their heart there, and in the callosal body, where dots touch (R18), how many dots."""
-    quantity, apart = Quantity.FLAIR_FOCI, seen.scan.volume.spacing_mm[2]
-    inside, has_witness = seen.scan.anatomy.region(*place), False
+def _foci(seen: Seen, place: tuple[Region, Side], evident: Evidence) -> list[Finding]:
+    """How many areas have their heart there; in the callosal body, where dots touch (R18), how many dots, and their share."""
+    inside, apart = seen.scan.anatomy.region(*place), seen.scan.volume.spacing_mm[2]
+    has_witness, share = False, None
     count = float(sum(bool(inside[heart]) for heart in seen.hearts))
     if place[0] is Region.CALLOSAL_BODY:
         count = float(count_dots(seen.found.ratio, seen.dotted, inside, seen.scan.volume.spacing_mm))
-        has_witness = seen.has_witness
+        share, has_witness = callosal_share(seen.dotted, seen.scan.anatomy), seen.has_witness
     if foci_may_hide(count, apart, has_witness=has_witness):
         detail = f"slices {apart:.1f} mm apart: small foci may lie between them"
-        return NotAssessed(quantity, *place, Why.QUALITY, detail)
-    return Measured(quantity, *place, count, UNITS[quantity], evident)
+        return [NotAssessed(one, *place, Why.QUALITY, detail) for one in told_of_foci(place[0])]
+    values = zip(told_of_foci(place[0]), (count, share), strict=False)
+    return [Measured(one, *place, value, UNITS[one], evident) for one, value in values if value is not None]
 
 
 def _laterality(seen: Seen, region: Region) -> list[Finding]:

@@ -100,6 +100,9 @@ QUANTITIES = {
         "flair-laterality", "FLAIR laterality index (left - right) / (left + right)"
     ),
     Quantity.FLAIR_CORTICAL_SHARE: private("flair-cortical", "Cortical share of FLAIR hyperintensity"),
+    Quantity.FLAIR_CALLOSAL_SHARE: private(
+        "flair-callosal", "Callosal share of FLAIR hyperintensity of deep white matter"
+    ),
     Quantity.FLAIR_FOCI: private("flair-foci", "Number of FLAIR hyperintensities"),
     Quantity.RESTRICTED_VOLUME: VOLUME,
     Quantity.RESTRICTED_NEW_VOLUME: private("restricted-new", "New restricted diffusion volume"),

@@ -3,7 +3,9 @@
 import numpy as np
 import pytest
 
-from workers.checks.dots import count_dots
+from rules.anatomy import Region
+from tests.workers.imaging.heads import flat_anatomy
+from workers.checks.dots import callosal_share, count_dots
 
 SPACING = (1.0, 1.0, 4.5)
 SHAPE = (5, 40, 40)
@@ -57,3 +59,14 @@ def test_a_dot_counts_where_it_is_brightest():
 def test_turning_the_grid_changes_nothing(axis):
     signal = np.flip(bright((2, 20, 14), (2, 20, 21), (2, 27, 18)), axis)
     assert dots_of(signal) == 3
+
+
+def test_of_the_deep_white_matter_alone_a_share_is_callosal():
+    _, anatomy = flat_anatomy()
+    mask = anatomy.region(Region.CALLOSAL_BODY) | anatomy.region(Region.OCCIPITAL)
+    assert callosal_share(mask, anatomy) == 100
+    size = np.count_nonzero(anatomy.region(Region.CALLOSAL_BODY))
+    for region in (Region.PERIVENTRICULAR, Region.CENTRUM_SEMIOVALE):
+        mask[tuple(np.argwhere(anatomy.region(region) & ~mask)[:size].T)] = True
+    assert callosal_share(mask, anatomy) == pytest.approx(100 / 3)
+    assert callosal_share(anatomy.region(Region.OCCIPITAL), anatomy) is None
