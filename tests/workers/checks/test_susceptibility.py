@@ -305,6 +305,35 @@ def test_the_bone_around_a_brain_that_was_drawn_too_wide_is_no_haemorrhage(bone_
     assert bleed == pytest.approx(14, abs=2.5)
 
 
+def askew(head: Head, slices: int) -> Scan:
+    """The images moved against the anatomy, so that bone lies where the brain's rim is looked for."""
+    scan = head.scan()
+    moved = np.roll(scan.volume.array, slices, 0) * head.inside
+    return replace(scan, anatomy=replace(scan.anatomy, corrected=moved))
+
+
+def test_darkness_at_the_edge_of_a_brain_that_lies_askew_is_not_told():
+    result = result_of(askew(Head(), 4))
+    for quantity in (Quantity.HAEMORRHAGE_DIAMETER, Quantity.HAEMORRHAGE_VOLUME):
+        found = one_of(result.findings, quantity)
+        assert isinstance(found, NotAssessed)
+        assert found.why is Why.ANATOMY
+        assert "% of its rim is dark" in found.detail
+    assert not result.lesions
+    assert not result.mask.any()
+
+
+def test_a_haemorrhage_deep_inside_is_told_though_the_brain_lies_askew():
+    result = result_of(askew(Head().ball((4, 2, 20), 14), 4))
+    assert value(result, Quantity.HAEMORRHAGE_DIAMETER) == pytest.approx(14, abs=2.5)
+    assert len(result.lesions) == 1
+
+
+def test_a_haemorrhage_that_touches_the_surface_is_told_where_the_brain_lies_right():
+    head = Head().ball((MIDDLE[0] + HALF[0] - 7, MIDDLE[1], MIDDLE[2]), 14)
+    assert value(result_of(head.scan()), Quantity.HAEMORRHAGE_DIAMETER) == pytest.approx(14, abs=2.5)
+
+
 @pytest.mark.parametrize("axis", [0, 1, 2])
 def test_the_order_of_the_voxels_changes_nothing(axis):
     scan = spotted().tube((10, -10, 2), (10, -10, 40)).scan()
