@@ -10,6 +10,7 @@ from rules.anatomy import Role
 from rules.findings import Why
 from rules.identity import digest_of
 from rules.messages import InstanceFile, SeriesQuality
+from workers.checks.bright_fluid import has_bright_rim
 from workers.checks.check import Lack
 from workers.errors import CannotAssess
 from workers.imaging.anatomy import lay
@@ -134,9 +135,27 @@ class Images:
             if any(one.role is role for one in self.series):
                 found = self._brain_in(role)
                 if isinstance(found, BrainMap):
-                    return Mapped(role, found)
+                    better = self._in_t2(found) if role is Role.FLAIR else None
+                    return better or Mapped(role, found)
                 trouble = trouble or found
         return trouble or Lack(Why.SERIES_MISSING, "no FLAIR, T2 or T1 series to find the brain in")
+
+    def _in_t2(self, brain: BrainMap) -> Mapped | None:
+        """The anatomy as the T2 shows it, if the FLAIR's fluid is bright: there the brain was drawn out over it, up to the bone."""
+
+        def is_bright() -> bool:
+            scan = self._scans[Role.FLAIR] = self._laid(Role.FLAIR, brain, at_rest())
+            return has_bright_rim(scan.anatomy)
+
+        if all(one.role is not Role.T2 for one in self.series):
+            return None
+        if not self.stages.recall("rim", self._identity({Role.FLAIR}), is_bright):
+            return None
+        found = self._brain_in(Role.T2)
+        if isinstance(found, Lack):
+            return None
+        self._scans.pop(Role.FLAIR, None)
+        return Mapped(Role.T2, found)
 
     def _brain_in(self, role: Role) -> BrainMap | Lack:
         def find() -> BrainMap | Lack:

@@ -1,6 +1,7 @@
 """In which series the brain is looked for, and what is said of those that are missing."""
 
 from dataclasses import replace
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -9,7 +10,7 @@ from rules.anatomy import Region, Role
 from rules.findings import Why
 from rules.measures import Measure
 from rules.policy import load
-from tests.workers.imaging.heads import in_wide_air
+from tests.workers.imaging.heads import flat_anatomy, in_wide_air
 from tests.workers.imaging.phantoms import Phantom, store
 from workers.cache import Cache
 from workers.checks.check import Lack
@@ -65,6 +66,31 @@ def test_a_missing_flair_says_what_stands_in_for_it(tmp_path, role, said):
     lack = images.placed(Role.FLAIR)
     assert lack.why is Why.SERIES_MISSING
     assert said in lack.detail
+
+
+@pytest.mark.parametrize(
+    ("roles", "is_bright", "expected"),
+    [
+        ((Role.FLAIR, Role.T2), True, Role.T2),
+        ((Role.FLAIR, Role.T2), False, Role.FLAIR),
+        ((Role.FLAIR,), True, Role.FLAIR),
+        ((Role.FLAIR, Role.T1), True, Role.FLAIR),
+    ],
+)
+def test_where_fluid_is_bright_in_the_flair_the_t2_shows_the_brain(roles, is_bright, expected):
+    class Found(Images):
+        """Every series shows a brain."""
+
+        def _brain_in(self, role):
+            return BrainMap(*[role] * 6)
+
+        def _laid(self, *_):
+            _, anatomy = flat_anatomy(2.0 if is_bright else 1.0)
+            return SimpleNamespace(anatomy=anatomy)
+
+    series = [SimpleNamespace(role=role, series_instance_uid=f"1.2.{role}") for role in roles]
+    mapped = Found(series, (), Stages(Cache(None))).mapped()
+    assert (mapped.role, mapped.brain.unit) == (expected, expected)
 
 
 def test_measuring_by_another_number_is_another_identity(tmp_path):

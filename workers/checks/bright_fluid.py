@@ -31,6 +31,14 @@ WHOLE, SURELY_WHITE = 0.9, 0.9
 LEAST_ML = 1.0
 """Fluid on a side below which it says nothing: severe swelling leaves 0.3 mL. [P]"""
 
+RIM_MM = 10.0
+"""Depth to which the brain's rim is looked at for fluid that is bright around it."""
+BRIGHT_RIM = 1.4
+"""Signal over white matter of such fluid: cortex has 1.2, drowned in oedema or beside contrast agent too (p95, five simulated FLAIR). [P]"""
+RIM_SHARE = 0.1
+"""Share of the rim, in front and on either side, that is as bright where the brain was drawn out over its fluid: 0.19-0.30 in two simulated
+FLAIR under oxygen, 0.02 in two whose fluid is no brighter than grey matter, 0.00 elsewhere. [P]"""
+
 APART = frozenset({
     Region.THALAMUS, Region.CAUDATE, Region.PUTAMEN, Region.PALLIDUM, Region.CAPSULE, Region.GENU, Region.CALLOSAL_BODY,
     Region.SPLENIUM, Region.PERIVENTRICULAR, Region.CENTRUM_SEMIOVALE, Region.PERIAQUEDUCTAL, Region.FOURTH_VENTRICLE_RIM,
@@ -44,6 +52,13 @@ def has_bright_fluid(flair: Scan, t2: Scan | None) -> bool:
     """Whether the outer fluid is bright on both sides: where the T2 shows it, else where the template expects it."""
     told = _bright_by_t2(flair, t2) if t2 else None
     return _bright_by_place(flair.anatomy) if told is None else told
+
+
+def has_bright_rim(anatomy: Anatomy) -> bool:
+    """Whether the outermost of what was found as the brain of a FLAIR is its fluid, brighter than any tissue."""
+    rim = anatomy.brain & (anatomy.depth_mm < RIM_MM) & (anatomy.template_mm[1] > BEHIND_MM)
+    sides = [anatomy.corrected[rim & side] for side in (anatomy.is_left, ~anatomy.is_left)]
+    return all(one.size >= FEW and float(np.mean(one > BRIGHT_RIM)) >= RIM_SHARE for one in sides)
 
 
 def _bright_by_t2(flair: Scan, t2: Scan) -> bool | None:

@@ -38,6 +38,12 @@ VEIN_MM = 6.0
 """Width below which something long is a vein, though it swells. [P]"""
 ROW_MM = 9.0
 """Width below which something long is a row of foci, if it has a waist: simulated pairs are 16 x 7 mm. [P]"""
+FOCUS_ML, FOCUS_WIDTH = 0.2, 0.55
+"""Volume below which, and mean width over length from which, something is a focus that blooms: of simulated foci of up to 6 mm those that
+reach 8.5 to 10.5 mm have 0.13 to 0.19 mL and 0.56 to 0.76; a ball of 10 mm has 0.52 mL. [P]"""
+LEAST_WIDTH_MM, LEAST_WIDTH, WIDE_MM = 5.3, 0.36, 7.5
+"""Mean width, in mm and over the length, below which something is a vein or a cleft, of an egg of its volume and length; nothing of the
+third is too narrow. [P]"""
 WAIST = 0.75
 """Cross-section there over that on either side of it. [P]"""
 WAIST_STEP_MM = 2.0
@@ -63,8 +69,10 @@ def find_haemorrhages(anatomy: Anatomy, spacing_mm: Triple) -> tuple[Haemorrhage
     corner = np.array([[one.start] for one in box])
     steady = _steady(anatomy.corrected[box], spacing_mm)
     found = [
-        _sized(voxels, steady, anatomy.brain[box], spacing_mm)
-        for voxels in _long_areas(steady, anatomy.brain[box], cut_of(Measure.HAEMORRHAGE_LONGER), spacing_mm)
+        _sized(voxels, steady, anatomy.depth_mm[box], spacing_mm)
+        for voxels in _long_areas(
+            steady, anatomy.depth_mm[box], cut_of(Measure.HAEMORRHAGE_LONGER), spacing_mm
+        )
         if _is_within(anatomy, voxels + corner) and _is_thick(voxels, spacing_mm)
     ]
     moved = [
@@ -81,13 +89,13 @@ def long_areas(anatomy: Anatomy, spacing_mm: Triple, longer_mm: float) -> list[N
         return []
     corner = np.array([[one.start] for one in box])
     steady = _steady(anatomy.corrected[box], spacing_mm)
-    return [voxels + corner for voxels in _long_areas(steady, anatomy.brain[box], longer_mm, spacing_mm)]
+    return [voxels + corner for voxels in _long_areas(steady, anatomy.depth_mm[box], longer_mm, spacing_mm)]
 
 
 def _long_areas(
-    steady: FloatArray, brain: BoolArray, longer_mm: float, spacing_mm: Triple
+    steady: FloatArray, depth_mm: NDArray[np.float16], longer_mm: float, spacing_mm: Triple
 ) -> list[NDArray[np.intp]]:
-    labels, _ = ndimage.label(_solid(steady, brain, cut_of(Measure.HAEMORRHAGE_DARK), spacing_mm))
+    labels, _ = ndimage.label(_solid(steady, depth_mm, cut_of(Measure.HAEMORRHAGE_DARK), spacing_mm))
     areas = []
     for label, box in enumerate(ndimage.find_objects(labels), start=1):
         corner = np.array([[one.start] for one in box])
@@ -96,7 +104,9 @@ def _long_areas(
     return areas
 
 
-def _sized(voxels: NDArray[np.intp], steady: FloatArray, brain: BoolArray, spacing_mm: Triple) -> Haemorrhage:
+def _sized(
+    voxels: NDArray[np.intp], steady: FloatArray, depth_mm: NDArray[np.float16], spacing_mm: Triple
+) -> Haemorrhage:
     """A lesion with how much its size changes when the cut moves, in its own neighbourhood."""
     reach = np.ceil(SWING_REACH_MM / np.array(spacing_mm[::-1])).astype(int)
     low = np.maximum(voxels.min(axis=1) - reach, 0)
@@ -104,7 +114,7 @@ def _sized(voxels: NDArray[np.intp], steady: FloatArray, brain: BoolArray, spaci
     sizes = []
     for swing in (-DARK_SWING, DARK_SWING):
         labels, _ = ndimage.label(
-            _solid(steady[near], brain[near], cut_of(Measure.HAEMORRHAGE_DARK) + swing, spacing_mm)
+            _solid(steady[near], depth_mm[near], cut_of(Measure.HAEMORRHAGE_DARK) + swing, spacing_mm)
         )
         sizes.append(_at(labels, voxels - low[:, None], spacing_mm))
     (less, short), (more, long) = sizes
@@ -134,15 +144,32 @@ def _steady(signal: FloatArray, spacing_mm: Triple) -> FloatArray:
     return smooth
 
 
-def _solid(steady: FloatArray, brain: BoolArray, cut: float, spacing_mm: Triple) -> BoolArray:
+def _solid(steady: FloatArray, depth_mm: NDArray[np.float16], cut: float, spacing_mm: Triple) -> BoolArray:
     """Dark areas of the brain without what is thin in the plane; a bright middle is filled."""
+    brain = depth_mm > 0
     dark = brain & (steady < cut)
     solid = np.zeros_like(dark)
     disc = _disc(THIN_MM, spacing_mm)
     for k in np.flatnonzero(dark.any(axis=(1, 2))):
-        filled = ndimage.binary_fill_holes(dark[k])
+        filled = _filled(dark[k], depth_mm[k] < INSIDE_MM)
         solid[k] = ndimage.binary_opening(filled, disc) & brain[k]
     return solid
+
+
+def _filled(dark: BoolArray, at_edge: BoolArray) -> BoolArray:
+    """The dark areas of a slice with their bright middles; what bone goes around, where the brain's edge does not fit, is no middle."""
+    whole = ndimage.binary_fill_holes(dark)
+    middles, count = ndimage.label(whole & ~dark)
+    if not count:
+        return dark
+    areas, others = ndimage.label(whole)
+    around = ndimage.maximum(areas, middles, np.arange(count + 1)).astype(int)
+    is_at_edge = np.bincount(areas[dark & at_edge], minlength=others + 1) > 0
+    rings = np.bincount(areas[dark], minlength=others + 1)
+    kept = ~is_at_edge[around] | (np.bincount(middles.reshape(-1)) <= rings[around])
+    kept[0] = False
+    filled: BoolArray = dark | kept[middles]
+    return filled
 
 
 def _disc(radius_mm: float, spacing_mm: Triple) -> BoolArray:
@@ -160,11 +187,13 @@ def _is_within(anatomy: Anatomy, voxels: NDArray[np.intp]) -> bool:
 
 
 def _is_thick(voxels: NDArray[np.intp], spacing_mm: Triple) -> bool:
-    """No sheet, no vein, and no small row: two microbleeds that touch are no haemorrhage, but one that is long and narrow is."""
+    """No sheet, no vein, no cleft, no focus that blooms, and no small row: two microbleeds that touch are no haemorrhage, but one that is long and narrow is."""
     mm = np.array(spacing_mm[::-1])
     places = voxels.T * mm
     spread = places - places.mean(axis=0)
     squares, axes = np.linalg.eigh(spread.T @ spread / len(places) + np.diag(mm**2 / 12))
+    if not _is_wide(len(places) * float(np.prod(mm)) / 1000, longest_mm(voxels, spacing_mm)):
+        return False
     if np.sqrt(squares[2] / squares[0]) > MAX_FLATNESS:
         return False
     width_mm = 2 * np.sqrt(5 * squares[1])
@@ -172,6 +201,14 @@ def _is_thick(voxels: NDArray[np.intp], spacing_mm: Triple) -> bool:
         return True
     step_mm = max(WAIST_STEP_MM, float(np.max(np.abs(axes[:, 2]) * mm)))
     return bool(width_mm >= VEIN_MM and not _has_waist(spread @ axes[:, 2], step_mm))
+
+
+def _is_wide(volume_ml: float, length_mm: float) -> bool:
+    """Whether something is as wide for its length, in the mean of both directions across it, as blood within tissue, and no mere focus."""
+    width_mm = np.sqrt(6000 / np.pi * volume_ml / length_mm)
+    if volume_ml < FOCUS_ML and width_mm >= FOCUS_WIDTH * length_mm:
+        return False
+    return bool(width_mm >= min(max(LEAST_WIDTH_MM, LEAST_WIDTH * length_mm), WIDE_MM))
 
 
 def _has_waist(along_mm: NDArray[np.float64], step_mm: float) -> bool:

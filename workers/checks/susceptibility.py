@@ -17,6 +17,7 @@ from rules.measures import Measure
 from workers.checks.areas import Area, Values, evidence, joined, lesions, longest_mm
 from workers.checks.bleeds import MAYBE, Bleeds, Focus, find_bleeds, find_large
 from workers.checks.check import Check, Inputs
+from workers.checks.dark_rim import without_bone
 from workers.checks.foci import darkness_of
 from workers.checks.haemorrhage import Haemorrhage
 from workers.checks.on_flair import FLAIR_CHECK, bright_on_flair
@@ -29,7 +30,7 @@ from workers.imaging.regions import parts_of, sides
 from workers.imaging.scan import Scan
 
 NAME = "susceptibility"
-VERSION = "6"
+VERSION = "7"
 LABEL = f"{NAME} {VERSION}"
 
 REPORTED = (
@@ -67,8 +68,10 @@ def measure(inputs: Inputs) -> CheckResult:
     findings = silent or _counts(scan, bleeds)
     if bleeds.lime:
         findings.append(_left_out(scan, bleeds.lime))
-    findings += _large(scan, bleeds.large)
-    mask = joined([*_longer(bleeds.large), *_kept(bleeds)], scan.volume.array.shape)
+    large, doubt = without_bone(scan.anatomy, bleeds.large)
+    bleeds = replace(bleeds, large=large)
+    findings += _large(scan, large, doubt)
+    mask = joined([*_longer(large), *_kept(bleeds)], scan.volume.array.shape)
     return CheckResult(tuple(findings), mask, role, _lesions(scan, bleeds))
 
 
@@ -139,11 +142,15 @@ def lies(scan: Scan, voxel: tuple[int, int, int], place: Place) -> bool:
     return side in (Side.WHOLE, Side.MIDLINE) or (side is Side.LEFT) == bool(scan.anatomy.is_left[voxel])
 
 
-def _large(scan: Scan, large: tuple[Haemorrhage, ...]) -> list[Finding]:
+def _large(scan: Scan, large: tuple[Haemorrhage, ...], doubt: str) -> list[Finding]:
     """Length of the longest, volume of all, and volumes of the regions that hold some.
 
     One that is seen is there however little of the brain is.
+
+    doubt : why other dark areas may be bone; empty if there are none
     """
+    if not large and doubt:
+        return [NotAssessed(one, Region.BRAIN, Side.WHOLE, Why.ANATOMY, doubt) for one in _LARGE]
     if not large and (detail := uncovered(scan.anatomy.covered[Region.BRAIN])):
         return [NotAssessed(one, Region.BRAIN, Side.WHOLE, Why.COVERAGE, detail) for one in _LARGE]
     volume, whole = scan.volume, (Region.BRAIN, Side.WHOLE)

@@ -9,7 +9,7 @@ from rules.anatomy import Region, Role, Side
 from rules.findings import Measured, NotAssessed, Quantity, Why
 from tests.workers.imaging.heads import flat_anatomy, scans_of, t2_scan
 from workers.checks import flair
-from workers.checks.bright_fluid import APART, has_bright_fluid
+from workers.checks.bright_fluid import APART, has_bright_fluid, has_bright_rim
 from workers.checks.check import Inputs
 from workers.checks.lesion_adc import lesion_adcs
 from workers.errors import CannotAssess
@@ -69,6 +69,17 @@ def test_fluid_is_bright_only_if_all_of_it_is_brighter_than_tissue(bright, where
 def test_where_the_t2_shows_fluid_the_flair_has_to_null_it(bright, t2, expected):
     scan = scans_of(*head(bright)).scan(Role.FLAIR)
     assert has_bright_fluid(scan, t2_scan(**t2)) is expected
+
+
+@pytest.mark.parametrize(
+    ("bright", "where", "expected"),
+    [(2.0, None, True), (1.2, None, False), (2.0, left, False)],
+    ids=["bright fluid", "cortex", "one side: infarct"],
+)
+def test_a_brain_that_was_drawn_out_over_bright_fluid_has_it_as_its_rim(bright, where, expected):
+    _, anatomy = flat_anatomy()
+    rim = (anatomy.depth_mm < 3) & (where(anatomy) if where else True)
+    assert has_bright_rim(flat_anatomy(np.where(rim, bright, 1.0))[1]) is expected
 
 
 def test_fluid_that_only_one_side_nulls_is_no_oxygen():

@@ -281,11 +281,57 @@ def test_two_foci_that_touch_are_no_haemorrhage(way, apart):
 
 
 @pytest.mark.parametrize(
-    ("radii", "haemorrhages"), [((4.5, 8.5, 4.5), 1), ((4.0, 4.5, 8.5), 1), ((2.2, 9.0, 2.2), 0)]
+    ("radii", "haemorrhages"),
+    [
+        ((4.5, 8.5, 4.5), 1),
+        ((4.0, 4.5, 8.5), 1),
+        ((2.2, 9.0, 2.2), 0),
+        ((2.0, 6.0, 2.0), 0),
+        ((3.0, 10.5, 3.0), 0),
+    ],
 )
 def test_a_long_and_narrow_haemorrhage_counts_and_a_vein_that_swells_does_not(radii, haemorrhages):
     found = value(result_of(Head().egg((8, 2, 20), radii).scan()), Quantity.HAEMORRHAGE_DIAMETER)
     assert found == (pytest.approx(17, abs=2.5) if haemorrhages else 0)
+
+
+@pytest.mark.parametrize("bone_mm", [3.0, 5.0])
+def test_the_bone_around_a_brain_that_was_drawn_too_wide_is_no_haemorrhage(bone_mm):
+    """Its ring is closed in every slice: what it goes around is the brain."""
+    head = Head()
+    head.signal[head.inside & (head.radius(tuple(MIDDLE), tuple(half - bone_mm for half in HALF)) > 1)] = 0.1
+    assert value(result_of(head.scan()), Quantity.HAEMORRHAGE_DIAMETER) == 0
+    bleed = value(result_of(head.ball((4, 2, 20), 14).scan()), Quantity.HAEMORRHAGE_DIAMETER)
+    assert bleed == pytest.approx(14, abs=2.5)
+
+
+def askew(head: Head, slices: int) -> Scan:
+    """The images moved against the anatomy, so that bone lies where the brain's rim is looked for."""
+    scan = head.scan()
+    moved = np.roll(scan.volume.array, slices, 0) * head.inside
+    return replace(scan, anatomy=replace(scan.anatomy, corrected=moved))
+
+
+def test_darkness_at_the_edge_of_a_brain_that_lies_askew_is_not_told():
+    result = result_of(askew(Head(), 4))
+    for quantity in (Quantity.HAEMORRHAGE_DIAMETER, Quantity.HAEMORRHAGE_VOLUME):
+        found = one_of(result.findings, quantity)
+        assert isinstance(found, NotAssessed)
+        assert found.why is Why.ANATOMY
+        assert "% of its rim is dark" in found.detail
+    assert not result.lesions
+    assert not result.mask.any()
+
+
+def test_a_haemorrhage_deep_inside_is_told_though_the_brain_lies_askew():
+    result = result_of(askew(Head().ball((4, 2, 20), 14), 4))
+    assert value(result, Quantity.HAEMORRHAGE_DIAMETER) == pytest.approx(14, abs=2.5)
+    assert len(result.lesions) == 1
+
+
+def test_a_haemorrhage_that_touches_the_surface_is_told_where_the_brain_lies_right():
+    head = Head().ball((MIDDLE[0] + HALF[0] - 7, MIDDLE[1], MIDDLE[2]), 14)
+    assert value(result_of(head.scan()), Quantity.HAEMORRHAGE_DIAMETER) == pytest.approx(14, abs=2.5)
 
 
 @pytest.mark.parametrize("axis", [0, 1, 2])
