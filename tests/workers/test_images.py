@@ -69,20 +69,21 @@ def test_a_missing_flair_says_what_stands_in_for_it(tmp_path, role, said):
 
 
 @pytest.mark.parametrize(
-    ("roles", "is_bright", "expected"),
+    ("roles", "shown", "is_bright", "expected"),
     [
-        ((Role.FLAIR, Role.T2), True, Role.T2),
-        ((Role.FLAIR, Role.T2), False, Role.FLAIR),
-        ((Role.FLAIR,), True, Role.FLAIR),
-        ((Role.FLAIR, Role.T1), True, Role.FLAIR),
+        ((Role.FLAIR, Role.T2), (Role.FLAIR, Role.T2), True, Role.T2),
+        ((Role.FLAIR, Role.T2), (Role.FLAIR, Role.T2), False, Role.FLAIR),
+        ((Role.FLAIR, Role.T2), (Role.FLAIR,), True, Role.FLAIR),
+        ((Role.FLAIR, Role.T1), (Role.FLAIR, Role.T1), True, Role.FLAIR),
     ],
+    ids=["bright", "dark", "no brain in the T2", "no T2"],
 )
-def test_where_fluid_is_bright_in_the_flair_the_t2_shows_the_brain(roles, is_bright, expected):
+def test_where_fluid_is_bright_in_the_flair_the_t2_shows_the_brain(roles, shown, is_bright, expected):
     class Found(Images):
-        """Every series shows a brain."""
+        """Some series show a brain."""
 
         def _brain_in(self, role):
-            return BrainMap(*[role] * 6)
+            return BrainMap(*[role] * 6) if role in shown else Lack(Why.ANATOMY, "no brain")
 
         def _laid(self, *_):
             _, anatomy = flat_anatomy(2.0 if is_bright else 1.0)
