@@ -15,9 +15,10 @@ from workers.imaging.cuts import cut_of
 RIM_MM = 6.0
 """Depth to which the rim reaches; tissue of less than INSIDE_MM is mixed with fluid and bone in any series."""
 TISSUE = 0.5
-DARK_RIM = 0.025
+DARK_RIM = 0.04
 """Share of the rim, on the less dark side, from which it is bone: at most 0.012 in 41 simulated SWI that lie right, 0.05 and more where
-they are shifted by 4 mm upwards, by 7 mm along any axis but across (0.03 and 0.06) or turned by 8 degrees, 0.04 to 0.09 where the brain was drawn too wide. [P]"""
+they are shifted by 4 mm upwards, by 7 mm along any axis but across (0.03 and 0.06) or turned by 8 degrees, 0.04 to 0.09 where the brain was drawn too wide. Nearer to
+the latter, for the signal that real air cells take from the skull base, which the simulated ones hardly do, must not silence a haemorrhage. [P]"""
 AT_RIM = 0.7
 """Share of an area that lies in the rim, from which it may be bone: 0.79-1.0 of such; half of a ball of 12 mm that touches the surface, less of a larger one. [P]"""
 

@@ -26,6 +26,11 @@ def test_what_the_model_half_believes_may_be_lesion_or_not(core, rim):
     assert doubtful > sure + 0.5 * RIM.sum() * VOXEL_ML * 0.5
 
 
+def test_what_the_model_did_not_see_is_half_doubted():
+    width = half_width(CORE, 0.1 * CORE)
+    assert 0.5 * CORE.sum() * VOXEL_ML < width < 0.9 * CORE.sum() * VOXEL_ML
+
+
 def test_the_truth_lies_within_though_the_rim_was_left_out():
     width = half_width(CORE, 0.99 * CORE + 0.4 * RIM)
     assert RIM.sum() * VOXEL_ML <= width < CORE.sum() * VOXEL_ML
