@@ -24,7 +24,7 @@ from workers.imaging.regions import sides
 from workers.imaging.scan import Scan
 
 NAME = "contrast_enhancement"
-VERSION = "3"
+VERSION = "4"
 LABEL = f"{NAME} {VERSION}"
 
 MATCH_ERROR = 0.02

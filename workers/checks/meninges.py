@@ -37,6 +37,9 @@ BLOOD_ERROR = 0.5
 """How far pia may brighten less or more than blood, as a share: it decides how much of a voxel is pia. [P]"""
 HIGHEST = 0.99
 """Quantile of what voxels of the meninges gain that stands for the highest. [P]"""
+VERTEX_MM = 45.0
+"""Height in the template above which bridging veins enter the sagittal sinus beside the falx: false stretches 5-8 mm from the midline at
+53-76 mm, 0.12 and 0.57 mL, in two simulated studies with a FLAIR after contrast agent. [P]"""
 NEAR_MM = 6.0
 """Standard deviation of the Gaussian over which the share is taken."""
 
@@ -152,7 +155,7 @@ def vessel_places(anatomy: Anatomy, spacing: Spacing) -> BoolArray:
     """Where large vessels and dura enhance in everybody, by their place in the template (MNI mm)."""
     x, y, z = (axis.astype(np.float32) for axis in anatomy.template_mm)
     beside = np.abs(x)
-    falx = (beside < 5) & ((z > 15) | (y < -60) | (y > 20))
+    falx = (beside < np.where(z > VERTEX_MM, 8, 5)) & ((z > 15) | (y < -60) | (y > 20))
     great_vein = (beside < 14) & (y > -80) & (y < -15) & (z > -12) & (z < 25)
     basal = (beside < 32) & (y > -40) & (y < 30) & (z < 0)
     sylvian = (beside > 26) & (beside < 52) & (y > -35) & (y < 28) & (z > -14) & (z < 18)
