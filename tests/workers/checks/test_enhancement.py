@@ -220,7 +220,7 @@ def test_silence_covers_everything_that_is_measured():
         (f.quantity, f.region, f.side) for f in silent
     }
     assert all(isinstance(one, NotAssessed) for one in silent)
-    assert CHECK.label == f"{NAME} 3"
+    assert CHECK.label == f"{NAME} 4"
 
 
 def test_a_pair_in_which_as_much_became_darker_as_brighter_is_refused():
