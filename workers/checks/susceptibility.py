@@ -29,7 +29,7 @@ from workers.imaging.regions import parts_of, sides
 from workers.imaging.scan import Scan
 
 NAME = "susceptibility"
-VERSION = "6"
+VERSION = "7"
 LABEL = f"{NAME} {VERSION}"
 
 REPORTED = (
