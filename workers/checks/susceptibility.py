@@ -30,7 +30,7 @@ from workers.imaging.regions import parts_of, sides
 from workers.imaging.scan import Scan
 
 NAME = "susceptibility"
-VERSION = "7"
+VERSION = "8"
 LABEL = f"{NAME} {VERSION}"
 
 REPORTED = (

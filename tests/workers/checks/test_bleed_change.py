@@ -43,7 +43,7 @@ def session(
     for place in places:
         head.ball(place, 4.5)
     if faint:
-        head.ball(faint, 4.5, 0.7)
+        head.ball(faint, 4.5, 0.76)
     if vein:
         head.tube(*vein)
     scan = head.scan()

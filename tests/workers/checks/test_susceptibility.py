@@ -190,6 +190,11 @@ def test_faint_spots_are_not_counted():
     assert value(result_of(Head().ball((12, 5, 20), 4, left=0.85).scan()), Quantity.MICROBLEED_COUNT) == 0
 
 
+def test_a_faint_focus_that_is_round_and_lies_deep_is_counted():
+    """Its shape, size and place make up for what its darkness lacks."""
+    assert value(result_of(Head().ball((0, -10, 20), 4.5, left=0.725).scan()), Quantity.MICROBLEED_COUNT) == 1
+
+
 def _with_nuclei(head: Head) -> Scan:
     scan = head.scan()
     parts = scan.anatomy.parts.copy()
@@ -203,6 +208,11 @@ def test_symmetric_iron_of_the_nuclei_is_not_counted_but_a_bleed_on_one_side_is(
     assert value(result_of(_with_nuclei(iron)), Quantity.MICROBLEED_COUNT) == 0
     bleed = result_of(_with_nuclei(Head().ball((19, -3, 15), 6)))
     assert value(bleed, Quantity.MICROBLEED_COUNT, Region.PALLIDUM, Side.RIGHT) == 1
+
+
+def test_two_bleeds_in_both_nuclei_that_lie_elsewhere_are_no_iron():
+    bleeds = result_of(_with_nuclei(Head().ball((19, -3, 15), 6).ball((-17, -7.5, 17), 5.6)))
+    assert value(bleeds, Quantity.MICROBLEED_COUNT, Region.PALLIDUM) == 2
 
 
 def test_two_bleeds_in_both_nuclei_that_differ_are_no_iron():
@@ -434,7 +444,7 @@ def test_three_foci_that_touch_are_three():
 def test_a_round_focus_that_seems_to_go_on_still_counts(monkeypatch):
     """A vein that passes in the next slices makes it seem so; a vein itself is not round."""
     scan = Head().ball((0.0, -10.0, 20.0), 4).scan()
-    monkeypatch.setattr(foci, "_passes", lambda *_: True)
+    monkeypatch.setattr(foci, "passes", lambda *_: True)
     assert one_of(result_of(scan).findings, Quantity.MICROBLEED_COUNT).value == 1
 
 
