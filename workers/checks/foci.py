@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from scipy import ndimage
 
 from workers.checks.isolation import roundness
-from workers.checks.spot_cuts import CUTS, ROUND, TOO_LONG, TOO_LONG_MM, best_cut, leaves, passes
+from workers.checks.spot_cuts import CUTS, ROUND_ENOUGH, TOO_LONG, TOO_LONG_MM, best_cut, leaves, passes
 
 FloatArray = NDArray[np.float32]
 BoolArray = NDArray[np.bool_]
@@ -165,7 +165,7 @@ def _cut_out(
     if peak < max(NOISES * noise, LEAST_DARKNESS):
         return None
     round_share = roundness(near, at, mm)
-    if needs_round and round_share < ROUND[1]:
+    if needs_round and round_share < ROUND_ENOUGH:
         return None
     core, length, aspect, is_bead, is_part = best_cut(near, at, mm, noise, round_share)
     voxels = np.stack(np.nonzero(core))
