@@ -33,7 +33,7 @@ from workers.models.engine import probability_on, within_labels, within_mask
 from workers.models.store import SHIPPED, Installed, installed, shipped
 
 NAME = "flair_hyperintensity"
-VERSION = "14"
+VERSION = "15"
 
 WITNESSES = (Role.T2, Role.ADC)
 """The T2 tells whether the FLAIR nulls fluid, shows faint dots of the callosum too, and stands in for a FLAIR where there is none;
