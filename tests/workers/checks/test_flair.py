@@ -152,7 +152,7 @@ def test_key_slices_are_those_with_most_of_it():
     areas = (result.mask & anatomy.region(Region.PARIETAL, Side.LEFT)).sum(axis=(1, 2))
     assert finding.evidence.sop_instance_uids[0] == volume.sop_instance_uids[int(np.argmax(areas))]
     assert len(finding.evidence.sop_instance_uids) == 3
-    assert finding.evidence.check == "flair_hyperintensity 14 flair_network 1"
+    assert finding.evidence.check == "flair_hyperintensity 15 flair_network 1"
 
 
 def test_a_region_outside_the_slices_is_not_assessed():
@@ -299,5 +299,5 @@ def test_without_its_network_the_check_says_that_it_went_by_the_voxel_model(monk
     monkeypatch.setattr(flair, "shipped", refusing({Engine.PLANES}))
     result = flair.measure(scans_of(*flat_anatomy(bump(PRES, 1.6))))
     assert values(result)[Quantity.FLAIR_VOLUME, Region.PARIETO_OCCIPITAL, Side.WHOLE] > 6
-    said = "flair_hyperintensity 14 flair_lesion 1, for planes 1: the weights model.onnx are missing"
+    said = "flair_hyperintensity 15 flair_lesion 1, for planes 1: the weights model.onnx are missing"
     assert {f.evidence.check for f in result.findings} == {said}
