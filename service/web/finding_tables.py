@@ -65,9 +65,9 @@ class QuantityTable:
     rows: tuple[RegionRow, ...]
     group: Group
     headline: str
-    """The value of the whole brain, else the only one that is not zero, else in how many places there is one; of what was not assessed the reason."""
+    """The value of the whole brain, else those of the only region that has one, else in how many regions there is one; of what was not assessed the reason."""
     gaps: int
-    """Places that were not assessed."""
+    """Regions of which something was not assessed."""
     not_compared: str = ""
     """Why nothing is said of an earlier study; empty where something is, and for what is never compared."""
 
@@ -99,7 +99,7 @@ def _table(quantity: Quantity, held: Mapping[Quantity, _Held]) -> QuantityTable:
         rows,
         group,
         gaps[0].detail if group is Group.NOT_ASSESSED else _headline(values),
-        len(gaps),
+        len({one.region for one in gaps}),
         "" if any(row.change for row in rows) else _why_not(quantity, held),
     )
 
@@ -113,9 +113,10 @@ def _group(values: Sequence[Measured], *, is_silent: bool) -> Group:
 def _headline(values: Sequence[Measured]) -> str:
     seen = [one for one in values if one.value]
     whole = [one for one in seen if one.region is Region.BRAIN and one.side is Side.WHOLE]
-    if len(seen) > 1 and not whole:
-        return f"in {len(seen)} places"
-    return ", ".join(
+    regions = {one.region for one in seen}
+    if len(regions) > 1 and not whole:
+        return f"in {len(regions)} regions"
+    return "; ".join(
         f"{value_words(one.value, one.unit)}, {subject_words(one.region, one.side)}" for one in whole or seen
     )
 

@@ -67,8 +67,10 @@ def test_what_is_zero_is_told_apart_from_what_is_not_known():
     assert (nothing.group, nothing.headline, nothing.gaps) == (Group.NOT_ASSESSED, "not covered", 1)
 
 
-def test_the_headline_is_the_whole_brain_or_the_number_of_places():
+def test_the_headline_is_the_whole_brain_or_the_number_of_regions():
     both = (NOW[0], replace(NOW[1], value=1.5))
     whole = replace(NOW[0], region=Region.BRAIN, side=Side.WHOLE, value=5.5)
-    assert tables(both)[0].headline == "in 2 places"
+    assert tables(both)[0].headline == "4.0 mL, left thalamus; 1.5 mL, right thalamus"
+    pons = replace(NOW[0], region=Region.PONS, side=Side.MIDLINE)
+    assert tables((*both, pons))[0].headline == "in 2 regions"
     assert tables((*both, whole))[0].headline == "5.5 mL, whole brain"
