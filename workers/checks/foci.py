@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
 
-from workers.checks.isolation import roundness
+from workers.checks.isolation import roundness, symmetry
 from workers.checks.spot_cuts import CUTS, ROUND_ENOUGH, TOO_LONG, TOO_LONG_MM, best_cut, leaves, passes
 
 FloatArray = NDArray[np.float32]
@@ -62,6 +62,8 @@ class Spot:
     """Whether it leaves its neighbourhood, or is what a narrower cut left of something with an arm on either side."""
     roundness: float
     """Least over greatest curvature of its darkness: 1 for a ball, 0 for a tube."""
+    symmetry: float
+    """Share of the darkness in and around it that the distance from its centre explains: 1 for a ball that stands alone."""
     is_part: bool
     """Whether a narrower cut took it out of something longer."""
 
@@ -170,17 +172,19 @@ def _cut_out(
     core, length, aspect, is_bead, is_part = best_cut(near, at, mm, noise, round_share)
     voxels = np.stack(np.nonzero(core))
     weight = near[tuple(voxels)]
-    k, j, i = (float(one) for one in (voxels * weight).sum(axis=1) / weight.sum() + low)
+    k, j, i = (float(one) for one in (voxels * weight).sum(axis=1) / weight.sum())
+    diameter = (6.0 * voxels.shape[1] * float(np.prod(mm)) / np.pi) ** (1 / 3)
     return Spot(
         voxels=voxels + low[:, None],
-        centre=(k, j, i),
+        centre=(k + float(low[0]), j + float(low[1]), i + float(low[2])),
         darkness=peak,
         noises=peak / noise,
-        diameter_mm=(6.0 * voxels.shape[1] * float(np.prod(mm)) / np.pi) ** (1 / 3),
+        diameter_mm=diameter,
         longest_mm=length,
         aspect=aspect,
         goes_on=is_bead or leaves(core, low, high, steady.shape) or passes(near, core, CUTS[0] * peak, mm),
         roundness=round_share,
+        symmetry=symmetry(near, (k, j, i), mm, diameter / 2),
         is_part=is_part,
     )
 

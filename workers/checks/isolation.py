@@ -12,6 +12,11 @@ LEAST_VOXELS = 0.6
 TRUNCATE = 3.0
 """Standard deviations at which the Gaussian is cut off."""
 
+AROUND_MM = 3.0
+"""How far beyond a spot's radius its symmetry is looked for. [P]"""
+SHELL_MM = 1.0
+"""Thickness of the shells in which darkness of one distance is compared; thinner ones hold too few voxels to differ."""
+
 
 def roundness(near: NDArray[np.float32], at: tuple[int, int, int], mm: NDArray[np.float64]) -> float:
     """Least over greatest curvature of darkness at a voxel: 1 in the middle of a ball, 0 in a tube, less in a saddle.
@@ -33,6 +38,28 @@ def roundness(near: NDArray[np.float32], at: tuple[int, int, int], mm: NDArray[n
             hessian[one, other] = hessian[other, one] = curves[order] * sigma[one] * sigma[other]
     curvatures = np.linalg.eigvalsh(hessian)
     return float(curvatures[2] / curvatures[0]) if curvatures[0] < 0 else 0.0
+
+
+def symmetry(
+    near: NDArray[np.float32],
+    centre: tuple[float, float, float],
+    mm: NDArray[np.float64],
+    radius_mm: float,
+) -> float:
+    """Share of the variance of darkness in and around a spot that the distance from its centre explains: 1 for a ball that stands alone.
+
+    near : (k, j, i) darkness around the spot; centre : of the spot, in its voxels; mm : voxel size along the same axes
+
+    A vein is as dark along its course as beside it only at its axis, and where veins cross, arms run into the shell on several sides.
+    """
+    along = [(np.arange(count) - at) * size for count, at, size in zip(near.shape, centre, mm, strict=True)]
+    away = np.sqrt(sum(one**2 for one in np.ix_(*along)))
+    ball = away < radius_mm + AROUND_MM
+    darkness = near[ball].astype(np.float64)
+    shell = (away[ball] / SHELL_MM).astype(np.intp)
+    mean = np.bincount(shell, darkness) / np.maximum(np.bincount(shell), 1)
+    spread = float(np.var(darkness))
+    return 1.0 - float(np.var(darkness - mean[shell])) / spread if spread > 0 else 0.0
 
 
 def _weights(length: int, at: int, sigma: float) -> NDArray[np.float64]:

@@ -30,7 +30,7 @@ from workers.imaging.regions import parts_of, sides
 from workers.imaging.scan import Scan
 
 NAME = "susceptibility"
-VERSION = "8"
+VERSION = "9"
 LABEL = f"{NAME} {VERSION}"
 
 REPORTED = (

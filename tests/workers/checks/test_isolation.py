@@ -1,9 +1,9 @@
-"""Balls, tubes and crossings of known shape."""
+"""Balls, tubes and crossings of known shape, alone and beside one another."""
 
 import numpy as np
 import pytest
 
-from workers.checks.isolation import roundness
+from workers.checks.isolation import roundness, symmetry
 
 GRIDS = [(1.0, 1.0, 1.0), (2.0, 0.9, 0.9), (4.0, 0.9, 0.9)]
 """Voxels, mm, (k, j, i)."""
@@ -57,3 +57,34 @@ def test_a_crossing_of_tubes_is_not_round():
 def test_what_is_brighter_than_its_surroundings_is_not_round():
     places, at, size = around(GRIDS[0])
     assert roundness(-darkness(np.linalg.norm(places, axis=0)), at, size) == 0.0
+
+
+COURSES = [(0, 1, 0), (1, 0.5, 0.5), (1, 0, 0)]
+
+
+@pytest.mark.parametrize("mm", GRIDS)
+@pytest.mark.parametrize("radius", [1.5, 2.5])
+def test_the_darkness_of_a_ball_depends_on_the_distance_alone(mm, radius):
+    places, at, size = around(mm)
+    ball = darkness(np.linalg.norm(places, axis=0), radius)
+    assert symmetry(ball, at, size, radius) > 0.85
+
+
+@pytest.mark.parametrize("mm", GRIDS)
+@pytest.mark.parametrize("along", COURSES)
+def test_a_tube_is_darker_along_its_course_than_beside_it(mm, along):
+    places, at, size = around(mm)
+    assert symmetry(darkness(off_axis(places, along)), at, size, 2.0) < 0.65
+
+
+def test_a_crossing_of_tubes_is_less_symmetric_than_a_ball_in_a_tube():
+    places, at, size = around(GRIDS[1])
+    one, other = (darkness(off_axis(places, along)) for along in ((0, 1, 0), (0, 0, 1)))
+    ball = darkness(np.linalg.norm(places, axis=0), 2.5)
+    crossing = symmetry(np.maximum(one, other), at, size, 2.5)
+    assert crossing < symmetry(np.maximum(one / 2, ball), at, size, 2.5) < symmetry(ball, at, size, 2.5)
+
+
+def test_what_is_even_has_no_symmetry():
+    places, at, size = around(GRIDS[0])
+    assert symmetry(np.full(places[0].shape, 0.25, np.float32), at, size, 2.0) == 0.0

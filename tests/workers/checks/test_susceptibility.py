@@ -169,7 +169,8 @@ def test_veins_are_not_counted_across_or_along_the_slices(spacing, start, end):
 
 @pytest.mark.parametrize("spacing", GRIDS[:2])
 def test_a_vein_that_swells_is_not_counted(spacing):
-    vein = Head(spacing).tube((-15, -20, 10), (15, 0, 30), left=0.6).ball((0, -10, 20), 4.0, left=0.55)
+    """Up to 1.7 times its width; a ball of twice its width might be a bleed that it runs through."""
+    vein = Head(spacing).tube((-15, -20, 10), (15, 0, 30), left=0.6).ball((0, -10, 20), 3.4, left=0.55)
     assert value(result_of(vein.scan()), Quantity.MICROBLEED_COUNT) == 0
 
 
