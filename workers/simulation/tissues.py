@@ -56,7 +56,7 @@ class Tissue(IntEnum):
     IRON = 31
     """Deep grey matter of the old: much iron."""
     BRIGHT_FLUID = 32
-    """Sulcal fluid under high inspired oxygen or with a little contrast agent: FLAIR does not null it."""
+    """Sulcal fluid under high inspired oxygen or with a little contrast agent: FLAIR does not null it, and T1 gains nothing that is seen."""
     ENHANCING_OEDEMA = 33
     """Vasogenic oedema with a leaking barrier."""
     SHINING = 34
@@ -111,7 +111,7 @@ PROPERTIES: dict[Tissue, Properties] = {
     Tissue.SUBACUTE_BLOOD: Properties(0.80, (380, 450), (50, 40), (9, 6), 650, 0.0),
     Tissue.CALCIFIED: Properties(0.42, (750, 950), (60, 52), (9, 7), 700, 0.0),
     Tissue.IRON: Properties(0.74, (780, 960), (60, 50), (22, 13), 740, 0.02),
-    Tissue.BRIGHT_FLUID: Properties(1.0, (2300, 2450), (1500, 1200), (500, 350), 2900, 0.3),
+    Tissue.BRIGHT_FLUID: Properties(1.0, (2300, 2450), (1500, 1200), (500, 350), 2900, 0.05),
     Tissue.ENHANCING_OEDEMA: Properties(0.88, (1250, 1550), (150, 140), (110, 85), 1300, 1.2),
     Tissue.SHINING: Properties(0.92, (1250, 1550), (250, 235), (130, 95), 900, 0.02),
 }
