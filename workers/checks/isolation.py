@@ -1,4 +1,4 @@
-"""Whether a dark spot stands alone: a focus fades on every side, a vein stays dark along its course (sign M3)."""
+"""Whether a dark spot stands alone: a focus fades alike on every side, a vein stays dark along its course (sign M3)."""
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,7 +15,7 @@ TRUNCATE = 3.0
 AROUND_MM = 3.0
 """How far beyond a spot's radius its symmetry is looked for. [P]"""
 SHELL_MM = 1.0
-"""Thickness of the shells in which darkness of one distance is compared; thinner ones hold too few voxels to differ."""
+"""Thickness of the shells that stand for one distance; the innermost of thinner ones would hold one voxel, which explains itself."""
 
 
 def roundness(near: NDArray[np.float32], at: tuple[int, int, int], mm: NDArray[np.float64]) -> float:
@@ -50,7 +50,7 @@ def symmetry(
 
     near : (k, j, i) darkness around the spot; centre : of the spot, in its voxels; mm : voxel size along the same axes
 
-    A vein is as dark along its course as beside it only at its axis, and where veins cross, arms run into the shell on several sides.
+    A vein is dark far from the centre too, but along its course alone; where veins cross, arms run into the shells on several sides.
     """
     along = [(np.arange(count) - at) * size for count, at, size in zip(near.shape, centre, mm, strict=True)]
     away = np.sqrt(sum(one**2 for one in np.ix_(*along)))

@@ -8,7 +8,7 @@ import pytest
 
 from rules.anatomy import Region, Role, Side
 from rules.findings import Measured, NotAssessed, Quantity, Why
-from tests.workers.checks.test_susceptibility import GRIDS, Head, Place
+from tests.workers.checks.dark_heads import GRIDS, Head, Place
 from workers.checks import susceptibility
 from workers.checks.bleed_change import CHECK, QUANTITIES, measure, silence
 from workers.checks.check import Inputs

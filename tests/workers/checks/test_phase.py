@@ -7,7 +7,7 @@ import pytest
 
 from rules.anatomy import Role
 from rules.findings import Quantity
-from tests.workers.checks.test_susceptibility import Head, value
+from tests.workers.checks.dark_heads import Head, value
 from workers.checks.check import Inputs
 from workers.checks.phase import dipole_field
 from workers.checks.susceptibility import CHECK, measure
