@@ -32,6 +32,9 @@ EDGE_MM = 2.0
 ROUGHNESS_MM = 6.0
 """Grain of the irregular outline."""
 
+GROUP = "inserted"
+"""Start of the kind of study that is told of a copy with lesions; the recipe follows."""
+
 Box = tuple[tuple[float, float, float], tuple[float, float, float]]
 
 
@@ -86,7 +89,7 @@ def insert(folder: Path, recipe_name: str, workplace: Path) -> tuple[Path, Truth
     for path in (copy, beside):
         path.mkdir(parents=True, exist_ok=True)
     gains: dict[str, NDArray[np.float64]] = {}
-    truth = Truth(recipe.present, recipe.tolerated, strata=(("case", f"inserted {recipe_name}"),))
+    truth = Truth(recipe.present, recipe.tolerated, strata=(("case", f"{GROUP} {recipe_name}"),))
     for role, gain in recipe.gains:
         if isinstance(images.placed(role), Placed):
             scan = images.scan(role)

@@ -28,7 +28,7 @@ class ManifestError(ValueError):
 def read_manifest(path: Path, *, with_inserted: bool = False) -> tuple[Study, ...]:
     """The studies of a manifest, .csv or YAML (a list of rows); relative paths start from the manifest's folder.
 
-    with_inserted : add each study with no pattern present once more for every recipe of lesions
+    with_inserted : add each study without a pattern, present or tolerated, once more for every recipe of lesions
 
     Raises ManifestError with the row's number for unknown columns, missing folders or masks, and names given twice.
     """
@@ -41,7 +41,7 @@ def read_manifest(path: Path, *, with_inserted: bool = False) -> tuple[Study, ..
         studies += [
             Study(f"{one.name}+{recipe}", folder=one.folder, inserted=recipe)
             for one in studies
-            if one.truth and one.truth.is_negative
+            if one.truth and one.truth.is_unremarkable
             for recipe in RECIPES
         ]
     return tuple(studies)

@@ -71,6 +71,11 @@ class Outcome:
         return tuple(one for one in self.case.findings if isinstance(one, Measured)) if self.case else ()
 
     @property
+    def kind(self) -> str:
+        """What kind of study it is, as its maker calls it."""
+        return dict(self.truth.strata).get("case", "") if self.truth else "not made"
+
+    @property
     def wrong_rules(self) -> tuple[str, ...]:
         """Rules that were missed (`-R03`) or given without need (`+R03`)."""
         if self.truth is None:

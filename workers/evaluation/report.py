@@ -5,23 +5,16 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from rules.policy import Policy
-from workers.evaluation.finding_tables import (
-    calibration_table,
-    count_accuracy,
-    finding_table,
-    pairs,
-    volume_error,
-)
-from workers.evaluation.mask_tables import BRAIN_BAR, brain_table, mask_table, strata_table
+from workers.evaluation.bars import bar_table
+from workers.evaluation.finding_tables import calibration_table, finding_table, pairs
+from workers.evaluation.mask_tables import brain_table, mask_table, strata_table
+from workers.evaluation.negatives import false_alarm_table
 from workers.evaluation.one_case import is_failure
 from workers.evaluation.outcome import Ending, Outcome
-from workers.evaluation.rule_tables import false_alarms, priority_table, rule_table
-from workers.evaluation.statistics import Estimate, quartiles
-from workers.evaluation.tables import Cell, Table, column
+from workers.evaluation.rule_tables import priority_table, rule_table
+from workers.evaluation.statistics import quartiles
+from workers.evaluation.tables import Cell, Table
 from workers.versions import versions
-
-RULES_WITH_BAR = tuple(f"R{n:02d}" for n in range(1, 13))
-"""The patterns that issue 3 sets bars for."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,14 +38,14 @@ def report_of(outcomes: Sequence[Outcome], policy: Policy, suite: str, made_at: 
     """The report of a suite."""
     found = pairs(outcomes)
     rules = rule_table(outcomes, policy)
-    masks, brains = mask_table(outcomes), brain_table(outcomes)
     tables = (
-        _bars(outcomes, rules, masks, brains),
+        bar_table(outcomes, rules, found),
         rules,
+        false_alarm_table(outcomes),
         priority_table(outcomes),
         finding_table(found, policy),
-        masks,
-        brains,
+        mask_table(outcomes),
+        brain_table(outcomes),
         calibration_table(found),
         strata_table(outcomes),
         _endings(outcomes),
@@ -80,44 +73,6 @@ def worst_first(outcomes: Sequence[Outcome]) -> tuple[Outcome, ...]:
         return (one.ending is Ending.DONE, -len(one.wrong_rules), worst, one.name)
 
     return tuple(sorted(failed, key=badness))
-
-
-def _bars(outcomes: Sequence[Outcome], rules: Table, masks: Table, brains: Table) -> Table:
-    found = pairs(outcomes)
-    rows: list[tuple[Cell, ...]] = []
-    for code, name, _, _, sensitivity, specificity, *_ in rules.rows:
-        if code in RULES_WITH_BAR:
-            for words, value, bar in (("sensitivity", sensitivity, 0.90), ("specificity", specificity, 0.95)):
-                rows.append(_bar(f"{code} {name}: {words}", "≥", bar, value))
-    rows.append(_bar("negatives that become P1", "≤", 0.01, false_alarms(outcomes)))
-    rows.append(_bar("microbleed count within ±1", "≥", 0.80, count_accuracy(found)))
-    rows.append(_bar("region volume error, median %", "≤", 20.0, volume_error(found)))
-    for row in masks.rows:
-        cells = dict(zip(masks.columns, row, strict=True))
-        if cells["mask"] == "flair":
-            rows.append(_bar("FLAIR lesions: mean Dice", "≥", 0.60, cells["Dice mean"]))
-            rows.append(
-                _bar("FLAIR false clusters in a study, mean", "≤", 10.0, cells["false clusters mean"])
-            )
-    rows += [
-        _bar("brain mask: median Dice", "≥", BRAIN_BAR, cell) for cell in column(brains, "Dice median")[:1]
-    ]
-    return Table(
-        "bars",
-        "Bars of issue 3",
-        "Reached is judged on the estimate; where the interval reaches across the bar, more studies are needed to be sure. "
-        "The bars are meant for the reporting half; Dice for real scans.",
-        ("what", "wanted", "estimate", "reached"),
-        tuple(rows),
-    )
-
-
-def _bar(what: str, sign: str, bar: float, cell: Cell) -> tuple[Cell, ...]:
-    value = cell.value if isinstance(cell, Estimate) else cell
-    if not isinstance(value, int | float):
-        return what, f"{sign} {bar:g}", None, "not measured"
-    is_reached = value >= bar if sign == "≥" else value <= bar
-    return what, f"{sign} {bar:g}", cell, "reached" if is_reached else "not reached"
 
 
 def _endings(outcomes: Sequence[Outcome]) -> Table:

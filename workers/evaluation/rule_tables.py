@@ -1,11 +1,12 @@
-"""How well the rules tell studies apart, and how often a study without any sign is called critical."""
+"""How well the rules tell studies apart, and what priority each kind of study gets."""
 
 from collections.abc import Sequence
 
 from rules.decision import Status
 from rules.policy import Kind, Policy
 from rules.urgency import Priority
-from workers.evaluation.outcome import Ending, Outcome, RuleOutcome
+from workers.evaluation.negatives import is_negative
+from workers.evaluation.outcome import Outcome, RuleOutcome
 from workers.evaluation.statistics import Estimate, auc, share
 from workers.evaluation.tables import Cell, Table
 
@@ -60,31 +61,21 @@ def _score(outcome: Outcome, code: str) -> float:
     return float("-inf") if found is None else found.margin
 
 
-def false_alarms(outcomes: Sequence[Outcome]) -> Estimate:
-    """Share of the negatives that the images alone make P1."""
-    negatives = [one for one in outcomes if one.truth and one.truth.is_negative and one.ending is Ending.DONE]
-    return share(sum(one.imaging_priority is Priority.P1 for one in negatives), len(negatives))
-
-
 def priority_table(outcomes: Sequence[Outcome]) -> Table:
     """Priority of the images by kind of study."""
-    groups = sorted({_case(one) for one in outcomes})
+    groups = sorted({one.kind for one in outcomes})
     columns = [priority.value for priority in Priority]
     rows: list[tuple[Cell, ...]] = []
     for group in groups:
-        members = [one for one in outcomes if _case(one) == group]
+        members = [one for one in outcomes if one.kind == group]
         counts = [sum(one.imaging_priority == priority for one in members) for priority in columns]
         wrong = sum(bool(one.wrong_rules) for one in members)
-        negative = "yes" if all(one.truth and one.truth.is_negative for one in members) else ""
+        negative = "yes" if all(map(is_negative, members)) else ""
         rows.append((group, negative, len(members), *counts, len(members) - sum(counts), wrong))
     return Table(
         "priorities",
         "Priority by kind of study",
-        "From the images alone. Negative: no pattern is expected and none is tolerated.",
+        "From the images alone. Negative: no pattern has to be present, and a reader would give no more than P4.",
         ("kind", "negative", "studies", *columns, "no result", "with a wrong rule"),
         tuple(rows),
     )
-
-
-def _case(outcome: Outcome) -> str:
-    return dict(outcome.truth.strata).get("case", "") if outcome.truth else "not made"

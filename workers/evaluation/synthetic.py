@@ -2,8 +2,10 @@
 
 from dataclasses import replace
 from datetime import date, timedelta
+from functools import cache
 from pathlib import Path
 
+from rules.urgency import Priority
 from workers.evaluation.truth import Truth, read_simulated
 from workers.simulation.suite import FIRST_SEED, Half, SuiteStudy, suite
 
@@ -43,10 +45,27 @@ def simulate(name: str, workplace: Path) -> tuple[Path, Truth, Path | None, date
     return folder, truth, before if study.baseline else None, infusion
 
 
+def is_simulated(name: str) -> bool:
+    """Whether the suite has a study of that name."""
+    return name.partition(_OFFSET)[0] in _known()
+
+
+def expected_priority(name: str) -> Priority | None:
+    """What a reader would give a study of the suite from its images alone; None where nothing can be assessed.
+
+    Raises KeyError for a name that is not in the suite.
+    """
+    return _named(name).case.priority
+
+
+@cache
+def _known() -> dict[str, SuiteStudy]:
+    return {one.name: one for half in Half for one in suite(half)}
+
+
 def _named(name: str) -> SuiteStudy:
     plain, _, offset = name.partition(_OFFSET)
-    known = {one.name: one for half in Half for one in suite(half)}
-    study = known[plain]
+    study = _known()[plain]
     if not offset:
         return study
     baseline = study.baseline and replace(study.baseline, seed=study.baseline.seed + int(offset))

@@ -62,8 +62,8 @@ class Truth:
         return replace(self, masks=(), brain="")
 
     @property
-    def is_negative(self) -> bool:
-        """Whether nothing of the study asks for urgency: no rule has to be present and none is tolerated."""
+    def is_unremarkable(self) -> bool:
+        """Whether no reader would find a pattern: no rule has to be present and none is tolerated."""
         return not self.present and not self.tolerated
 
 

@@ -31,7 +31,7 @@ def test_yaml_and_csv_say_the_same(home):
     assert first.truth.present == ("R03", "R10")
     assert first.truth.masks[0].path == str(home / "lesion.nii.gz")
     assert first.truth.strata == (("case", "PRES"),)
-    assert second.truth.is_negative
+    assert second.truth.is_unremarkable
     assert second.truth.masks == ()
 
 

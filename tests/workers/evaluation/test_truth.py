@@ -49,12 +49,12 @@ def test_the_count_of_microbleeds_is_true_of_the_whole_brain(read):
 
 def test_nothing_is_true_of_the_brain_of_a_knee(read):
     truth = read(body="limb", expected_rules=[], tolerated_rules=[])
-    assert (truth.values, truth.masks, truth.brain, truth.is_negative) == ((), (), "", True)
+    assert (truth.values, truth.masks, truth.brain, truth.is_unremarkable) == ((), (), "", True)
 
 
-def test_a_tolerated_rule_makes_no_negative(read):
-    assert not read(expected_rules=[]).is_negative
-    assert read(expected_rules=[], tolerated_rules=[]).is_negative
+def test_a_tolerated_rule_is_a_remark(read):
+    assert not read(expected_rules=[]).is_unremarkable
+    assert read(expected_rules=[], tolerated_rules=[]).is_unremarkable
 
 
 def test_the_halves_share_no_study():
