@@ -15,7 +15,7 @@ from workers.evaluation.manifest import ManifestError, read_manifest
 from workers.evaluation.outcome import Outcome
 from workers.evaluation.page import page_of
 from workers.evaluation.report import Report, report_of
-from workers.evaluation.running import Plan, run_all
+from workers.evaluation.running import Plan, left, run_all
 from workers.evaluation.suites import Study
 from workers.evaluation.synthetic import names
 from workers.evaluation.tables import Table
@@ -45,6 +45,8 @@ from workers.versions import code_digest
               help="Folder suite: also the studies without a pattern with lesions put into them.")  # fmt: skip
 @click.option("--keep-studies", type=click.Path(file_okay=False, path_type=Path),
               help="Keep the simulated studies here (about 40 MB each) and use those that are here.")  # fmt: skip
+@click.option("--report-only", is_flag=True,
+              help="Measure nothing: report on what lies in OUT, whatever version measured it.")  # fmt: skip
 @click.option(
     "--policy", "policy_folder", type=click.Path(exists=True, path_type=Path), help="Another policy."
 )
@@ -59,12 +61,14 @@ def evaluate(
     seed_offset: int,
     with_inserted: bool,  # noqa: FBT001 - click passes options by name
     keep_studies: Path | None,
+    report_only: bool,  # noqa: FBT001
     policy_folder: Path | None,
 ) -> None:
     """Triage many studies with known truth and write OUT/report.html and OUT/report.json.
 
     What was measured before with the same code is not measured again: a stopped run goes on where it was, and another
-    policy only decides.
+    policy only decides. With --report-only the report is made anew from what any version left in OUT; the truth of
+    studies in --keep-studies is read anew.
     """
     try:
         policy = load(policy_folder)
@@ -74,11 +78,14 @@ def evaluate(
     versions = (code_digest(), _digest_of("simulation", "evaluation"))
     kept = keep_studies and keep_studies / _digest_of("simulation")[:12]
     plan = Plan(out, jobs, float(time_limit), policy_folder, versions, kept)
+    found = left(studies, plan) if report_only else run_all(studies, plan, _told(len(studies)))
+    # What another version measured may have been decided by other code too.
     outcomes = tuple(
-        one if one.policy_digest == policy.digest else decided(one, policy)
-        for one in run_all(studies, plan, _told(len(studies)))
+        decided(one, policy) if report_only or one.policy_digest != policy.digest else one for one in found
     )
     name = f"synthetic, {half} half" if suite == "synthetic" else "folder"
+    if report_only:
+        name += f"; measured before, {len(outcomes)} of {len(studies)} studies"
     now = datetime.now(UTC).replace(microsecond=0)
     report = report_of(outcomes, policy, name, now.isoformat())
     _write(report, out)

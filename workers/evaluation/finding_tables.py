@@ -1,12 +1,14 @@
 """How well the findings measure: detection, error, counts, and whether their uncertainty is honest."""
 
 from collections import defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+
+import numpy as np
 
 from rules.anatomy import Region, Side
 from rules.conditions import AtLeast, Subject, leaves
-from rules.findings import Quantity
+from rules.findings import UNITS, Quantity
 from rules.policy import Policy
 from workers.evaluation.outcome import Outcome
 from workers.evaluation.statistics import Estimate, auc, median, quartiles, share
@@ -14,8 +16,10 @@ from workers.evaluation.tables import Cell, Table
 
 USUAL_CUT_ML = 0.5
 """Least volume that counts as there, where no rule of the policy names one (knowledge base M1)."""
-LEAST_ML = 0.5
-"""Smaller true volumes have no relative error worth the name."""
+LEAST = 0.5
+"""Smaller true values, in mL, mm, foci or percent, have no relative error worth the name."""
+SMALLER_IS_WORSE = frozenset({Quantity.CSF_CHANGE})
+"""There is no "detection at a cut" of what is measured everywhere and lost in disease."""
 COUNT_WITHIN = 1
 """Difference of a count that is still right."""
 
@@ -63,7 +67,7 @@ def finding_table(found: Sequence[Pair], policy: Policy) -> Table:
     for pair in found:
         groups[pair.subject.quantity, pair.subject.region].append(pair)
     rows = [
-        (*key, *_detection(members, lowest.get(key, USUAL_CUT_ML)), *_error(members))
+        (*key, *_detected(key, members, lowest), *_error(members), UNITS[key[0]], *_in_units(members))
         for key, members in sorted(groups.items())
     ]
     return Table(
@@ -71,11 +75,21 @@ def finding_table(found: Sequence[Pair], policy: Policy) -> Table:
         "Findings",
         "With: the true value reaches the policy's lowest cut (0.5 where it has none). Without: it is less than half of the "
         "cut; in between counts for neither. Both sides of a region are in one row. The error is relative to the true value, "
-        f"of true values from {LEAST_ML} on; the bias keeps its sign.",
+        f"of true values from {LEAST} on; the bias keeps its sign. In units: the median error of the same values, and below what "
+        "the measurement stays in 95 % of the places where nothing is.",
         ("quantity", "region", "cut", "with", "without", "sensitivity", "specificity", "AUC", "not assessed",
-         "median error %", "lower quartile", "upper quartile", "median bias %"),
+         "median error %", "lower quartile", "upper quartile", "median bias %",
+         "unit", "median error in units", "where nothing is: 95 % below"),
         tuple(rows),
     )  # fmt: skip
+
+
+def _detected(
+    key: tuple[Quantity, Region], members: Sequence[Pair], lowest: Mapping[tuple[Quantity, Region], float]
+) -> tuple[Cell, ...]:
+    if key[0] in SMALLER_IS_WORSE:
+        return (None,) * 6 + (sum(one.measured is None for one in members),)
+    return _detection(members, lowest.get(key, USUAL_CUT_ML))
 
 
 def _detection(members: Sequence[Pair], cut: float) -> tuple[Cell, ...]:
@@ -104,12 +118,20 @@ def _error(members: Sequence[Pair]) -> tuple[Cell, ...]:
     return median([abs(one) for one in signed]), low, high, median(signed).value
 
 
+def _in_units(members: Sequence[Pair]) -> tuple[Cell, ...]:
+    off = [
+        abs(one.measured - one.true) for one in members if abs(one.true) >= LEAST and one.measured is not None
+    ]
+    nothing = [one.measured for one in members if one.true == 0 and one.measured is not None]
+    return median(off), float(np.percentile(nothing, 95)) if nothing else None
+
+
 def errors(members: Sequence[Pair]) -> list[float]:
-    """Signed errors in percent of the true values, of those from LEAST_ML on that were measured."""
+    """Signed errors in percent of the true values, of those from LEAST on that were measured."""
     return [
-        100.0 * (one.measured - one.true) / one.true
+        100.0 * (one.measured - one.true) / abs(one.true)
         for one in members
-        if one.true >= LEAST_ML and one.measured is not None
+        if abs(one.true) >= LEAST and one.measured is not None
     ]
 
 
@@ -137,7 +159,7 @@ def calibration_table(found: Sequence[Pair]) -> Table:
     """How often the truth lies within the interval that the check gave."""
     groups: dict[Quantity, list[bool]] = defaultdict(list)
     for pair in found:
-        if pair.measured is not None and pair.uncertainty is not None and pair.true > 0:
+        if pair.measured is not None and pair.uncertainty is not None and pair.true:
             groups[pair.subject.quantity].append(abs(pair.measured - pair.true) <= pair.uncertainty)
     rows = tuple(
         (quantity, len(inside), share(sum(inside), len(inside)))
@@ -146,7 +168,7 @@ def calibration_table(found: Sequence[Pair]) -> Table:
     return Table(
         "calibration",
         "Uncertainty",
-        "Share of true values above zero inside the 95 % interval of the measurement; an honest check reaches 0.95.",
+        "Share of true values other than zero inside the 95 % interval of the measurement; an honest check reaches 0.95.",
         ("quantity", "values", "inside"),
         rows,
     )

@@ -31,6 +31,7 @@ from workers.evaluation.deciding import decided
 from workers.evaluation.outcome import Ending, Outcome, save
 from workers.evaluation.overlap import Overlap, on_grid_of, overlap_of
 from workers.evaluation.suites import Made, Study, make
+from workers.evaluation.synthetic import truth_in
 from workers.evaluation.truth import MASK_CHECKS, TrueValue, Truth
 from workers.figures import write_figures, write_masks
 from workers.images import Images, Placed
@@ -103,7 +104,8 @@ def _made_elsewhere(study: Study, place: Path) -> Made:
         if child.exitcode:
             raise RuntimeError(f"the study could not be made (status {child.exitcode})")
     made: Made = from_plain(Made, json.loads(told.read_text(encoding="utf-8")))
-    return made
+    # It may have been made when less was read of what the simulator wrote.
+    return made if study.folder else replace(made, truth=made.truth.renewed(truth_in(place)))
 
 
 def _make(study: Study, place: Path) -> None:

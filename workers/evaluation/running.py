@@ -17,6 +17,7 @@ from rules.identity import digest_of
 from workers.evaluation.one_case import SCRATCH, Job
 from workers.evaluation.outcome import Ending, Outcome, load, save
 from workers.evaluation.suites import Study
+from workers.evaluation.synthetic import truth_in
 
 ONE_THREAD = dict.fromkeys(
     ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "ITK_GLOBAL_DEFAULT_NUMBER_OF_THREADS"),
@@ -82,6 +83,22 @@ def run_all(
     return tuple(found[study.name] for study in studies)
 
 
+def left(studies: Sequence[Study], plan: Plan) -> tuple[Outcome, ...]:
+    """What earlier runs left of these studies, whatever code measured them; the truth of kept studies is read anew."""
+    return tuple(one for study in studies if (one := _left(_job(study, plan))) is not None)
+
+
+def _left(job: Job) -> Outcome | None:
+    outcome = _read(job)
+    if outcome is None or outcome.truth is None or not job.kept:
+        return outcome
+    try:
+        fresh = truth_in(Path(job.kept))
+    except FileNotFoundError:
+        return outcome
+    return replace(outcome, truth=outcome.truth.renewed(fresh).without_files)
+
+
 def _leave(number: int, _frame: FrameType | None) -> None:
     """Asked to end: leave by the usual way, so that no case is left running without anybody who waits for it."""
     raise SystemExit(128 + number)
@@ -98,11 +115,16 @@ def _job(study: Study, plan: Plan) -> Job:
 
 def _kept(job: Job) -> Outcome | None:
     """The outcome of an earlier run, if it is of the same study, code and policy."""
+    outcome = _read(job)
+    return outcome if outcome and outcome.identity == job.identity else None
+
+
+def _read(job: Job) -> Outcome | None:
+    """The outcome that lies there; None if there is none, or none that this version can read."""
     try:
-        outcome = load(Path(job.home) / "outcome.json")
+        return load(Path(job.home) / "outcome.json")
     except (FileNotFoundError, json.JSONDecodeError, MessageError):
         return None
-    return outcome if outcome.identity == job.identity else None
 
 
 def _started(job: Job) -> _Running:

@@ -6,7 +6,8 @@ from functools import cache
 from pathlib import Path
 
 from rules.urgency import Priority
-from workers.evaluation.truth import Truth, read_simulated
+from workers.evaluation.simulated_truth import read_simulated
+from workers.evaluation.truth import Truth
 from workers.simulation.suite import FIRST_SEED, Half, SuiteStudy, suite
 
 DAY_AFTER_INFUSION = 10
@@ -36,13 +37,20 @@ def simulate(name: str, workplace: Path) -> tuple[Path, Truth, Path | None, date
     """
     study = _named(name)
     folder, before = workplace / "study", workplace / "baseline"
-    truth = read_simulated(study.write(folder).truth_file.parent)
+    study.write(folder)
     if study.baseline:
         study.baseline.write(before)
+    truth = truth_in(workplace)
     change = ("against baseline", study.change or "none")
     truth = replace(truth, strata=(*truth.strata, change))
     infusion = study.study_date - timedelta(days=DAY_AFTER_INFUSION)
     return folder, truth, before if study.baseline else None, infusion
+
+
+def truth_in(workplace: Path) -> Truth:
+    """The truth of a study that was made in `workplace`, as it is read now; raises FileNotFoundError if none lies there."""
+    before = workplace / "baseline-truth"
+    return read_simulated(workplace / "study-truth", before if before.exists() else None)
 
 
 def is_simulated(name: str) -> bool:

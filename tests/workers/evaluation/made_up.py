@@ -1,6 +1,9 @@
 """Outcomes as an evaluation would leave them, made up."""
 
 from datetime import UTC, datetime
+from pathlib import Path
+
+import yaml
 
 from rules.anatomy import Region, Role, Side
 from rules.context import PatientContext
@@ -12,6 +15,30 @@ from rules.urgency import Priority
 from workers.evaluation.outcome import Ending, Outcome, RuleOutcome
 from workers.evaluation.overlap import Overlap
 from workers.evaluation.truth import TrueValue, Truth
+
+TRUTH_FILE = {
+    "case": "pres",
+    "vendor": "ge",
+    "body": "head",
+    "brain_mask": "brain.nii.gz",
+    "conditions": {"snr": 0.8, "thickness_mm": 5.0, "movement": 1.5},
+    "expected_rules": ["R03"],
+    "tolerated_rules": ["R10"],
+    "missing_roles": [],
+    "microbleed_count": 4,
+    "midline_shift_mm": -6.5,
+    "tonsils_below_foramen_mm": 3.0,
+    "supraventricular_csf_ml": 20.0,
+    "lesions": [{"kind": "vasogenic"}],
+    "masks": {"lesion": {"file": "lesion.nii.gz", "role": "FLAIR", "volume_ml": 12.5}},
+}
+"""What the evaluation reads of the simulator's truth.yaml."""
+
+
+def write_truth(folder: Path, **changes) -> None:
+    """A truth.yaml in a folder, as the simulator would have written it."""
+    folder.mkdir(exist_ok=True)
+    (folder / "truth.yaml").write_text(yaml.safe_dump({**TRUTH_FILE, **changes}))
 
 
 def volume(value: float, uncertainty: float | None = None, region: Region = Region.THALAMUS) -> Measured:

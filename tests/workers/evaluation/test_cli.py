@@ -53,6 +53,16 @@ def test_the_synthetic_suite_is_limited_to_its_first_studies(invoke, tmp_path):
     assert json.loads((tmp_path / "out" / "report.json").read_text())["suite"] == "synthetic, reporting half"
 
 
+def test_a_report_of_what_lies_there_measures_nothing(invoke, tmp_path):
+    asked = ("--suite", "synthetic", "--half", "reporting", "--limit", "2")
+    assert invoke(*asked).exit_code == 0
+    (tmp_path / "case.py").write_text("raise SystemExit(1)")
+    result = invoke("--suite", "synthetic", "--half", "reporting", "--limit", "3", "--report-only")
+    assert result.exit_code == 0, result.output
+    report = json.loads((tmp_path / "out" / "report.json").read_text())
+    assert report["suite"] == "synthetic, reporting half; measured before, 2 of 3 studies"
+
+
 @pytest.mark.parametrize(
     ("options", "words"),
     [

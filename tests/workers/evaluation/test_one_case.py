@@ -9,7 +9,7 @@ from rules.anatomy import Region, Side
 from rules.codec import to_plain
 from rules.decision import Status
 from rules.findings import Quantity
-from tests.workers.evaluation.made_up import outcome, overlap
+from tests.workers.evaluation.made_up import outcome, overlap, write_truth
 from tests.workers.imaging.heads import flat_anatomy
 from workers.evaluation.one_case import MADE, _made_elsewhere, is_failure, true_volumes
 from workers.evaluation.outcome import Ending
@@ -68,8 +68,17 @@ def test_wrong_rules_are_named_with_their_direction():
 def test_a_made_study_is_not_made_again(tmp_path):
     made = Made("/nowhere/study", Truth(("R03",)))
     (tmp_path / MADE).write_text(json.dumps(to_plain(made)))
+    assert _made_elsewhere(Study("read", folder="/given"), tmp_path) == made
+
+
+def test_the_truth_of_a_kept_study_is_read_anew(tmp_path):
+    made = Made("/nowhere/study", Truth(("R03",), strata=(("against baseline", "none"),)))
+    (tmp_path / MADE).write_text(json.dumps(to_plain(made)))
+    write_truth(tmp_path / "study-truth", expected_rules=["R08"])
     # No study of that name is in the suite: making it would fail.
-    assert _made_elsewhere(Study("unknown"), tmp_path) == made
+    truth = _made_elsewhere(Study("unknown"), tmp_path).truth
+    assert truth.present == ("R08",)
+    assert {("against baseline", "none"), ("case", "pres")} <= set(truth.strata)
 
 
 def test_what_a_killed_process_left_is_made_anew(tmp_path):

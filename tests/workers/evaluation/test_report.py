@@ -1,6 +1,7 @@
 """The report's numbers, from made-up outcomes whose numbers are plain."""
 
 import json
+from dataclasses import replace
 from html.parser import HTMLParser
 
 import pytest
@@ -35,7 +36,7 @@ from workers.evaluation.page import page_of
 from workers.evaluation.report import report_of, worst_first
 from workers.evaluation.rule_tables import NO_POSITIVES, priority_table, rule_table
 from workers.evaluation.tables import Table, column
-from workers.evaluation.truth import Truth
+from workers.evaluation.truth import TrueValue, Truth
 
 _PRES = Truth(("R03",), strata=(("case", "pres"), ("vendor", "ge")))
 _HEALTHY = Truth((), strata=(("case", "healthy"), ("vendor", "ge")))
@@ -113,6 +114,29 @@ def test_findings_are_detected_at_the_policy_s_cut(policy):
     assert (row["sensitivity"].value, row["specificity"].value) == (0.5, 0.5)
     assert row["median error %"].value == pytest.approx((25 + 100) / 2)
     assert row["median bias %"] == pytest.approx((25 - 100) / 2)
+
+
+def test_lengths_have_their_error_in_mm(policy):
+    def study(name, true, seen):
+        shift = TrueValue(Quantity.MIDLINE_SHIFT, Region.BRAIN, Side.WHOLE, true)
+        one = replace(volume(seen, 1.5, Region.BRAIN), quantity=Quantity.MIDLINE_SHIFT, side=Side.WHOLE)
+        return outcome(name, Truth((), values=(shift,)), {}, measured=(one,))
+
+    made = [study("a", 8.0, 7.0), study("b", 9.0, 12.0), study("c", 0.0, 1.0), study("d", 0.0, 2.0)]
+    row = _row(finding_table(pairs(made), policy), Quantity.MIDLINE_SHIFT)
+    assert (row["with"], row["without"], row["sensitivity"].value) == (2, 2, 1.0)
+    assert (row["unit"], row["median error in units"].value) == ("mm", 2.0)
+    assert row["where nothing is: 95 % below"] == pytest.approx(1.95)
+    assert _row(calibration_table(pairs(made)), Quantity.MIDLINE_SHIFT)["inside"].value == 0.5
+
+
+def test_a_loss_of_fluid_has_an_error_and_no_detection(policy):
+    change = TrueValue(Quantity.CSF_CHANGE, Region.SULCI, Side.WHOLE, -60.0)
+    seen = replace(volume(-45.0, region=Region.SULCI), quantity=Quantity.CSF_CHANGE, side=Side.WHOLE)
+    made = [outcome("a", Truth((), values=(change,)), {}, measured=(seen,))]
+    row = _row(finding_table(pairs(made), policy), Quantity.CSF_CHANGE)
+    assert (row["sensitivity"], row["not assessed"]) == (None, 0)
+    assert (row["median error %"].value, row["median bias %"]) == (25.0, 25.0)  # less is lost than is true
 
 
 def test_what_was_not_assessed_is_missed_and_has_no_error(policy):

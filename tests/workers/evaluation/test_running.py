@@ -10,11 +10,11 @@ from pathlib import Path
 import pytest
 
 from rules.codec import from_plain
-from tests.workers.evaluation.made_up import outcome
+from tests.workers.evaluation.made_up import outcome, write_truth
 from workers.evaluation import running
 from workers.evaluation.one_case import SCRATCH, Job
 from workers.evaluation.outcome import Ending, load, save
-from workers.evaluation.running import Plan, run_all
+from workers.evaluation.running import Plan, left, run_all
 from workers.evaluation.suites import Study
 from workers.evaluation.truth import Truth
 
@@ -116,3 +116,15 @@ def test_only_simulated_studies_are_kept(start, tmp_path):
     run_all([Study("a"), Study("b", folder="/given")], Plan(tmp_path, 2, 2.0, kept=kept))
     jobs = [json.loads((tmp_path / "cases" / name / "job.json").read_text()) for name in ("a", "b")]
     assert [job["kept"] for job in jobs] == [str(kept / "a"), ""]
+
+
+def test_what_another_version_left_is_reported_with_its_truth_read_anew(start, tmp_path):
+    start("a", "b")
+    kept = tmp_path / "kept"
+    kept.mkdir()
+    (kept / "a").mkdir()
+    write_truth(kept / "a" / "study-truth", expected_rules=["R08"])
+    plan = Plan(tmp_path, 2, 2.0, versions=("another",), kept=kept)
+    found = left([Study("a"), Study("b"), Study("never run")], plan)
+    assert [(one.name, one.truth.present) for one in found] == [("a", ("R08",)), ("b", ("R03",))]
+    assert _runs(tmp_path, "a") == 1
