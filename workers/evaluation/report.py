@@ -11,6 +11,7 @@ from workers.evaluation.mask_tables import brain_table, mask_table, strata_table
 from workers.evaluation.negatives import false_alarm_table
 from workers.evaluation.one_case import is_failure
 from workers.evaluation.outcome import Ending, Outcome
+from workers.evaluation.rule_strata import error_table, rule_strata_table
 from workers.evaluation.rule_tables import priority_table, rule_table
 from workers.evaluation.statistics import quartiles
 from workers.evaluation.tables import Cell, Table
@@ -48,6 +49,8 @@ def report_of(outcomes: Sequence[Outcome], policy: Policy, suite: str, made_at: 
         brain_table(outcomes),
         calibration_table(found),
         strata_table(outcomes),
+        error_table(outcomes),
+        rule_strata_table(outcomes),
         _endings(outcomes),
         _times(outcomes),
     )
