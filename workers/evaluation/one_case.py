@@ -14,10 +14,6 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
 
-import numpy as np
-from numpy.typing import NDArray
-
-from rules.anatomy import Region
 from rules.codec import from_plain, to_plain
 from rules.context import PatientContext
 from rules.facts import Case
@@ -30,13 +26,12 @@ from workers.errors import CannotAssess
 from workers.evaluation.deciding import decided
 from workers.evaluation.outcome import Ending, Outcome, save
 from workers.evaluation.overlap import Overlap, on_grid_of, overlap_of
+from workers.evaluation.regional import RegionOverlap, by_region
 from workers.evaluation.suites import Made, Study, make
 from workers.evaluation.synthetic import truth_in
 from workers.evaluation.truth import MASK_CHECKS, TrueValue, Truth
 from workers.figures import write_figures, write_masks
 from workers.images import Images, Placed
-from workers.imaging.regions import DRAWN, sides
-from workers.imaging.scan import Scan
 from workers.offline import Pictures, triage_folder
 from workers.pipeline import case_of
 
@@ -134,7 +129,12 @@ def _measured(job: Job, made: Made, policy: Policy, scratch: Path) -> Outcome:
     seconds = time.monotonic() - start
     peak_mb = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024.0
     images, analysis = kept.seen[0]
-    overlaps, volumes = _compared(images, analysis, made.truth, scratch / "masks")
+    overlaps, regions = _compared(images, analysis, made.truth, scratch / "masks")
+    volumes = (
+        TrueValue(MASK_CHECKS[one.kind][0], one.region, one.side, one.true_ml)
+        for one in regions
+        if one.kind in REGIONAL
+    )
     truth = replace(made.truth, values=(*made.truth.values, *volumes))
     headers = tuple(header for one in images.series for header in one.headers)
     case = case_of(done.ready, headers, analysis)
@@ -142,7 +142,9 @@ def _measured(job: Job, made: Made, policy: Policy, scratch: Path) -> Outcome:
         job, truth, done.triaged, replace(case, findings=tuple(map(_anonymous, case.findings)))
     )
     outcome = decided(outcome, policy)
-    outcome = replace(outcome, overlaps=overlaps, seconds=round(seconds, 2), peak_mb=round(peak_mb))
+    outcome = replace(
+        outcome, overlaps=overlaps, regions=regions, seconds=round(seconds, 2), peak_mb=round(peak_mb)
+    )
     outcome = replace(outcome, brain_dice=_brain_dice(scratch / "masks" / "brain.nii.gz", made.truth.brain))
     if not is_failure(outcome):
         return outcome
@@ -181,11 +183,11 @@ def _anonymous(finding: Finding) -> Finding:
 
 def _compared(
     images: Images, analysis: Analysis, truth: Truth, folder: Path
-) -> tuple[tuple[Overlap, ...], tuple[TrueValue, ...]]:
-    """Each true mask beside the found one, and its volume in every region as the product laid it."""
+) -> tuple[tuple[Overlap, ...], tuple[RegionOverlap, ...]]:
+    """Each true mask beside the found one: the whole, and every region as the product laid it."""
     write_masks(images, analysis, folder)
     overlaps: list[Overlap] = []
-    values: list[TrueValue] = []
+    regions: list[RegionOverlap] = []
     for true in truth.masks:
         quantity, role = MASK_CHECKS[true.kind]
         found = folder / f"{_check_of(analysis, quantity)}.nii.gz"
@@ -193,32 +195,16 @@ def _compared(
             continue  # not assessed, which the findings tell; there is no mask to judge
         path = Path(true.path) if true.path else None
         overlaps.append(overlap_of(true.kind, found if found.exists() else None, path))
-        if true.kind in REGIONAL and found.exists():
-            values += true_volumes(quantity, images.scan(role), on_grid_of(found, path) if path else None)
-    return tuple(overlaps), tuple(values)
+        if found.exists():
+            here = on_grid_of(found, found)
+            regions += by_region(
+                true.kind, images.scan(role), here, on_grid_of(found, path) if path else None
+            )
+    return tuple(overlaps), tuple(regions)
 
 
 def _brain_dice(found: Path, truth: str) -> float | None:
     return overlap_of("brain", found, Path(truth)).dice if truth and found.exists() else None
-
-
-def true_volumes(quantity: Quantity, scan: Scan, mask: NDArray[np.bool_] | None) -> list[TrueValue]:
-    """The mask's volume in every region and side, in mL.
-
-    mask : (i, j, k) on the scan's grid, or None where there is nothing
-    """
-    here = np.zeros(scan.anatomy.brain.shape, dtype=bool) if mask is None else mask.transpose(2, 1, 0)
-    return [
-        TrueValue(
-            quantity,
-            region,
-            side,
-            float((here & scan.anatomy.region(region, side)).sum()) * scan.volume.voxel_ml,
-        )
-        for region in DRAWN
-        if region is not Region.VENTRICLES
-        for side in sides(region)
-    ]
 
 
 def _check_of(analysis: Analysis, quantity: Quantity) -> str:

@@ -12,6 +12,7 @@ from rules.findings import Measured
 from rules.messages import SeriesUse, StageTime
 from rules.urgency import Priority
 from workers.evaluation.overlap import Overlap
+from workers.evaluation.regional import RegionOverlap
 from workers.evaluation.truth import Truth
 
 
@@ -55,6 +56,8 @@ class Outcome:
     """What was decided on: all findings, without identifiers; None where nothing was measured."""
     series: tuple[SeriesUse, ...] = ()
     overlaps: tuple[Overlap, ...] = ()
+    regions: tuple[RegionOverlap, ...] = ()
+    """The same region by region; empty in outcomes of before they were kept."""
     brain_dice: float | None = None
     """Of the brain mask; None where the truth is not known or no brain was found."""
     seconds: float = 0.0

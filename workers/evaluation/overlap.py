@@ -17,6 +17,15 @@ _NEIGHBOURS = np.ones((3, 3, 3), dtype=bool)
 
 
 @dataclass(frozen=True, slots=True)
+class TrueLesion:
+    """A true lesion of at least TRUE_CLUSTER_MM3."""
+
+    ml: float
+    covered: float
+    """Share of it that the found mask covers, 0 to 1; above 0 it counts as found."""
+
+
+@dataclass(frozen=True, slots=True)
 class Overlap:
     """A found mask beside the true one."""
 
@@ -32,6 +41,10 @@ class Overlap:
     """Those of them that the found mask touches."""
     false_clusters: int
     """Found clusters of at least FALSE_CLUSTER_MM3 that touch nothing true."""
+    true_lesions: tuple[TrueLesion, ...] | None = None
+    """Each of them; None in outcomes of before they were kept."""
+    false_ml: tuple[float, ...] | None = None
+    """Size of each false cluster; None as above."""
 
 
 def on_grid_of(found: Path, truth: Path) -> NDArray[np.bool_]:
@@ -51,7 +64,7 @@ def overlap_of(kind: str, found: Path | None, truth: Path | None) -> Overlap:
     found : None where the check made no mask: then nothing was found; truth : None where there is nothing to find
     """
     if found is None and truth is None:
-        return Overlap(kind, None, 0.0, 0.0, 0, 0, 0)
+        return Overlap(kind, None, 0.0, 0.0, 0, 0, 0, (), ())
     image = nib.load(found or truth)
     here = np.asarray(image.dataobj) > 0
     nothing = np.zeros_like(here)
@@ -63,18 +76,26 @@ def overlap_of(kind: str, found: Path | None, truth: Path | None) -> Overlap:
 def agreement(kind: str, found: NDArray[np.bool_], truth: NDArray[np.bool_], voxel_mm3: float) -> Overlap:
     """The agreement of two masks of one shape."""
     both, total = int((found & truth).sum()), int(found.sum()) + int(truth.sum())
-    true_clusters = _clusters(truth, TRUE_CLUSTER_MM3 / voxel_mm3)
-    found_clusters = _clusters(found, FALSE_CLUSTER_MM3 / voxel_mm3)
-    touched = sum(1 for cluster, at in true_clusters if (found[at] & cluster).any())
-    false = sum(1 for cluster, at in found_clusters if not (truth[at] & cluster).any())
+    voxel_ml = voxel_mm3 / 1000.0
+    lesions = tuple(
+        TrueLesion(float(cluster.sum()) * voxel_ml, float(found[at][cluster].mean()))
+        for cluster, at in _clusters(truth, TRUE_CLUSTER_MM3 / voxel_mm3)
+    )
+    false = tuple(
+        float(cluster.sum()) * voxel_ml
+        for cluster, at in _clusters(found, FALSE_CLUSTER_MM3 / voxel_mm3)
+        if not (truth[at] & cluster).any()
+    )
     return Overlap(
         kind=kind,
         dice=2 * both / total if total else None,
-        true_ml=float(truth.sum()) * voxel_mm3 / 1000.0,
-        found_ml=float(found.sum()) * voxel_mm3 / 1000.0,
-        lesions=len(true_clusters),
-        lesions_found=touched,
-        false_clusters=false,
+        true_ml=float(truth.sum()) * voxel_ml,
+        found_ml=float(found.sum()) * voxel_ml,
+        lesions=len(lesions),
+        lesions_found=sum(one.covered > 0 for one in lesions),
+        false_clusters=len(false),
+        true_lesions=lesions,
+        false_ml=false,
     )
 
 

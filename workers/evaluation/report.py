@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from rules.policy import Policy
 from workers.evaluation.bars import bar_table
 from workers.evaluation.finding_tables import calibration_table, finding_table, pairs
+from workers.evaluation.lesion_tables import region_table, size_table
 from workers.evaluation.mask_tables import brain_table, mask_table, strata_table
 from workers.evaluation.negatives import false_alarm_table
 from workers.evaluation.one_case import is_failure
@@ -46,6 +47,8 @@ def report_of(outcomes: Sequence[Outcome], policy: Policy, suite: str, made_at: 
         priority_table(outcomes),
         finding_table(found, policy),
         mask_table(outcomes),
+        size_table(outcomes),
+        region_table(outcomes),
         brain_table(outcomes),
         calibration_table(found),
         strata_table(outcomes),

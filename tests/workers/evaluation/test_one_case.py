@@ -2,48 +2,18 @@
 
 import json
 
-import numpy as np
 import pytest
 
-from rules.anatomy import Region, Side
 from rules.codec import to_plain
 from rules.decision import Status
-from rules.findings import Quantity
 from tests.workers.evaluation.made_up import outcome, overlap, write_truth
-from tests.workers.imaging.heads import flat_anatomy
-from workers.evaluation.one_case import MADE, _made_elsewhere, is_failure, true_volumes
+from workers.evaluation.one_case import MADE, _made_elsewhere, is_failure
 from workers.evaluation.outcome import Ending
 from workers.evaluation.suites import Made, Study
 from workers.evaluation.truth import Truth
-from workers.imaging.motion import at_rest
-from workers.imaging.scan import Scan
 
 _PRES = Truth(("R03",), ("R10",))
 _GIVEN = {"R03": (Status.PRESENT, 1.0)}
-
-
-@pytest.fixture(scope="module")
-def scan() -> Scan:
-    return Scan(*flat_anatomy(), at_rest())
-
-
-def _of(values, region, side):
-    return next(one.value for one in values if (one.region, one.side) == (region, side))
-
-
-def test_a_true_mask_is_measured_in_every_region(scan):
-    mask = scan.anatomy.region(Region.THALAMUS, Side.LEFT)
-    values = true_volumes(Quantity.FLAIR_VOLUME, scan, mask.transpose(2, 1, 0))
-    expected = pytest.approx(mask.sum() * 0.008)  # 2 mm voxels
-    assert _of(values, Region.THALAMUS, Side.LEFT) == expected
-    assert _of(values, Region.THALAMUS, Side.RIGHT) == 0.0
-    assert _of(values, Region.BRAIN, Side.WHOLE) == expected
-
-
-def test_where_nothing_is_every_region_is_empty(scan):
-    values = true_volumes(Quantity.RESTRICTED_VOLUME, scan, None)
-    assert len(values) > 40
-    assert not np.any([one.value for one in values])
 
 
 @pytest.mark.parametrize(

@@ -4,7 +4,7 @@ import nibabel as nib
 import numpy as np
 import pytest
 
-from workers.evaluation.overlap import agreement, overlap_of
+from workers.evaluation.overlap import TrueLesion, agreement, overlap_of
 
 VOXEL_MM3 = 4.0
 
@@ -35,6 +35,16 @@ def test_half_of_a_lesion_is_two_thirds_of_dice():
 def test_a_missed_lesion_and_a_false_one_are_counted():
     found = agreement("flair", _boxes((2, 2, 2), (15, 2, 2)), _boxes((2, 2, 2), (10, 10, 10)), VOXEL_MM3)
     assert (found.lesions, found.lesions_found, found.false_clusters) == (2, 1, 1)
+
+
+def test_every_lesion_and_every_false_cluster_has_its_size():
+    truth = _boxes((2, 2, 2), (10, 10, 10))
+    found = agreement("flair", _boxes((2, 2, 4), (15, 2, 2)), truth, VOXEL_MM3)
+    assert found.true_lesions == (
+        TrueLesion(pytest.approx(0.108), pytest.approx(1 / 3)),
+        TrueLesion(pytest.approx(0.108), 0.0),
+    )
+    assert found.false_ml == (pytest.approx(0.108),)
 
 
 def test_false_clusters_below_27_mm3_are_no_lesions():
