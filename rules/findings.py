@@ -244,6 +244,18 @@ class NotAssessed:
 Finding = Measured | NotAssessed
 
 
+class Course(StrEnum):
+    """An area against the earlier study (sign M5)."""
+
+    NEW = "new"
+    LARGER = "larger"
+    """By more than a quarter of what there was, and by more than 1 mL."""
+    SAME = "same"
+    SMALLER = "smaller"
+    """As larger."""
+    GONE = "gone"
+
+
 @dataclass(frozen=True, slots=True)
 class Lesion:
     """One connected area that a check found."""
@@ -262,3 +274,5 @@ class Lesion:
     """The slice that shows most of it, first."""
     values: tuple[tuple[Quantity, float], ...] = ()
     """Means over the lesion, as (quantity, value) in the quantity's unit."""
+    course: Course | None = None
+    """Of an area that a check of change found; None where the two studies do not agree on what it is."""

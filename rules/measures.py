@@ -101,6 +101,8 @@ class Measure(StrEnum):
     CHANGE_LEAST_DIFFERENCE = "change.least_difference"
     CHANGE_LEAST_CLUSTER = "change.least_cluster"
     CHANGE_PERCENT_FROM = "change.percent_from"
+    CHANGE_LARGER_SHARE = "change.larger_share"
+    CHANGE_LARGER_FROM = "change.larger_from"
 
     CORD_HELD = "cord.held"
     CORD_LEAST_LENGTH = "cord.least_length"
@@ -132,6 +134,7 @@ _OF_UNIT: dict[str, tuple[Measure, ...]] = {
         _M.FLAIR_SIDE_FROM, _M.FLAIR_TOLD_FROM, _M.T2_TOLD_FROM, _M.RESTRICTION_LEAST, _M.RESTRICTION_LEAST_SPLENIUM, _M.RESTRICTION_SIDE_FROM,
         _M.RESTRICTION_LESION_ADC_FROM, _M.MENINGES_LEAST, _M.ENHANCING_LEAST, _M.ENHANCING_LESION_FROM,
         _M.HAEMORRHAGE_LEAST_NEW, _M.FLUID_RATIO_FROM, _M.FLUID_CHANGE_FROM, _M.CHANGE_PERCENT_FROM,
+        _M.CHANGE_LARGER_FROM,
     ),
     "mm3": (_M.FLAIR_LEAST_CLUSTER, _M.FLAIR_BROAD_LEAST, _M.CHANGE_LEAST_CLUSTER),
     "mm": (

@@ -3,7 +3,7 @@
 from functools import cache
 
 from rules.anatomy import Region, Side
-from rules.findings import Quantity
+from rules.findings import Course, Quantity
 from rules.logic import Answer
 
 COMPARISON = "comparison with an earlier study"
@@ -111,6 +111,13 @@ _UNITS = {
     "{lesions}": "",  # the name of the quantity says what is counted
 }
 """UCUM code to what is printed after the number."""
+_COURSES = {
+    Course.NEW: "new since the earlier study",
+    Course.LARGER: "larger than in the earlier study",
+    Course.SAME: "as in the earlier study",
+    Course.SMALLER: "smaller than in the earlier study",
+    Course.GONE: "gone since the earlier study",
+}
 _ANSWERS = {Answer.TRUE: "yes", Answer.FALSE: "no", Answer.UNKNOWN: "open"}
 _DECIMALS = {"mL": 1, "%": 0, "1": 2, "mm": 1, "10*-6.mm2/s": 0, "{lesions}": 0}
 
@@ -136,6 +143,11 @@ def subject_words(region: Region, side: Side) -> str:
     if side in (Side.LEFT, Side.RIGHT):
         return f"{side.value} {region.words}"
     return "whole brain" if region is Region.BRAIN else region.words
+
+
+def course_words(course: Course) -> str:
+    """What became of an area since the earlier study."""
+    return _COURSES[course]
 
 
 def unit_words(unit: str) -> str:

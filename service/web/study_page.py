@@ -12,10 +12,10 @@ from rules.account import Account, accounts
 from rules.codec import MessageError, from_plain
 from rules.context import PatientContext
 from rules.decision import Decision, Status
-from rules.findings import Measured, Unit
+from rules.findings import Course, Lesion, Measured, Unit
 from rules.messages import StudyTriaged
 from rules.policy import Policy
-from rules.words import quantity_words, subject_words, value_words
+from rules.words import course_words, quantity_words, subject_words, value_words
 from service.audit import trail
 from service.audit_words import lines
 from service.replay import purged_words
@@ -29,6 +29,8 @@ from service.web.volumes import volumes_of
 _TRAIL = 200
 """Lines of the trail on the page; the rest stands under `audit`."""
 _KEY_SLICES = 24
+_WORSE = (Course.NEW, Course.LARGER)
+"""What a reader wants to see first."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,15 +110,15 @@ def _accounts(policy: Policy, decision: Decision) -> tuple[Account, ...]:
 
 
 def _key_slices(triaged: StudyTriaged) -> tuple[KeySlice, ...]:
-    """Where most of the largest lesions is, then the images that measured findings name; each once."""
+    """Where most of each lesion is, new and larger ones first, then the images that measured findings name; each once."""
     roles = {use.series_instance_uid: use.role.value for use in triaged.series}
     lesions = (
         (
             uid,
             one.series_instance_uid,
-            f"lesion, {value_words(one.volume_ml, Unit.MILLILITRE)}, {subject_words(one.region, one.side)}",
+            _lesion_words(one),
         )
-        for one in triaged.lesions
+        for one in sorted(triaged.lesions, key=lambda one: one.course not in _WORSE)
         for uid in one.sop_instance_uids[:1]
     )
     measured = (
@@ -129,6 +131,11 @@ def _key_slices(triaged: StudyTriaged) -> tuple[KeySlice, ...]:
     for uid, series, because in (*lesions, *measured):
         found.setdefault(uid, KeySlice(uid, roles.get(series, ""), because))
     return tuple(found.values())[:_KEY_SLICES]
+
+
+def _lesion_words(lesion: Lesion) -> str:
+    told = f"lesion, {value_words(lesion.volume_ml, Unit.MILLILITRE)}, {subject_words(lesion.region, lesion.side)}"
+    return f"{told}, {course_words(lesion.course)}" if lesion.course else told
 
 
 def _context(study: Study) -> PatientContext | None:

@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from rules.anatomy import Region, Role, Side
-from rules.findings import UNITS, Finding, Lesion, Measured, NotAssessed, Quantity, Why
+from rules.findings import UNITS, Course, Finding, Lesion, Measured, NotAssessed, Quantity, Why
 from rules.measures import Measure
 from workers.checks.areas import (
     Area,
@@ -29,6 +29,7 @@ from workers.checks.areas import (
 )
 from workers.checks.check import Check, Inputs
 from workers.checks.comparison import is_alike
+from workers.checks.course import course_of
 from workers.checks.reported import REPORTED, uncovered
 from workers.checks.result import CheckResult
 from workers.checks.same_foci import require_alike
@@ -38,7 +39,7 @@ from workers.imaging.regions import sides
 from workers.imaging.scan import Scan, carried
 from workers.imaging.volume import Volume
 
-VERSION = "1"
+VERSION = "2"
 STEP_MM = 1.0
 """How far the reach may be off: half of what a registration leaves on either side of an edge. [P]"""
 
@@ -239,23 +240,25 @@ def _on_side(kind: Kind, now: Scan, seen: _Seen, place: tuple[Region, Side]) -> 
 
 
 def _lesions(kind: Kind, now: Scan, seen: _Seen) -> tuple[Lesion, ...]:
-    """Areas of now or before that hold something new or gone, with how much of it."""
+    """Areas of either study with their course and what is new and gone in each."""
     shape = now.volume.array.shape
-    new, gone = joined([seen.new], shape), joined([seen.gone], shape)
+    current, before, new, gone = (
+        joined([one], shape) for one in (seen.now, seen.before, seen.new, seen.gone)
+    )
 
-    def of_area(area: Area) -> Values:
-        ml = now.volume.voxel_ml
-        return tuple(
-            (quantity, float(mask[area.voxels].sum()) * ml)
-            for quantity, mask in ((kind.new, new), (kind.gone, gone))
+    def ml(area: Area, mask: BoolArray) -> float:
+        return float(mask[area.voxels].sum()) * now.volume.voxel_ml
+
+    def values(area: Area) -> Values:
+        return (kind.new, ml(area, new)), (kind.gone, ml(area, gone))
+
+    def course(area: Area) -> Course | None:
+        return course_of(
+            now=ml(area, current), before=ml(area, before), new=ml(area, new), gone=ml(area, gone)
         )
 
-    moved = [
-        area
-        for area in areas(joined([seen.now, seen.before], shape))
-        if (new[area.voxels] | gone[area.voxels]).any()
-    ]
-    return lesions(kind.name, now, moved, of_area)
+    found = [area for area in areas(current | before) if course(area) is not None]
+    return lesions(kind.name, now, found, values, course)
 
 
 def _check(kind: Kind) -> Check:

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,7 +11,7 @@ from scipy.spatial import ConvexHull, QhullError
 from scipy.spatial.distance import pdist
 
 from rules.anatomy import Region, Side
-from rules.findings import Evidence, Lesion, Quantity
+from rules.findings import Course, Evidence, Lesion, Quantity
 from workers.checks.cropping import box_around
 from workers.imaging.anatomy import Anatomy
 from workers.imaging.distance import depth_in
@@ -136,11 +136,15 @@ def key_slices(volume: Volume, slices: NDArray[np.intp]) -> tuple[str, ...]:
 
 
 def lesions(
-    name: str, scan: Scan, found: Iterable[Area], values: Callable[[Area], Values]
+    name: str,
+    scan: Scan,
+    found: Iterable[Area],
+    values: Callable[[Area], Values],
+    course: Callable[[Area], Course | None] = lambda _: None,
 ) -> tuple[Lesion, ...]:
     """Areas as lesions of a check, largest first."""
     ordered = sorted(found, key=lambda area: (-area.size, *(int(axis[0]) for axis in area.voxels)))
-    return tuple(_lesion(name, scan, area, values(area)) for area in ordered)
+    return tuple(replace(_lesion(name, scan, area, values(area)), course=course(area)) for area in ordered)
 
 
 def _lesion(name: str, scan: Scan, area: Area, values: Values) -> Lesion:

@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from scipy import ndimage
 
 from rules.anatomy import Region, Role, Side
-from rules.findings import UNITS, Finding, Lesion, Measured, NotAssessed, Quantity, Why
+from rules.findings import UNITS, Course, Finding, Lesion, Measured, NotAssessed, Quantity, Why
 from workers.checks.areas import CORNERS, evidence
 from workers.checks.check import Check, Inputs
 from workers.checks.reported import uncovered
@@ -22,7 +22,7 @@ from workers.imaging.scan import Scan, carried_mm
 from workers.imaging.volume import Volume
 
 NAME = "bleed_change"
-VERSION = "1"
+VERSION = "2"
 LABEL = f"{NAME} {VERSION}"
 
 NEW, UNKNOWN, GONE = (
@@ -150,7 +150,9 @@ def _new_ones(known: CheckResult, changed: _Changed) -> BoolArray | None:
 def _told(foci: tuple[Lesion, ...], found: SameFoci) -> Iterator[Lesion]:
     """Each focus of now with what is known of it: new, known from before (both 0), or unsure."""
     for focus, is_new, was_there in zip(foci, found.is_new, found.was_there, strict=True):
-        yield replace(focus, check=NAME, values=((NEW, float(is_new)), (UNKNOWN, float(not was_there))))
+        course = Course.NEW if is_new else Course.SAME if was_there else None
+        values = ((NEW, float(is_new)), (UNKNOWN, float(not was_there)))
+        yield replace(focus, check=NAME, values=values, course=course)
 
 
 CHECK = Check(NAME, VERSION, (Role.SWI,), measure, silence, after=(BLEED_CHECK,), uses_earlier=True)

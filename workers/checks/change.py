@@ -7,11 +7,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from rules.anatomy import Region, Role, Side
-from rules.findings import UNITS, Finding, Lesion, Measured, NotAssessed, Quantity, Why
+from rules.findings import UNITS, Course, Finding, Lesion, Measured, NotAssessed, Quantity, Why
 from rules.measures import Measure
 from workers.checks.areas import Area, Values, area_of, areas, evidence, lesions, within
 from workers.checks.check import Check, Inputs
 from workers.checks.comparison import Comparison, compare
+from workers.checks.course import course_of
 from workers.checks.cropping import box_around, cropped, put_back
 from workers.checks.reported import REPORTED, uncovered
 from workers.checks.result import CheckResult
@@ -22,7 +23,7 @@ from workers.imaging.regions import sides
 from workers.imaging.scan import Scan
 
 NAME = "change"
-VERSION = "2"
+VERSION = "3"
 LABEL = f"{NAME} {VERSION}"
 FLAIR_CHECK = "flair_hyperintensity"
 
@@ -114,19 +115,26 @@ def _on_side(now: Scan, voxels: _Voxels, place: tuple[Region, Side]) -> list[Fin
 
 
 def _lesions(now: Scan, seen: Comparison) -> tuple[Lesion, ...]:
-    """Areas that changed; what each was before and is now lies in its values.
+    """Areas of either study with their course and what is new and gone in each."""
 
-    Without a FLAIR_CHANGE there was nothing before: a new one. -100 % is gone, above +25 % with more than 1 mL larger.
-    """
+    def ml(area: Area, mask: BoolArray) -> float:
+        return float(mask[area.voxels].sum()) * now.volume.voxel_ml
 
-    def of_area(area: Area) -> Values:
-        new, gone, before = (float(mask[area.voxels].sum()) for mask in (seen.new, seen.gone, seen.before))
-        voxel_ml = now.volume.voxel_ml
-        values = ((Quantity.FLAIR_NEW_VOLUME, new * voxel_ml), (Quantity.FLAIR_GONE_VOLUME, gone * voxel_ml))
-        return (*values, (Quantity.FLAIR_CHANGE, 100 * (new - gone) / before)) if before else values
+    def values(area: Area) -> Values:
+        new, gone, before = (ml(area, mask) for mask in (seen.new, seen.gone, seen.before))
+        told = ((Quantity.FLAIR_NEW_VOLUME, new), (Quantity.FLAIR_GONE_VOLUME, gone))
+        return (*told, (Quantity.FLAIR_CHANGE, 100 * (new - gone) / before)) if before else told
 
-    moved = [area for area in areas(seen.now | seen.before) if (seen.new | seen.gone)[area.voxels].any()]
-    return lesions(NAME, now, moved, of_area)
+    def course(area: Area) -> Course | None:
+        return course_of(
+            now=ml(area, seen.now),
+            before=ml(area, seen.before),
+            new=ml(area, seen.new),
+            gone=ml(area, seen.gone),
+        )
+
+    found = [area for area in areas(seen.now | seen.before) if course(area) is not None]
+    return lesions(NAME, now, found, values, course)
 
 
 CHECK = Check(NAME, VERSION, (Role.FLAIR,), measure, silence, after=(FLAIR_CHECK,), uses_earlier=True)

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from rules.anatomy import Region, Role, Side
-from rules.findings import Measured, NotAssessed, Quantity, Why
+from rules.findings import Course, Measured, NotAssessed, Quantity, Why
 from tests.workers.checks.test_change import moved
 from tests.workers.imaging.heads import flat_anatomy
 from workers.checks import area_change
@@ -73,7 +73,7 @@ def test_what_is_unchanged_is_neither_new_nor_gone_nor_less(kind):
     one = seen(((RIGHT_MM, 9.0),))
     result = area_change.measure(kind, inputs(one, one, kind))
     assert set(values(result).values()) == {0.0}
-    assert result.lesions == ()
+    assert [one.course for one in result.lesions] == [Course.SAME]
 
 
 def test_a_head_that_moved_and_an_edge_that_differs_make_nothing_new():
@@ -93,8 +93,9 @@ def test_a_new_area_has_its_volume_and_side():
     assert gone == 0
     assert values(result, Region.CENTRUM_SEMIOVALE, Side.LEFT)[QUANTITIES[0]] > 0.5 * ball_ml(7)
     assert values(result, Region.CENTRUM_SEMIOVALE, Side.RIGHT)[QUANTITIES[0]] == 0
-    (lesion,) = result.lesions
-    assert lesion.side is Side.LEFT
+    same, new = result.lesions
+    assert (same.side, same.course) == (Side.RIGHT, Course.SAME)
+    assert (new.side, new.course) == (Side.LEFT, Course.NEW)
 
 
 def test_a_new_area_of_any_size_is_new():
@@ -123,6 +124,7 @@ def test_an_area_that_left_is_gone_and_one_that_grew_far_is_larger():
     assert new == pytest.approx(ball_ml(14) - ball_ml(11), rel=0.2)
     assert gone == pytest.approx(ball_ml(7), rel=0.15)
     assert change > 200
+    assert [one.course for one in result.lesions] == [Course.LARGER, Course.GONE]
 
 
 def test_a_change_in_per_cent_is_not_told_of_almost_nothing():

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from rules.anatomy import Region, Role, Side
-from rules.findings import Measured, NotAssessed, Quantity, Why
+from rules.findings import Course, Measured, NotAssessed, Quantity, Why
 from tests.workers.checks.dark_heads import GRIDS, Head, Place
 from workers.checks import susceptibility
 from workers.checks.bleed_change import CHECK, QUANTITIES, measure, silence
@@ -105,7 +105,7 @@ def test_a_new_focus_is_counted_where_it_lies_and_shown():
     assert counts(result, Region.FRONTAL, Side.WHOLE) == [0, 0, 0]
     k, j, i = (int(axis.mean()) for axis in np.nonzero(result.mask))
     assert np.linalg.norm(now.anatomy.template_mm[:, k, j, i] - np.array(FRESH)) < 2
-    (new,) = [one for one in result.lesions if dict(one.values)[Quantity.MICROBLEED_NEW_COUNT]]
+    (new,) = [one for one in result.lesions if one.course is Course.NEW]
     assert np.linalg.norm(np.array(new.centre_mm) - np.array(FRESH)) < 2
 
 

@@ -8,7 +8,7 @@ import pytest
 from scipy import ndimage
 
 from rules.anatomy import Region, Role, Side
-from rules.findings import Measured, NotAssessed, Quantity, Why
+from rules.findings import Course, Measured, NotAssessed, Quantity, Why
 from tests.workers.imaging.heads import flat_anatomy
 from workers.checks import comparison
 from workers.checks.change import CHECK, FLAIR_CHECK, measure, silence
@@ -88,7 +88,9 @@ def test_an_unchanged_lesion_is_neither_new_nor_gone():
     result = measure(inputs(((RIGHT_MM, 9.0),), ((RIGHT_MM, 9.0),)))
     found = values(result)
     assert found[(NEW, *WHOLE)] == found[(GONE, *WHOLE)] == found[(CHANGE, *WHOLE)] == 0
-    assert result.lesions == ()
+    (lesion,) = result.lesions
+    assert lesion.course is Course.SAME
+    assert lesion.volume_ml == pytest.approx(ball_ml(9), rel=0.15)
 
 
 def test_a_new_lesion_has_its_volume_and_side():
@@ -99,9 +101,10 @@ def test_a_new_lesion_has_its_volume_and_side():
     assert found[(CHANGE, *WHOLE)] == pytest.approx(100 * ball_ml(7) / ball_ml(9), rel=0.2)
     assert found[(NEW, Region.CENTRUM_SEMIOVALE, Side.LEFT)] > 0.5 * ball_ml(7)
     assert found[(NEW, Region.CENTRUM_SEMIOVALE, Side.RIGHT)] == 0
-    (lesion,) = result.lesions
-    assert lesion.side is Side.LEFT
-    assert CHANGE not in dict(lesion.values)
+    same, new = result.lesions
+    assert (same.course, new.course) == (Course.SAME, Course.NEW)
+    assert (same.side, new.side) == (Side.RIGHT, Side.LEFT)
+    assert CHANGE not in dict(new.values)
 
 
 def test_a_lesion_that_grew_is_larger_by_its_rim():
@@ -109,7 +112,16 @@ def test_a_lesion_that_grew_is_larger_by_its_rim():
     found = values(result)
     assert found[(NEW, *WHOLE)] == pytest.approx(ball_ml(12) - ball_ml(8), rel=0.15)
     assert found[(CHANGE, *WHOLE)] > 100
-    assert dict(result.lesions[0].values)[CHANGE] > 100
+    (lesion,) = result.lesions
+    assert lesion.course is Course.LARGER
+    assert dict(lesion.values)[CHANGE] > 100
+
+
+def test_a_lesion_that_shrank_is_smaller():
+    result = measure(inputs(((RIGHT_MM, 8.0),), ((RIGHT_MM, 12.0),)))
+    assert values(result)[(GONE, *WHOLE)] == pytest.approx(ball_ml(12) - ball_ml(8), rel=0.15)
+    (lesion,) = result.lesions
+    assert lesion.course is Course.SMALLER
 
 
 def test_a_lesion_that_left_is_gone():
@@ -118,6 +130,8 @@ def test_a_lesion_that_left_is_gone():
     assert found[(NEW, *WHOLE)] == 0
     assert found[(GONE, *WHOLE)] == pytest.approx(ball_ml(9), rel=0.15)
     assert found[(CHANGE, *WHOLE)] == pytest.approx(-100, abs=10)
+    (lesion,) = result.lesions
+    assert lesion.course is Course.GONE
 
 
 def test_a_head_that_only_moved_has_nothing_new():
