@@ -230,6 +230,8 @@ class Settings(BaseSettings):
     retention_archive: OptionalPath = None
     """Folder of the events that were removed."""
 
+    workers: int = Field(default=1, ge=1)
+    """Studies that the worker beside us analyses at the same time, each in a process of its own."""
     site_policy: OptionalPath = None
     """Folder of the site's overlay on the policy (docs/policy.md); the workers need the same."""
 
