@@ -113,11 +113,11 @@ def _until_done(process: subprocess.Popen[bytes]) -> Iterator[None]:
         yield
     finally:
         process.terminate()
-        process.wait(30)
+        process.wait(120)
 
 
 def _wait_for(look) -> None:
-    limit = time.monotonic() + 60
+    limit = time.monotonic() + 240
     while not look():
         assert time.monotonic() < limit
         time.sleep(0.05)
