@@ -82,7 +82,7 @@ def _maybe_json(value: object) -> object:
 
 
 OptionalPath = Annotated[Path | None, BeforeValidator(lambda value: value or None)]
-OptionalPort = Annotated[int | None, BeforeValidator(lambda value: None if value == "" else value)]
+OptionalNumber = Annotated[int | None, BeforeValidator(lambda value: None if value == "" else value)]
 Peer = Annotated[str, AfterValidator(_peer)]
 
 
@@ -111,7 +111,7 @@ class Settings(BaseSettings):
     Empty accepts any caller while the node listens on loopback only, and none as soon as it listens elsewhere."""
     dicomweb_host: str = "127.0.0.1"
     """Address that takes objects over the web (STOW-RS)."""
-    dicomweb_port: OptionalPort = Field(default=None, ge=0, le=65535)
+    dicomweb_port: OptionalNumber = Field(default=None, ge=0, le=65535)
     """Its port; empty takes none over the web."""
     dicomweb_senders: tuple[WebSender, ...] = ()
     """Who may store over the web; empty is anybody on this machine."""
@@ -230,6 +230,10 @@ class Settings(BaseSettings):
     retention_archive: OptionalPath = None
     """Folder of the events that were removed."""
 
+    workers: int = Field(default=1, ge=1)
+    """Studies that the worker beside us analyses at the same time, each in a process of its own."""
+    worker_threads: OptionalNumber = Field(default=None, ge=1)
+    """Threads of each of these processes; None shares the cores out among them. Here, so that a wrong one is told at the start."""
     site_policy: OptionalPath = None
     """Folder of the site's overlay on the policy (docs/policy.md); the workers need the same."""
 

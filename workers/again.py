@@ -16,6 +16,7 @@ from workers.logs import configure
 from workers.models.card import ModelRefused
 from workers.pipeline import Places, triage
 from workers.settings import WorkerSettings
+from workers.threads import limit_threads, threads_for
 
 
 def analyse_again(asked: AnalyseAgain, models: Path | None) -> StudyTriaged:
@@ -33,7 +34,9 @@ def main() -> None:
     configure("json")
     try:
         asked: AnalyseAgain = from_plain(AnalyseAgain, json.load(sys.stdin))
-        triaged = analyse_again(asked, WorkerSettings().models)
+        settings = WorkerSettings()
+        limit_threads(threads_for(settings.worker_threads, settings.workers))
+        triaged = analyse_again(asked, settings.models)
     except (ValueError, MessageError, CannotAssess, ModelRefused) as error:
         sys.exit(f"not analysed: {type(error).__name__}")
     json.dump(to_plain(triaged), sys.stdout)

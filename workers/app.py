@@ -1,4 +1,4 @@
-"""The workers' Celery application: late acknowledgement, one study at a time, limits on every task."""
+"""The workers' Celery application: late acknowledgement, one study at a time for each process, limits on every task."""
 
 from celery import Celery
 from kombu import Queue
@@ -22,7 +22,7 @@ def make_app(settings: WorkerSettings) -> Celery:
         task_acks_late=True,
         task_reject_on_worker_lost=True,
         worker_prefetch_multiplier=1,
-        worker_concurrency=1,
+        worker_concurrency=settings.workers,
         worker_hijack_root_logger=False,
         worker_send_task_events=False,
         task_soft_time_limit=settings.task_soft_limit_s,

@@ -21,6 +21,8 @@ from rules.policy import load
 from workers.cache import Cache
 from workers.evaluation.files import series_below
 from workers.offline import triage_folder
+from workers.settings import WorkerSettings
+from workers.threads import limit_threads, threads_for, threads_in_force
 from workers.versions import versions
 
 CASE, SEED, VENDOR = "pres", 1, "siemens"
@@ -50,6 +52,8 @@ class Run:
     cached: tuple[str, ...]
     """Stages that the cache answered."""
     priority: str
+    threads: dict[str, int]
+    """Of the libraries, as they say."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -152,14 +156,13 @@ def resident_bytes(pid: int) -> int:
 
 
 def _document(bench: Bench) -> dict[str, Any]:
-    threads = {
-        name: os.environ.get(name, "") for name in ("OMP_NUM_THREADS", "ITK_GLOBAL_DEFAULT_NUMBER_OF_THREADS")
-    }
-    return {**asdict(bench), "reached": bench.reached, "threads": threads, "versions": versions()}
+    return {**asdict(bench), "reached": bench.reached, "versions": versions()}
 
 
 def walk_here(study: Path, out: Path, cache: Path) -> None:
-    """Triage a study in this process and leave times in bench.json."""
+    """Triage a study in this process, with the threads of a worker, and leave times in bench.json."""
+    settings = WorkerSettings()
+    limit_threads(threads_for(settings.worker_threads, settings.workers))
     start, before = time.monotonic(), sum(os.times()[:4])
     triaged = triage_folder(
         study, out, PatientContext(is_cart_recipient=True), load(), Cache(cache), now=datetime.now(UTC)
@@ -174,6 +177,7 @@ def walk_here(study: Path, out: Path, cache: Path) -> None:
         "stages": stages,
         "cached": sorted({stage.stage for stage in triaged.stages if stage.is_cached}),
         "priority": triaged.decision.priority,
+        "threads": threads_in_force(),
     }
     (out / "bench.json").write_text(json.dumps(told), encoding="utf-8")
 

@@ -16,6 +16,7 @@ from workers.logs import configure
 from workers.models.card import ModelRefused
 from workers.offline import FolderError, Outcome, Pictures, triage_folder
 from workers.printing import print_outcome
+from workers.threads import limit_threads, threads_for
 
 
 @click.command()
@@ -48,6 +49,8 @@ from workers.printing import print_outcome
 @click.option("--segmentation", "has_segmentation", is_flag=True, help="Make SEGs of what was found, too.")
 @click.option("--cache", "cache_folder", type=click.Path(file_okay=False, path_type=Path),
               help="Keep the costly stages here between runs.")  # fmt: skip
+@click.option("--threads", type=click.IntRange(min=1), envvar="CARTRIAGE_WORKER_THREADS", show_envvar=True,
+              help="Threads to compute with [default: one for each core]; findings are the same on any number.")  # fmt: skip
 @click.option("--json", "as_json", is_flag=True, help="Print the result as JSON (docs/triage.schema.json).")
 def triage(
     folder: Path,
@@ -63,6 +66,7 @@ def triage(
     models: Path | None,
     has_segmentation: bool,  # noqa: FBT001 - click passes options by name
     cache_folder: Path | None,
+    threads: int | None,
     as_json: bool,  # noqa: FBT001 - click passes options by name
 ) -> None:
     """Triage the DICOM files below FOLDER. Writes SR, secondary capture (also PNG) and result.json to --out.
@@ -70,6 +74,7 @@ def triage(
     Not for diagnosis. The exit status is 0 if a decision was made, also if that is "not assessed".
     """
     configure("console")
+    limit_threads(threads_for(threads))
     try:
         context = load_context(context_file) if context_file else PatientContext(is_cart_recipient=True)
         outcome = triage_folder(

@@ -18,6 +18,10 @@ class WorkerSettings(BaseSettings):
     redis_url: str = Field(default="", pattern=r"^$|^(rediss?|redis\+socket)://.")
     """Broker, as redis://, rediss:// or redis+socket:// (Unix socket); empty is the embedded one's socket in the
     data folder."""
+    workers: int = Field(default=1, ge=1)
+    """Studies that are analysed at the same time on this machine, each by a process of its own."""
+    worker_threads: int | None = Field(default=None, ge=1)
+    """Threads of each of these processes (workers.threads); None shares the cores out among them."""
     task_soft_limit_s: int = Field(default=300, ge=10)
     """After this the study is reported as not assessed."""
     task_hard_limit_s: int = Field(default=360, ge=20)

@@ -127,7 +127,8 @@ def _destinations(settings: Settings) -> str:
 
 def _worker(supervisor: Supervisor, *, wants_worker: bool) -> str:
     if supervisor.has_worker:
-        return "here, one study at a time"
+        at_once = supervisor.settings.workers
+        return f"here, {at_once} studies at a time" if at_once > 1 else "here, one study at a time"
     if wants_worker:
         return "none here: pip install 'cartriage[workers]'; studies wait until one connects"
     return "none here; studies wait until one connects"

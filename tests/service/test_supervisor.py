@@ -8,9 +8,11 @@ from contextlib import suppress
 from pathlib import Path
 
 import pytest
+from click.testing import CliRunner
 from pynetdicom import AE
 from pynetdicom.sop_class import Verification
 
+from service.cli.up import up as up_command
 from service.environment import environment_of
 from service.log_lines import LogFollower, short, tail
 from service.processes import BROKER, WORKER, embedded, planned
@@ -142,11 +144,25 @@ def test_a_start_that_cannot_succeed_is_said_and_leaves_nothing(up, tmp_path, mo
 
 def test_every_process_runs_on_the_same_settings(tmp_path, monkeypatch):
     destination = {"name": "pacs", "ae_title": "PACS", "host": "h", "port": 104}
-    given = embedded(Settings(data=tmp_path / "data folder", peers=("A B", "C"), destinations=[destination]))
+    peers, shared = ("A B", "C"), {"workers": 2, "worker_threads": 3}
+    given = embedded(
+        Settings(data=tmp_path / "data folder", peers=peers, destinations=[destination], **shared)
+    )
     for name, value in environment_of(given).items():
         monkeypatch.setenv(name, value)
     assert Settings() == given.model_copy(update={"log_format": "json"})
-    assert WorkerSettings().broker == given.broker
+    worker = WorkerSettings()
+    assert (worker.broker, worker.workers, worker.worker_threads) == (given.broker, 2, 3)
+
+
+@pytest.mark.parametrize("name", ["CARTRIAGE_WORKERS", "CARTRIAGE_WORKER_THREADS"])
+def test_a_service_does_not_start_with_a_number_of_workers_or_threads_that_is_none(name):
+    told = CliRunner().invoke(up_command, env={name: "0"})
+    assert told.exit_code == 1
+    assert (
+        f"{name.removeprefix('CARTRIAGE_').lower()}: Input should be greater than or equal to 1"
+        in told.output
+    )
 
 
 def test_secrets_reach_every_process_as_they_are(monkeypatch):

@@ -8,7 +8,7 @@ from workers.benchmark import Bench, Run, resident_bytes
 
 
 def _run(seconds: float, peak_gb: float) -> Run:
-    return Run(seconds, seconds + 3, seconds, peak_gb, {}, (), "P2")
+    return Run(seconds, seconds + 3, seconds, peak_gb, {}, (), "P2", {"itk": 2, "blas": 1})
 
 
 def test_each_target_is_judged_on_its_own():

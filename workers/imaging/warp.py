@@ -17,8 +17,6 @@ from workers.imaging.distance import grown
 from workers.imaging.template import Template
 from workers.imaging.volume import Volume
 
-THREADS = 2
-"""Fixed, so that sums are split the same way on every machine."""
 GRAIN = 1e-3
 """Standard deviation of noise added before correlation, white matter being 1."""
 MARGIN = 4
@@ -113,14 +111,15 @@ def _box(mask: NDArray[np.bool_]) -> tuple[slice, slice, slice]:
 
 
 def _greedy(greedy: object, fixed: sitk.Image, moving: sitk.Image, mask: sitk.Image) -> sitk.Image:
-    command = f"-V 0 -d 3 -threads {THREADS} -i fixed moving -gm mask -m NCC 4x4x4 -noise 0 -n 50x30x5 -s 2.0vox 0.7vox -o warp"
+    # Its copy of ITK is not SimpleITK's, but takes as many threads (workers.threads); the field is the same on any number.
+    threads = sitk.ProcessObject.GetGlobalDefaultNumberOfThreads()
+    command = f"-V 0 -d 3 -threads {threads} -i fixed moving -gm mask -m NCC 4x4x4 -noise 0 -n 50x30x5 -s 2.0vox 0.7vox -o warp"
     greedy.execute(command, out=io.StringIO(), fixed=fixed, moving=moving, mask=mask, warp=None)  # type: ignore[attr-defined]
     return greedy["warp"]  # type: ignore[index]
 
 
 def _demons(fixed: sitk.Image, moving: sitk.Image) -> sitk.Image:
     demons = sitk.FastSymmetricForcesDemonsRegistrationFilter()
-    demons.SetNumberOfThreads(THREADS)
     demons.SetNumberOfIterations(60)
     demons.SetSmoothDisplacementField(True)
     demons.SetStandardDeviations(1.5)

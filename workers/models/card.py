@@ -12,6 +12,7 @@ import yaml
 
 from rules.anatomy import Region, Role
 from workers.imaging.parts import GROUND
+from workers.models.external import has_external_data
 
 
 class ModelRefused(ValueError):  # noqa: N818 - reads as what happened
@@ -72,7 +73,6 @@ class Card:
     licence: str
     engine: Engine
     weights: Path
-    role: Role = Role.FLAIR
     features: tuple[str, ...] = ()
     spacing_mm: tuple[float, float, float] = (1.0, 1.0, 1.0)
     orientation: str = "LPS"
@@ -117,6 +117,7 @@ def _parsed(written: dict[str, object], folder: Path) -> Card:
         if not written.get(name):
             raise KeyError(name)
     takes, gives = _section(written, "input"), _section(written, "output")
+    _require_flair(takes)
     classes = tuple(str(one) for one in _list(gives, "classes"))
     engine = Engine(str(written["engine"]))
     is_label = engine is Engine.LABEL
@@ -130,7 +131,6 @@ def _parsed(written: dict[str, object], folder: Path) -> Card:
         licence=str(written["licence"]),
         engine=engine,
         weights=folder / Path(str(written["weights"])).name,
-        role=Role(str(takes["role"])),
         classes=classes,
         channel=0 if is_label else classes.index(str(gives["probability_of"])),
         threshold=threshold,
@@ -145,6 +145,13 @@ def _parsed(written: dict[str, object], folder: Path) -> Card:
         size=_size(takes),
         normalisation=Normalisation(str(takes["normalisation"])),
     )
+
+
+def _require_flair(takes: dict[str, object]) -> None:
+    """Every engine is asked by the FLAIR check, and would be given a FLAIR whatever its card says."""
+    role = Role(str(takes["role"]))
+    if role is not Role.FLAIR:
+        raise ValueError(f"role {role.value}: models are run on the {Role.FLAIR.value} alone")
 
 
 def _regions(classes: tuple[str, ...]) -> tuple[Region, ...]:
@@ -196,6 +203,15 @@ def _size(section: dict[str, object]) -> tuple[int, int, int] | None:
 def _verify(card: Card) -> None:
     if not card.weights.is_file():
         raise ModelRefused(f"{card.label}: the weights {card.weights.name} are missing")
-    digest = hashlib.sha256(card.weights.read_bytes()).hexdigest()
+    model = card.weights.read_bytes()
+    digest = hashlib.sha256(model).hexdigest()
     if digest != card.sha256:
         raise ModelRefused(f"{card.label}: the weights are not those of the card (digest {digest[:12]})")
+    try:
+        is_whole = not has_external_data(model)
+    except ValueError as fault:
+        raise ModelRefused(f"{card.label}: {card.weights.name} is {fault}") from fault
+    if not is_whole:
+        raise ModelRefused(
+            f"{card.label}: {card.weights.name} keeps weights in another file, which the digest does not cover; save it as one file"
+        )

@@ -46,6 +46,8 @@ def test_a_card_that_does_not_say_what_the_model_takes_is_refused(tmp_path, miss
         ({"input": {**WANTED, "spacing_mm": [1, 1]}}, "three numbers"),
         ({"input": {**WANTED, "orientation": "XYZ"}}, "XYZ"),
         ({"input": {**WANTED, "role": "PET"}}, "PET"),
+        ({"input": {**WANTED, "role": "T2"}}, "role T2: models are run on the FLAIR alone"),
+        ({"engine": "mask", "input": {**WANTED, "role": "SWI"}}, "role SWI"),
         ({"output": {"classes": ["a"], "probability_of": "b"}}, "b"),
         ({"output": {"classes": ["a"], "probability_of": "a", "threshold": 2}}, "threshold"),
         ({"input": "volume"}, "no section"),
