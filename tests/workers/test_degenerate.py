@@ -5,6 +5,8 @@ import tracemalloc
 
 import numpy as np
 import pytest
+from pydicom.config import IGNORE
+from pydicom.dataelem import DataElement
 
 from rules.anatomy import Role
 from rules.findings import Measured, Quantity, Why
@@ -71,6 +73,12 @@ def no_numbers(ds, k):
     return ds
 
 
+def slope_no_number(ds, k):
+    if k == 4:
+        ds[0x00281053] = DataElement(0x00281053, "DS", "nan", validation_mode=IGNORE)
+    return ds
+
+
 def one_slice(ds, k):
     return ds if k == 0 else None
 
@@ -84,6 +92,7 @@ def constant(ds, _):
     [
         (saturated, Why.QUALITY, "saturated: 50 % of the voxels have the highest value"),
         (no_numbers, Why.QUALITY, "pixel values that are not finite numbers"),
+        (slope_no_number, Why.SERIES_UNREADABLE, "a rescale slope or intercept that is no number"),
         (one_slice, Why.COVERAGE, "only 1 slices, 8 are needed"),
         (constant, Why.QUALITY, "all pixels have the same value"),
     ],

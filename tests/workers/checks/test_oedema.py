@@ -149,7 +149,7 @@ def test_tissue_below_the_foramen_has_its_depth(healthy, depth_mm):
 
 @pytest.mark.parametrize("depth_mm", [4.0, 8.0])
 def test_tonsils_are_found_by_their_signal(healthy, depth_mm):
-    """Tissue as bright as the cerebellum goes on below the brain, in air; bone and fluid of other brightness lie below that."""
+    """Tissue as bright as the cerebellum goes on below the brain, and what lies below that is twice as bright."""
     scan = deeper(healthy[0], 20)
     x, y, z = mni_of(scan.volume)
     column = (np.abs(x) < 10) & (y > -75) & (y < -45) & ~scan.anatomy.brain & (z < -50)
