@@ -87,6 +87,15 @@ def number(ds: Dataset, key: str | tuple[int, int]) -> float | None:
     return found[0] if found else None
 
 
+def is_garbled(ds: Dataset, key: str) -> bool:
+    """Whether an attribute holds something, and that is no finite number."""
+    if key not in ds or number(ds, key) is not None:
+        return False
+    held = ds.get_item(key).value  # as it was read, for pydicom may not be able to parse it
+    words = held.decode("latin-1") if isinstance(held, bytes) else str(held or "")
+    return bool(words.strip(" \0"))
+
+
 _PER_FRAME = "PerFrameFunctionalGroupsSequence"
 
 

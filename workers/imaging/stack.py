@@ -24,6 +24,7 @@ from workers.imaging.headers import (
     described_frames,
     functional_group,
     image_kinds,
+    is_garbled,
     item,
     number,
     numbers,
@@ -115,6 +116,8 @@ def _frame(path: Path, ds: Dataset, n: int) -> Frame:
     if item(ds, "ModalityLUTSequence") is not None:
         raise CannotAssess(Why.SERIES_UNREADABLE, "values are given by a lookup table")
     scale = functional_group(ds, n, "PixelValueTransformationSequence")
+    if is_garbled(scale, "RescaleSlope") or is_garbled(scale, "RescaleIntercept"):
+        raise CannotAssess(Why.SERIES_UNREADABLE, "a rescale slope or intercept that is no number")
     slope, intercept = number(scale, "RescaleSlope"), number(scale, "RescaleIntercept")
     if slope == 0:
         raise CannotAssess(Why.QUALITY, "the rescale slope is zero")

@@ -2,17 +2,24 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from scipy import ndimage
 
 from rules.anatomy import Region, Role, Side
 from rules.findings import Measured, NotAssessed, Quantity, Why
-from tests.workers.imaging.heads import flat_anatomy
+from tests.workers.imaging.heads import flat_anatomy, places_mm, volume_of
 from workers.checks import oedema
 from workers.checks.check import Inputs
 from workers.checks.white_signal import white_grey_ratio
 from workers.errors import CannotAssess
+from workers.imaging.affine import Pose
+from workers.imaging.anatomy import lay
+from workers.imaging.brain_map import GRID_MM, BrainMap
+from workers.imaging.contrast import CONTRASTS
 from workers.imaging.displacement import FORAMEN_Z, tonsil_descent
 from workers.imaging.motion import at_rest
 from workers.imaging.scan import Scan
+from workers.imaging.template import load_template
+from workers.imaging.warp import deformation
 
 LEVELS = {Role.T2: (1.0, 1.3, 2.8), Role.FLAIR: (1.0, 1.1, 0.3), Role.T1: (1.0, 0.85, 0.35)}
 """White, grey and fluid."""
@@ -126,8 +133,7 @@ def test_t2_is_taken_before_flair_and_t1(healthy):
 def test_the_septum_is_measured_from_the_plane_of_symmetry(healthy, shift_mm):
     scan, _ = healthy
     x, y, z = scan.anatomy.template_mm.astype(np.float32)
-    pushed = shift_mm * np.exp(-((x / 30) ** 2) - ((y - 5) / 35) ** 2 - ((z - 12) / 30) ** 2)
-    places = np.stack([x - pushed, y, z]).astype(np.float16)
+    places = np.stack([x - shift_mm * bump(x, y, z), y, z]).astype(np.float16)
     moved = Scan(scan.volume, replace(scan.anatomy, template_mm=places), scan.motion)
     value = found(moved)[Quantity.MIDLINE_SHIFT, Region.BRAIN, Side.WHOLE]
     assert value.value == pytest.approx(shift_mm, abs=1.5)
@@ -136,14 +142,53 @@ def test_the_septum_is_measured_from_the_plane_of_symmetry(healthy, shift_mm):
 @pytest.mark.parametrize("depth_mm", [0.0, 6.0, 10.0])
 def test_tissue_below_the_foramen_has_its_depth(healthy, depth_mm):
     scan = deeper(healthy[0], 20)
-    affine = scan.volume.affine
-    k, j, i = np.indices(scan.volume.array.shape)
-    x, y, z = (
-        sign * (affine[axis, axis] * n + affine[axis, 3])
-        for axis, (n, sign) in enumerate(((i, -1), (j, -1), (k, 1)))
-    )
+    x, y, z = mni_of(scan.volume)
     tissue = (np.abs(x) < 10) & (y > -75) & (y < -45) & (z >= FORAMEN_Z - depth_mm)
     assert tonsil_descent(scan, tissue) == pytest.approx(depth_mm, abs=2.0)
+
+
+@pytest.mark.parametrize("depth_mm", [4.0, 8.0])
+def test_tonsils_are_found_by_their_signal(healthy, depth_mm):
+    """Tissue as bright as the cerebellum goes on below the brain, and what lies below that is twice as bright."""
+    scan = deeper(healthy[0], 20)
+    x, y, z = mni_of(scan.volume)
+    column = (np.abs(x) < 10) & (y > -75) & (y < -45) & ~scan.anatomy.brain & (z < -50)
+    signal = scan.volume.array.copy()
+    cerebellum = float(np.median(signal[scan.anatomy.region(Region.CEREBELLUM)]))
+    signal[column] = cerebellum
+    signal[column & (z < FORAMEN_Z - depth_mm)] = 2 * cerebellum
+    low = Scan(replace(scan.volume, array=signal), scan.anatomy, scan.motion)
+    value = found(low)[Quantity.TONSIL_DESCENT, Region.BRAIN, Side.WHOLE]
+    assert value.value == pytest.approx(depth_mm, abs=2.0)
+
+
+def test_a_septum_pushed_aside_in_the_pixels_is_measured():
+    """From the tissue itself: deformation, anatomy and check as in a study; only the head's pose is known."""
+    template = load_template(GRID_MM)
+    x, y, z = places_mm(template).astype(np.float64)
+    pushed = 8.0 * bump(x, y, z)
+    k, j, i = np.indices(template.brain.shape)
+    tissue = template.image(CONTRASTS[Role.FLAIR])
+    # Along i the template runs to the patient's right: what lies here was so much further to the left.
+    here = np.stack([k, j, i - pushed / GRID_MM])
+    signal = ndimage.map_coordinates(tissue, here, order=1, mode="nearest")
+    signal += np.random.default_rng(4).normal(0, 0.03, signal.shape)
+    volume = volume_of(np.abs(signal), template.affine)
+    pose = Pose(np.eye(3), np.zeros(3), 1.0)
+    warp = deformation(volume.array, template)
+    brain = BrainMap(
+        pose, warp, np.zeros_like(signal, dtype=np.float32), 1.0, 1.0, volume.series_instance_uid
+    )
+    septum = (np.abs(x) < 2) & (y > -12) & (y < 22) & (z > 4) & (z < 22)
+    value = found(Scan(volume, lay(volume, brain), at_rest()))[
+        Quantity.MIDLINE_SHIFT, Region.BRAIN, Side.WHOLE
+    ]
+    assert value.value == pytest.approx(pushed[septum].mean(), abs=1.5)
+
+
+def bump(x, y, z):
+    """Share of a push that reaches places in MNI mm: all of it beside the septum, nothing at the skull."""
+    return np.exp(-((x / 30) ** 2) - ((y - 5) / 35) ** 2 - ((z - 12) / 30) ** 2)
 
 
 def test_tonsils_need_thin_sections_and_reach(healthy):
@@ -182,6 +227,15 @@ def test_it_says_the_same_twice(healthy):
     once, twice = found(healthy[0]), found(healthy[0])
     assert once == twice
     assert all(isinstance(one, (Measured, NotAssessed)) for one in once.values())
+
+
+def mni_of(volume):
+    """MNI mm (x, y, z) of all voxels of the template as a volume."""
+    k, j, i = np.indices(volume.array.shape)
+    return tuple(
+        sign * (volume.affine[axis, axis] * n + volume.affine[axis, 3])
+        for axis, (n, sign) in enumerate(((i, -1), (j, -1), (k, 1)))
+    )
 
 
 def deeper(scan, slices):

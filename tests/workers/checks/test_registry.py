@@ -4,7 +4,7 @@ from rules.anatomy import Role
 from rules.findings import Quantity, Why
 from rules.policy import load
 from workers.checks.check import Check, Inputs
-from workers.checks.registry import checks, ordered, unmeasured
+from workers.checks.registry import GROUP, checks, ordered, unmeasured
 from workers.checks.result import CheckResult
 from workers.errors import CannotAssess
 
@@ -38,6 +38,42 @@ def test_every_installed_check_says_what_stays_unknown(one):
     assert silent
     assert {finding.detail for finding in silent} == {"stopped"}
     assert len({(f.quantity, f.region, f.side) for f in silent}) == len(silent)
+
+
+def test_checks_of_another_installed_package_are_found_by_their_entry_points(tmp_path, monkeypatch):
+    """One as it is, after one of ours, and one that is made with the folder of plug-in models."""
+    package = tmp_path / "check_of_a_site-1.0.dist-info"
+    package.mkdir()
+    (package / "METADATA").write_text("Metadata-Version: 2.1\nName: check-of-a-site\nVersion: 1.0\n")
+    (package / "entry_points.txt").write_text(
+        f"[{GROUP}]\nplain = check_of_a_site:CHECK\nmade = check_of_a_site:check_with\n"
+    )
+    (tmp_path / "check_of_a_site.py").write_text(_OF_A_SITE)
+    monkeypatch.syspath_prepend(tmp_path)
+    models = tmp_path / "models"
+    models.mkdir()
+    found = {one.name: one for one in checks.__wrapped__(models)}
+    assert set(found) == {one.name for one in checks()} | {"site plain", "site made"}
+    names = list(found)
+    assert names.index("oedema") < names.index("site plain")
+    assert found["site made"].version == str(models)
+
+
+_OF_A_SITE = """
+from workers.checks.check import Check
+from workers.checks.result import CheckResult
+
+
+def made(name, version, after=()):
+    return Check(name, version, (), lambda _: CheckResult(()), lambda why, detail: (), after=after)
+
+
+CHECK = made("site plain", "1", ("oedema",))
+
+
+def check_with(models):
+    return made("site made", str(models))
+"""
 
 
 def test_no_two_checks_tell_the_same_thing():

@@ -11,6 +11,7 @@ from workers.imaging.brain_map import map_brain
 from workers.imaging.regions import parts_of
 
 AXIAL = np.diag([1.0, 1.0, 4.0, 1.0])
+COARSE = np.diag([1.5, 1.5, 4.0, 1.0])
 
 
 @pytest.fixture(scope="session")
@@ -86,15 +87,15 @@ def test_a_constant_volume_is_refused():
 
 
 def test_noise_is_refused():
-    noise = np.random.default_rng(0).normal(100, 30, (40, 200, 200))
-    assert refusal(map_brain, volume_of(np.abs(noise), AXIAL)) is Why.ANATOMY
+    noise = np.random.default_rng(0).normal(100, 30, (16, 120, 120))
+    assert refusal(map_brain, volume_of(np.abs(noise), COARSE)) is Why.ANATOMY
 
 
 def test_a_phantom_sphere_is_refused():
-    k, j, i = np.indices((44, 200, 200))
-    ball = ((k - 22) * 4) ** 2 + (j - 100) ** 2 + (i - 100) ** 2 < 80**2
+    k, j, i = np.indices((24, 120, 120))
+    ball = (4 * (k - 12)) ** 2 + (1.5 * (j - 60)) ** 2 + (1.5 * (i - 60)) ** 2 < 45**2
     noisy = 500 * ball + np.random.default_rng(0).normal(20, 5, ball.shape)
-    assert refusal(map_brain, volume_of(noisy, AXIAL)) is Why.ANATOMY
+    assert refusal(map_brain, volume_of(noisy, COARSE)) is Why.ANATOMY
 
 
 def test_three_slices_are_refused_for_their_coverage(head):
