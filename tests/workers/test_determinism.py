@@ -23,7 +23,15 @@ _SCALE = 1.7
 
 def _found(out: Path, threads: int, *folders: Path, cache: str = "") -> list[dict]:
     """Findings and lesions of studies, found in a process with so many threads."""
-    command = [sys.executable, "-m", "tests.workers.analysing", str(threads), str(out), cache, *map(str, folders)]
+    command = [
+        sys.executable,
+        "-m",
+        "tests.workers.analysing",
+        str(threads),
+        str(out),
+        cache,
+        *map(str, folders),
+    ]
     subprocess.run(command, check=True, capture_output=True, timeout=500, cwd=Path(__file__).parents[2])
     return json.loads(out.read_text())
 
