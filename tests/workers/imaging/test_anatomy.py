@@ -91,13 +91,6 @@ def test_noise_is_refused():
     assert refusal(map_brain, volume_of(np.abs(noise), COARSE)) is Why.ANATOMY
 
 
-def test_a_phantom_sphere_is_refused():
-    k, j, i = np.indices((24, 120, 120))
-    ball = (4 * (k - 12)) ** 2 + (1.5 * (j - 60)) ** 2 + (1.5 * (i - 60)) ** 2 < 45**2
-    noisy = 500 * ball + np.random.default_rng(0).normal(20, 5, ball.shape)
-    assert refusal(map_brain, volume_of(noisy, COARSE)) is Why.ANATOMY
-
-
 def test_three_slices_are_refused_for_their_coverage(head):
     few = volume_of(head.volume.array[20:23], head.volume.affine)
     assert refusal(map_brain, few) is Why.COVERAGE
