@@ -249,7 +249,7 @@ class Course(StrEnum):
 
     NEW = "new"
     LARGER = "larger"
-    """By more than a quarter of what there was, and by more than 1 mL."""
+    """By the policy's cuts of `change`: clearly more in volume, or in diameter."""
     SAME = "same"
     SMALLER = "smaller"
     """As larger."""

@@ -103,6 +103,7 @@ class Measure(StrEnum):
     CHANGE_PERCENT_FROM = "change.percent_from"
     CHANGE_LARGER_SHARE = "change.larger_share"
     CHANGE_LARGER_FROM = "change.larger_from"
+    CHANGE_LARGER_DIAMETER = "change.larger_diameter"
 
     CORD_HELD = "cord.held"
     CORD_LEAST_LENGTH = "cord.least_length"

@@ -41,7 +41,7 @@ DEPTH_MM: Ramp = (2.0, 4.0)
 DEPTH_AT_AIR_MM: Ramp = (5.0, 9.0)
 """The same over the air of the orbital roof, of the sinuses and of the mastoid. [P]"""
 SYMMETRY: Ramp = (0.6, 0.8)
-"""Of simulated foci that stand alone nine tenths have 0.66-0.90, of crossings of veins that were counted 0.47-0.71. [P]"""
+"""Of simulated foci that counted nine tenths have 0.66-0.90, of crossings of veins that were counted 0.47-0.71. [P]"""
 SYMMETRY_OF_PART: Ramp = (0.2, 0.7)
 """The same of a spot that was cut out of something longer, whose other side is dark as well. [P]"""
 BELOW_SULCI_MM: Ramp = (4.0, 12.0)

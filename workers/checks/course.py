@@ -15,6 +15,14 @@ def course_of(*, now: float, before: float, new: float, gone: float) -> Course |
     if not now:
         return Course.GONE if gone else None
     grown = new - gone
-    if abs(grown) <= max(cut_of(Measure.CHANGE_LARGER_FROM), cut_of(Measure.CHANGE_LARGER_SHARE) * before):
+    if not _is_clear(grown, before):
         return Course.SAME
     return Course.LARGER if grown > 0 else Course.SMALLER
+
+
+def _is_clear(grown: float, before: float) -> bool:
+    """By volume, or by the diameter of a ball of as much: a small area may multiply within a millilitre."""
+    by_volume = cut_of(Measure.CHANGE_LARGER_SHARE) * before
+    smaller, larger = sorted((before, max(before + grown, 0.0)))
+    is_wider = larger > (1.0 + cut_of(Measure.CHANGE_LARGER_DIAMETER)) ** 3 * smaller
+    return is_wider or abs(grown) > max(cut_of(Measure.CHANGE_LARGER_FROM), by_volume)

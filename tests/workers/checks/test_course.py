@@ -12,7 +12,9 @@ COURSES = {
     "nothing now, not sure": ((0.0, 2.0, 0.0, 0.0), None),
     "a quarter and a millilitre more": ((6.2, 4.0, 1.2, 0.0), Course.LARGER),
     "a millilitre of a large one": ((11.2, 10.0, 1.2, 0.0), Course.SAME),
-    "much of a small one": ((1.4, 0.5, 0.9, 0.0), Course.SAME),
+    "much of a small one": ((1.4, 0.5, 0.9, 0.0), Course.LARGER),
+    "most of a small one": ((0.3, 0.8, 0.0, 0.5), Course.SMALLER),
+    "a third of a small one": ((0.8, 0.6, 0.2, 0.0), Course.SAME),
     "less": ((3.0, 6.0, 0.0, 3.0), Course.SMALLER),
     "as much on another side": ((6.0, 6.0, 2.0, 2.0), Course.SAME),
 }
